@@ -1,0 +1,146 @@
+/**
+ * The ports through which everything outside the program is reached. Each is shaped like Node's own function, so
+ * that the production adapter is Node itself and tests can fail, freeze or record a call.
+ *
+ * Every time and duration in this program is a number of milliseconds unless its name ends in `Seconds`.
+ */
+import type { spawn } from "node:child_process";
+import type * as fs from "node:fs/promises";
+import type { LesseeEvent } from "./events.ts";
+import type { Sensitive } from "./sensitive.ts";
+
+export interface Clock {
+  /** Milliseconds since 1970. Never goes backward; after a suspension it has advanced by the time slept. */
+  now(): number;
+  /** Resolves at `until`, or as soon as `signal` aborts; never rejects and never resolves early otherwise. */
+  sleep(until: number, signal: AbortSignal): Promise<void>;
+}
+
+/** A number from 0 (inclusive) to 1 (exclusive), as Math.random. */
+export type Random = () => number;
+
+export type Files = Pick<
+  typeof fs,
+  | "chmod"
+  | "chown"
+  | "link"
+  | "lstat"
+  | "mkdir"
+  | "open"
+  | "readdir"
+  | "readFile"
+  | "readlink"
+  | "rename"
+  | "rm"
+  | "stat"
+  | "symlink"
+  | "unlink"
+>;
+
+export type Spawn = typeof spawn;
+
+/** As process.kill: signal 0 only asks whether the process may be signalled; throws EPERM or ESRCH. */
+export type Kill = (pid: number, signal: NodeJS.Signals | 0) => true;
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute; `https:`, `http:` or `unix:/path/to.sock:/path`. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** For the whole exchange, from connecting to the last byte of the answer. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as it came, decoded as UTF-8. */
+  readonly body: string;
+}
+
+/** One exchange, without retry and without following a redirect. Rejects with a TransportError. */
+export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** Observers never answer back: whatever they do, the one that emits goes on. */
+export type Emit = (event: LesseeEvent) => void;
+
+/** What `main.ts` hands to the program: the outside world, whole. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly spawn: Spawn;
+  readonly kill: Kill;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly uid: number;
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+/** A user of the database as the credential has it. */
+export interface DatabaseUser {
+  readonly username: string;
+  readonly password: Sensitive<string>;
+}
+
+/** What a test login found out. */
+export interface Verification {
+  /** The role's oid on each server, in the order of the `postgres` blocks. Sessions are counted by it (rule W4). */
+  readonly oids: readonly number[];
+  /** `rolvaliduntil − now()` by Postgres' own clock, the smallest over all servers; null is without end (rule M5). */
+  readonly validFor: number | null;
+  /** Things worth saying, as too little room for two generations (rule M7). */
+  readonly warnings: readonly string[];
+}
+
+export interface WatchedRole {
+  readonly username: string;
+  readonly oids: readonly number[];
+}
+
+export interface RoleSessions {
+  readonly username: string;
+  /** Over all servers, ours left out. */
+  readonly sessions: number;
+  /** False when the role is gone on every server. */
+  readonly exists: boolean;
+  /** Tables, views and sequences that the role owns: while there are any it cannot be dropped (rule M6). */
+  readonly owned: number;
+  /** As in Verification. */
+  readonly validFor: number | null;
+}
+
+/** The servers of one credential's `postgres` blocks. Failures are DatabaseErrors. */
+export interface Databases {
+  /** Logs in on every server, runs the verify query, looks at the role. */
+  verify(user: DatabaseUser, signal: AbortSignal): Promise<Verification>;
+  /** Asks, logged in as `as`, about the sessions of every role in `roles`. */
+  sessions(as: DatabaseUser, roles: readonly WatchedRole[], signal: AbortSignal): Promise<readonly RoleSessions[]>;
+  /** Ends the user's own sessions, as that user; tells how many were ended. */
+  terminate(user: DatabaseUser, which: "idle" | "all", signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What the application is told about. */
+export interface CredentialChange {
+  readonly path: string;
+  readonly username: string | undefined;
+  readonly leaseId: string;
+  /** The files that were written. */
+  readonly files: readonly string[];
+  /** When the previous credential ends at the latest. */
+  readonly previousEnds: number | undefined;
+}
+
+/** One way of telling the application. Telling it twice must do no harm. */
+export interface Notifier {
+  readonly kind: "signal" | "http" | "exec" | "file";
+  /** For logs: `signal SIGHUP to tsb`. */
+  readonly target: string;
+  /** Resolves when the application was told; rejects with a NotifyError. */
+  notify(change: CredentialChange, signal: AbortSignal): Promise<void>;
+}

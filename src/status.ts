@@ -1,0 +1,76 @@
+/** What the running sidecar says of itself: `/status` as JSON, the status page, `lessee status`, the gauges of /metrics. */
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly now: number;
+  /** All templates were published at least once since the start. */
+  readonly started: boolean;
+  /** In words, empty when ready: `database/creds/pg-role: the credential ended at …, and the last read failed: …` */
+  readonly notReady: readonly string[];
+  readonly stopping: boolean;
+  readonly token: TokenStatus | null;
+  readonly credentials: readonly CredentialStatus[];
+  readonly templates: readonly TemplateStatus[];
+  readonly warnings: readonly string[];
+}
+
+export interface TokenStatus {
+  readonly method: string;
+  readonly loggedInAt: number;
+  /** null is without end. */
+  readonly expiry: number | null;
+  readonly horizon: number | null;
+  readonly renewable: boolean;
+  readonly policies: readonly string[];
+  /** Older tokens that still are the parents of leases. */
+  readonly older: number;
+}
+
+export interface CredentialStatus {
+  readonly path: string;
+  readonly current: HeldStatus | null;
+  readonly candidate: HeldStatus | null;
+  readonly retiring: readonly HeldStatus[];
+  /** When the next rotation begins; null while no end of the credential is known. */
+  readonly rotationDue: number | null;
+  /** How long before the horizon the rotation begins. */
+  readonly lead: number;
+  /** False where horizon and lead leave no room: said at start as well. */
+  readonly leadFits: boolean;
+  readonly rotations: number;
+  readonly newUsersLastHour: number;
+  readonly maxNewPerHour: number;
+  readonly lastError: string | null;
+}
+
+export interface HeldStatus {
+  readonly stage: "candidate" | "current" | "retiring";
+  /** What it waits for: `read`, `verify`, `publish`, `notify`, `confirm`, `drain`, `release`, `in use`. */
+  readonly step: string;
+  readonly user: string | null;
+  readonly lease: string;
+  readonly readAt: number;
+  readonly publishedAt: number | null;
+  /** When it ends if nothing more succeeds. */
+  readonly expiry: number;
+  /** What no renewal can pass; null is not known or none. */
+  readonly horizon: number | null;
+  readonly renewable: boolean;
+  readonly renewals: number;
+  readonly verified: boolean;
+  /** Whether the application has taken it. */
+  readonly heard: "yes" | "no" | "not observed";
+  /** Sessions in Postgres; null is not observed. */
+  readonly sessions: number | null;
+}
+
+export interface TemplateStatus {
+  readonly name: string;
+  readonly destination: string;
+  readonly renderedAt: number | null;
+  /** What it waits for, by name: `vault.read(database/creds/pg-role)`. */
+  readonly missing: readonly string[];
+  readonly error: string | null;
+}
