@@ -103,6 +103,17 @@ export class NotifyError extends LesseeError {
   }
 }
 
+/** A file could not be written. What stood there before is whole, except the files in `written`, which are the new ones. */
+export class PublishError extends LesseeError {
+  /** Destinations that already had their new content when the failure came: only where several files change together. */
+  readonly written: readonly string[];
+
+  constructor(message: string, written: readonly string[], details: ErrorDetails = {}) {
+    super("publish", message, details);
+    this.written = written;
+  }
+}
+
 /** A template that does not parse or whose evaluation failed. The message names template, line and column. */
 export class TemplateError extends LesseeError {
   readonly phase: "parse" | "execute";

@@ -1,0 +1,210 @@
+/**
+ * One file, replaced in one step: whoever reads the destination sees the old content whole or the new content whole,
+ * with its final owner and mode, whatever fails in between.
+ */
+import { constants } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { PublishError } from "../errors.ts";
+import type { Files, Random } from "../ports.ts";
+import { publishError } from "./failure.ts";
+import { type Owner, resolveOwner } from "./owner.ts";
+
+/** What has to stand where. `perms`, `user`, `group` and `backup` mean what they mean in a `template` block. */
+export interface PublishRequest {
+  readonly destination: string;
+  readonly content: Uint8Array;
+  /** Makes missing folders, with mode 0755. */
+  readonly createDestDirs: boolean;
+  /** Absent: the mode that the file has, or 0644 for a new one. */
+  readonly perms?: number;
+  /** A name of /etc/passwd or a number; absent: the owner that the file has, where that is allowed. */
+  readonly user?: string;
+  readonly group?: string;
+  /** The old content stays as `DESTINATION.bak`. */
+  readonly backup: boolean;
+}
+
+export interface PublishPorts {
+  readonly files: Files;
+  readonly random: Random;
+}
+
+/**
+ * Writes one file by the strategy `rename`; nothing is done where bytes, mode and owner are already right.
+ *
+ * A destination that is a symbolic link is replaced by the file, as Vault Agent does: what an application puts into
+ * the folder cannot direct a secret elsewhere. Rejects with a PublishError; then the old file is whole and no
+ * temporary file is left (where even removing one is refused, the next publish removes it).
+ */
+export async function publishFile(
+  request: PublishRequest,
+  ports: PublishPorts,
+): Promise<{ readonly changed: boolean }> {
+  const staged = await stage(request, ports);
+  if (staged) await commit(staged, ports);
+  return { changed: staged !== undefined };
+}
+
+/** A new content beside its destination, complete and on the disk, that one rename makes visible. */
+export interface Staged {
+  readonly request: PublishRequest;
+  readonly temporary: string;
+  readonly existing: Existing | undefined;
+}
+
+/** What stands at a destination before the publish; only a regular file counts. */
+export interface Existing {
+  readonly path: string;
+  /** Absent where another owner keeps it from being read, which does not keep it from being replaced. */
+  readonly content: Uint8Array | undefined;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const NEW_FILE_MODE = 0o644;
+const UNTIL_COMPLETE = 0o600;
+
+/** Resolves to undefined where nothing has to change. */
+export async function stage(request: PublishRequest, ports: PublishPorts): Promise<Staged | undefined> {
+  const { files } = ports;
+  const { destination } = request;
+  try {
+    const owner = await resolveOwner(request, files);
+    const existing = await examine(destination, files);
+    if (existing && isUpToDate(existing, request, owner)) return undefined;
+    if (request.createDestDirs) await files.mkdir(dirname(destination), { recursive: true, mode: 0o755 });
+    await sweep(destination, files);
+    const temporary = temporaryName(destination, ports.random);
+    await writeNew(temporary, request, owner, existing, files);
+    return { request, temporary, existing };
+  } catch (error) {
+    throw publishError(destination, error);
+  }
+}
+
+export async function commit({ request, temporary, existing }: Staged, ports: PublishPorts): Promise<void> {
+  const { destination } = request;
+  try {
+    if (request.backup && existing) await keepBackup(existing.path, destination, ports);
+    await ports.files.rename(temporary, destination);
+  } catch (error) {
+    await discard(temporary, ports.files);
+    throw publishError(destination, error);
+  }
+  await syncFolder(dirname(destination), ports.files);
+}
+
+/** Removes what was staged; a failure is left to the sweep of the next publish. */
+export async function discard(temporary: string, files: Files): Promise<void> {
+  await files.unlink(temporary).catch(() => undefined);
+}
+
+/** Reads what stands at `path` without following a link. Anything but a file, a link or nothing is refused. */
+export async function examine(path: string, files: Files): Promise<Existing | undefined> {
+  const found = await files.lstat(path).catch(absent);
+  if (!found || found.isSymbolicLink()) return undefined;
+  if (!found.isFile()) {
+    const kind = found.isDirectory() ? "a folder" : "not a regular file";
+    throw new PublishError(`cannot write ${path}: it is ${kind}`, [], { hint: "name a file as destination" });
+  }
+  const content = await files.readFile(path).catch(() => undefined);
+  return { path, content, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid };
+}
+
+export function isUpToDate(existing: Existing, request: PublishRequest, owner: Owner): boolean {
+  return (
+    existing.content !== undefined &&
+    Buffer.compare(existing.content, request.content) === 0 &&
+    (request.perms ?? existing.mode) === existing.mode &&
+    (owner.uid ?? existing.uid) === existing.uid &&
+    (owner.gid ?? existing.gid) === existing.gid
+  );
+}
+
+/**
+ * Makes a new file at `path` and brings it to the disk, or leaves none. It belongs to its owner before it has any
+ * content, and is readable for nobody else before it is complete.
+ */
+export async function writeNew(
+  path: string,
+  request: PublishRequest,
+  owner: Owner,
+  existing: Existing | undefined,
+  files: Files,
+): Promise<void> {
+  const handle = await files.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, UNTIL_COMPLETE);
+  try {
+    try {
+      // The group first: after the file was given away its group can no longer be changed.
+      if (owner.gid !== undefined) await handle.chown(-1, owner.gid);
+      else if (existing) await handle.chown(-1, existing.gid).catch(() => undefined);
+      if (owner.uid !== undefined) await handle.chown(owner.uid, -1);
+      else if (existing) await handle.chown(existing.uid, -1).catch(() => undefined);
+      await handle.writeFile(request.content);
+      await handle.chmod(request.perms ?? existing?.mode ?? NEW_FILE_MODE);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await discard(path, files);
+    throw error;
+  }
+}
+
+/** Hard-links the old file to `DESTINATION.bak`, replacing an older one in one step. */
+export async function keepBackup(path: string, destination: string, ports: PublishPorts): Promise<void> {
+  const temporary = temporaryName(destination, ports.random);
+  await ports.files.link(path, temporary);
+  try {
+    await ports.files.rename(temporary, `${destination}.bak`);
+  } finally {
+    // A rename between two links of one file does nothing and leaves both.
+    await discard(temporary, ports.files);
+  }
+}
+
+/**
+ * Brings a rename to the disk. A failure is no failure of the publish: the file is in its place for every reader, and
+ * after a power cut the folder holds the old one or the new one, each of them whole.
+ */
+export async function syncFolder(folder: string, files: Files): Promise<void> {
+  try {
+    const handle = await files.open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Some volumes cannot sync a folder, and a folder may be writable without being readable.
+  }
+}
+
+export function temporaryName(destination: string, random: Random): string {
+  return join(dirname(destination), temporaryPrefix(destination) + randomName(random));
+}
+
+export function randomName(random: Random): string {
+  return Math.floor(random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, "0");
+}
+
+/** Removes what a killed process left of this destination: it may hold a secret. */
+export async function sweep(destination: string, files: Files): Promise<void> {
+  const folder = dirname(destination);
+  const names = await files.readdir(folder).catch(() => []);
+  const prefix = temporaryPrefix(destination);
+  for (const name of names) if (name.startsWith(prefix)) await discard(join(folder, name), files);
+}
+
+export function absent(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  throw error;
+}
+
+function temporaryPrefix(destination: string): string {
+  return `.${basename(destination)}.lessee-`;
+}
