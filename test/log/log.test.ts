@@ -126,9 +126,9 @@ describe("a log", () => {
 
   it("stays well-formed when a secret is one of its own words", () => {
     const scrubber = createScrubber();
-    for (const word of ["info", "level", '":"', '"time"']) scrubber.learn(word);
+    for (const word of ["info", "level", '":","', '"time"']) scrubber.learn(word);
     const { log, lines } = logged({ format: "json", scrub: scrubber.scrub });
-    log.observe({ is: "stopping", reason: 'info of level ":"' });
+    log.observe({ is: "stopping", reason: 'info of level ":","' });
     expect(JSON.parse(lines[0]!)).toEqual({
       level: "info",
       time: "2026-11-24T02:00:00.000Z",
