@@ -1,0 +1,209 @@
+/** The status page: one answer of HTML and CSS that needs no script, though a small one keeps it from flickering. */
+import { formatDuration } from "../log/duration.ts";
+import { fieldsOf, levelOf } from "../log/entry.ts";
+import type { CredentialStatus, HeldStatus, Status, TemplateStatus, TokenStatus } from "../status.ts";
+import { type Html, html, joined } from "./html.ts";
+import { STYLE } from "./page-style.ts";
+import { reasonsNotReady } from "./readiness.ts";
+import type { TimelineEntry } from "./timeline.ts";
+
+export interface PageContent {
+  readonly status: Status;
+  readonly requests: { readonly sent: number; readonly failed: number };
+  readonly recent: readonly TimelineEntry[];
+}
+
+export function renderPage({ status, requests, recent }: PageContent): string {
+  const reasons = reasonsNotReady(status);
+  const mood = status.stopping ? "warn" : reasons.length > 0 ? "bad" : "good";
+  const word = status.stopping ? "Stopping" : reasons.length > 0 ? "Not ready" : "Ready";
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<noscript><meta http-equiv="refresh" content="2"></noscript>
+<title>${word} · lessee</title>
+<style>${STYLE}</style>
+<script src="/refresh.js" defer></script>
+</head>
+<body>
+<main>
+<header class="${mood}">
+<h1>${word}</h1>
+${reasons.length > 0 ? list(reasons.filter((reason) => reason !== "stopping")) : ""}
+<p class="facts">lessee ${status.version} · up ${formatDuration(wholeSeconds(status.now - status.startedAt))} · pid ${status.pid}</p>
+</header>
+${status.warnings.length > 0 ? html`<section class="card warnings"><h2>Warnings</h2>${list(status.warnings)}</section>` : ""}
+${joined(status.credentials.map((credential) => credentialCard(credential, status.now)))}
+<div class="pair">
+${tokenCard(status.token, status.now)}
+<section class="card"><h2>Requests to Vault</h2>
+<dl>${fact("sent", requests.sent)}${fact("failed", requests.failed, requests.failed > 0 ? "warn" : "")}</dl></section>
+</div>
+${status.templates.length > 0 ? html`<section class="card"><h2>Files</h2>${joined(status.templates.map((one) => templateRow(one, status.now)))}</section>` : ""}
+<section class="card"><h2>Last events</h2>
+${recent.length > 0 ? html`<ol class="events">${joined(recent.map((entry) => eventRow(entry, status.now)))}</ol>` : html`<p class="muted">Nothing has happened yet.</p>`}
+</section>
+</main>
+</body>
+</html>
+`.text;
+}
+
+/** Puts a new page in the place of the old one, and says so when there is none. */
+export const REFRESH_SCRIPT = `"use strict";
+setInterval(async () => {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch("/", { signal: AbortSignal.timeout(1900) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.title = page.title;
+    document.querySelector("main").replaceWith(page.querySelector("main"));
+  } catch {
+    document.title = "No answer · lessee";
+    const header = document.querySelector("header");
+    header.className = "gone";
+    header.querySelector("h1").textContent = "No answer";
+  }
+}, 2000);
+`;
+
+function credentialCard(credential: CredentialStatus, now: number): Html {
+  const { path, candidate, current, retiring } = credential;
+  const held = [candidate, current, ...retiring].filter((one) => one !== null);
+  return html`<section class="card credential">
+<h2 class="path">${path}</h2>
+${credential.lastError === null ? "" : html`<p class="error">${credential.lastError}</p>`}
+${held.length === 0 ? html`<p class="muted">No credential yet.</p>` : joined(held.map((one) => heldRow(one, credential, now)))}
+<dl>
+${fact("next rotation", credential.rotationDue === null ? "not known yet" : ahead(credential.rotationDue, now))}
+${fact("lead", formatDuration(credential.lead), credential.leadFits ? "" : "bad")}
+${fact("rotations", credential.rotations)}
+${fact("new users this hour", `${credential.newUsersLastHour} of ${credential.maxNewPerHour}`, credential.newUsersLastHour >= credential.maxNewPerHour ? "warn" : "")}
+</dl>
+${credential.leadFits ? "" : html`<p class="error">The TTLs leave no room for this lead: connections may outlive their user.</p>`}
+</section>
+`;
+}
+
+function heldRow(held: HeldStatus, credential: CredentialStatus, now: number): Html {
+  const sessions = held.sessions === null ? "sessions not observed" : plural(held.sessions, "session");
+  return html`<div class="held ${held.stage}">
+<p class="who"><b class="stage">${held.stage}</b> <code>${held.user ?? held.lease}</code></p>
+${lifeBar(held, held.stage === "current" ? credential.rotationDue : null, now)}
+<p class="facts">${ends(held, now)}</p>
+<p class="facts">${STEPS[held.step] ?? held.step} · ${sessions} · ${held.verified ? "login tried" : "login not tried"}${
+    held.stage === "retiring" ? "" : ` · ${HEARD[held.heard]}`
+  } · ${held.renewable ? plural(held.renewals, "renewal") : "not renewable"}</p>
+</div>
+`;
+}
+
+const STEPS: Readonly<Record<string, string>> = {
+  read: "being read",
+  verify: "trying a login",
+  publish: "being written",
+  notify: "telling the application",
+  confirm: "waiting for the application",
+  drain: "waiting for its last sessions",
+  release: "being given back",
+};
+
+const HEARD: Readonly<Record<HeldStatus["heard"], string>> = {
+  yes: "taken by the application",
+  no: "not taken yet",
+  "not observed": "use not observed",
+};
+
+/** The whole width is the life from the read to the horizon: gone, left until the expiry, and what renewals can add. */
+function lifeBar(held: HeldStatus, due: number | null, now: number): Html {
+  const end = Math.max(held.horizon ?? held.expiry, held.expiry);
+  const part = (at: number) => {
+    const share = (at - held.readAt) / Math.max(end - held.readAt, 1);
+    return (100 * Math.min(Math.max(share, 0), 1)).toFixed(2);
+  };
+  const mark = due === null ? "" : html`<i class="due" style="left:${part(due)}%" title="next rotation"></i>`;
+  const label = `${formatDuration(wholeSeconds(held.expiry - now))} left`;
+  return html`<div class="bar" role="img" aria-label="${label}">
+<i class="left" style="left:${part(now)}%;right:${(100 - Number(part(held.expiry))).toFixed(2)}%"></i>${mark}
+</div>
+`;
+}
+
+function ends(held: HeldStatus, now: number): Html {
+  if (held.expiry <= now) return html`<b class="bad">ended ${ago(held.expiry, now)}</b>`;
+  const horizon =
+    held.horizon === null
+      ? ""
+      : html` · cannot be renewed beyond <b>${formatDuration(wholeSeconds(held.horizon - now))}</b>`;
+  return html`ends ${ahead(held.expiry, now)}${horizon}`;
+}
+
+function tokenCard(token: TokenStatus | null, now: number): Html {
+  if (token === null) return html`<section class="card"><h2>Token</h2><p class="bad">Not logged in.</p></section>`;
+  return html`<section class="card"><h2>Token</h2>
+<dl>
+${fact("ends", token.expiry === null ? "never" : ahead(token.expiry, now))}
+${token.horizon === null ? "" : fact("at the latest", ahead(token.horizon, now))}
+${fact("login", `${token.method}, ${ago(token.loggedInAt, now)}`)}
+${fact("renewable", token.renewable ? "yes" : "no")}
+${token.older > 0 ? fact("older tokens", token.older) : ""}
+${fact("policies", token.policies.join(", ") || "none")}
+</dl></section>
+`;
+}
+
+function templateRow(template: TemplateStatus, now: number): Html {
+  const state =
+    template.error !== null
+      ? html`<span class="error">${template.error}</span>`
+      : template.renderedAt !== null
+        ? html`rendered ${ago(template.renderedAt, now)}`
+        : html`waits for ${template.missing.join(", ") || "its first render"}`;
+  return html`<p class="file"><code>${template.destination}</code> <span class="facts">${state}</span></p>
+`;
+}
+
+function eventRow({ at, event }: TimelineEntry, now: number): Html {
+  const fields = Object.entries(fieldsOf(event))
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => html`<span>${name}=<b>${readable(value)}</b></span> `);
+  return html`<li class="${levelOf(event)}"><time>${ago(at, now)}</time><b>${event.is}</b><p>${joined(fields)}</p></li>
+`;
+}
+
+function readable(value: unknown): string {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, one]) => `${name} ${one}`)
+    .join(", ");
+}
+
+function fact(name: string, value: string | number, mood = ""): Html {
+  return html`<div><dt>${name}</dt><dd class="${mood}">${value}</dd></div>
+`;
+}
+
+function list(texts: readonly string[]): Html {
+  return html`<ul>${joined(texts.map((text) => html`<li>${text}</li>`))}</ul>`;
+}
+
+function ahead(at: number, now: number): string {
+  return at > now ? `in ${formatDuration(wholeSeconds(at - now))}` : `due ${ago(at, now)}`;
+}
+
+function ago(at: number, now: number): string {
+  const passed = wholeSeconds(now - at);
+  return passed <= 0 ? "just now" : `${formatDuration(passed)} ago`;
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.round(ms / 1000) * 1000;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
