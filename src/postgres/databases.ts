@@ -1,0 +1,139 @@
+/** The servers of one credential's `postgres` blocks: test logins, sessions by user, and the end of old ones. */
+import type { PostgresConfig } from "../config/types.ts";
+import { DatabaseError } from "../errors.ts";
+import type { Clock, Databases, DatabaseUser, Files, RoleSessions, WatchedRole } from "../ports.ts";
+import { Sensitive } from "../sensitive.ts";
+import type { Connection } from "./connect.ts";
+import { type ConnectionTarget, parseConnectionUrl, targetName } from "./connection-url.ts";
+import { openConnections, type Server } from "./connections.ts";
+import { askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
+import { describeTrust, warnOfRoom } from "./warnings.ts";
+
+/** Long enough for every poll of a drain to find the connection open, short enough not to hold one for nothing. */
+const IDLE_TIMEOUT = 60_000;
+
+interface Block extends Server {
+  readonly config: PostgresConfig;
+  target(user: DatabaseUser): ConnectionTarget;
+}
+
+/**
+ * Nothing is connected, and pg not loaded, before the first question. Throws a LesseeError where a connection_url
+ * cannot be used.
+ *
+ * With `drain = "terminate"` a user's connection stays open until its role is gone: to end sessions one must be logged
+ * in as their user, and at the end of a credential no new login may be possible (rule R8).
+ */
+export function openDatabases(
+  configs: readonly PostgresConfig[],
+  ports: { readonly clock: Clock; readonly files: Files },
+): Databases {
+  const blocks = configs.map(openBlock);
+  const connections = openConnections(ports);
+  /** The most sessions that one role was seen to have: what the next generation will need as well (rule M7). */
+  let generation = 0;
+
+  return {
+    async verify(user, signal) {
+      const found = await Promise.all(
+        blocks.map((block) =>
+          connections.use(block, user, signal, (connection) => verifyOn(block, connection, user, signal), {
+            fresh: true,
+          }),
+        ),
+      );
+      return {
+        oids: found.map(({ role }) => role.oid),
+        validFor: smallest(found.map(({ role }) => role.validFor)),
+        warnings: found.flatMap(({ warnings }) => warnings),
+      };
+    },
+
+    async sessions(as, roles, signal) {
+      const answers = await Promise.all(
+        blocks.map((block) =>
+          connections.use(block, as, signal, (connection) => askRoles(connection, on(block, roles), signal)),
+        ),
+      );
+      const summed = roles.map((role, i) =>
+        sum(
+          role,
+          blocks,
+          answers.map((answer) => answer[i]),
+        ),
+      );
+      generation = Math.max(generation, ...summed.map((role) => role.sessions));
+      await Promise.all(summed.filter((role) => !role.exists).map((role) => connections.drop(role.username)));
+      return summed;
+    },
+
+    async terminate(user, which, signal) {
+      const ended = await Promise.all(
+        blocks
+          .filter((block) => block.config.drain !== "off")
+          .map((block) => connections.use(block, user, signal, (connection) => endSessions(connection, which, signal))),
+      );
+      return ended.reduce((total, count) => total + count, 0);
+    },
+
+    close: () => connections.close(),
+  };
+
+  async function verifyOn(
+    block: Block,
+    connection: Connection,
+    user: DatabaseUser,
+    signal: AbortSignal,
+  ): Promise<{ readonly role: OwnRole; readonly warnings: readonly string[] }> {
+    const target = block.target(user);
+    await connection.query(block.config.verifyQuery, [], signal);
+    const role = await askOwnRole(connection, signal);
+    if (!role) {
+      throw new DatabaseError("credential", `${targetName(target)}: the role ${user.username} is gone`, undefined, {
+        hint: "it was dropped while it was being verified",
+      });
+    }
+    return {
+      role,
+      warnings: [
+        ...describeTrust(target, connection.encrypted),
+        ...warnOfRoom(target, role.room, generation, block.config.drain, connection.processId),
+      ],
+    };
+  }
+}
+
+function openBlock(config: PostgresConfig, index: number): Block {
+  // Read once with a name that stands for any: what is wrong with the URL is said at start, not at the first rotation.
+  parseConnectionUrl(config.connectionUrl, { username: "user", password: new Sensitive("password") });
+  const target = (user: DatabaseUser) => parseConnectionUrl(config.connectionUrl, user);
+  return {
+    config,
+    index,
+    idleTimeout: config.drain === "terminate" ? Number.POSITIVE_INFINITY : IDLE_TIMEOUT,
+    target,
+    login: (user) => ({ target: target(user), user, timeout: config.connectTimeout }),
+  };
+}
+
+function on(block: Block, roles: readonly WatchedRole[]) {
+  return roles.map((role) => ({ username: role.username, oid: role.oids[block.index] }));
+}
+
+/** A server with `drain = "off"` is asked about the role, but whoever is connected there does not count. */
+function sum(role: WatchedRole, blocks: readonly Block[], answers: readonly (RoleFacts | undefined)[]): RoleSessions {
+  const known = answers.filter((answer) => answer !== undefined);
+  const watched = answers.filter((_, i) => blocks[i]?.config.drain !== "off");
+  return {
+    username: role.username,
+    sessions: watched.reduce((total, answer) => total + (answer?.sessions ?? 0), 0),
+    exists: known.some((answer) => answer.exists),
+    owned: known.reduce((total, answer) => total + answer.owned, 0),
+    validFor: smallest(known.filter((answer) => answer.exists).map((answer) => answer.validFor)),
+  };
+}
+
+function smallest(values: readonly (number | null)[]): number | null {
+  const finite = values.filter((value) => value !== null);
+  return finite.length === 0 ? null : Math.min(...finite);
+}

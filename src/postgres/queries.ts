@@ -1,0 +1,115 @@
+/** The questions that are put to Postgres. Any login may ask all of them; none needs a superuser. */
+import { APPLICATION_NAME, type Connection } from "./connect.ts";
+
+/** The role that is logged in. Not `current_user`: a role may SET ROLE to its owner at login (rule M6). */
+export interface OwnRole {
+  readonly oid: number;
+  /** ms by Postgres' own clock; null is without end (rule M5). */
+  readonly validFor: number | null;
+  readonly room: Room;
+}
+
+/** Limits of new sessions and what is taken of them; -1 is no limit. */
+export interface Room {
+  readonly maxConnections: number;
+  readonly usedConnections: number;
+  readonly roleLimit: number;
+  readonly databaseLimit: number;
+  readonly usedDatabase: number;
+  /** False where not even our own session is shown: then counting sessions proves nothing (rule M12). */
+  readonly seesItself: boolean;
+  readonly processId: number;
+}
+
+export interface RoleFacts {
+  readonly sessions: number;
+  readonly exists: boolean;
+  readonly owned: number;
+  readonly validFor: number | null;
+}
+
+const VALID_FOR = `CASE WHEN isfinite(r.rolvaliduntil)
+  THEN (extract(epoch FROM r.rolvaliduntil - clock_timestamp()) * 1000)::float8 END AS "validFor"`;
+
+const OWN_ROLE = `
+  SELECT r.oid::int8::float8 AS oid, ${VALID_FOR},
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+      - coalesce(current_setting('reserved_connections', true)::int, 0) AS "maxConnections",
+    (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL)::int AS "usedConnections",
+    r.rolconnlimit AS "roleLimit",
+    d.datconnlimit AS "databaseLimit",
+    (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.usesysid IS NOT NULL)::int AS "usedDatabase",
+    EXISTS (SELECT FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS "seesItself",
+    pg_backend_pid() AS "processId"
+  FROM pg_roles r, pg_database d
+  WHERE r.rolname = session_user AND d.datname = current_database()`;
+
+/** Undefined when the role has been dropped under its session. */
+export async function askOwnRole(connection: Connection, signal: AbortSignal): Promise<OwnRole | undefined> {
+  const [row] = await connection.query(OWN_ROLE, [], signal);
+  if (!row) return undefined;
+  return {
+    oid: Number(row.oid),
+    validFor: numberOrNull(row.validFor),
+    room: {
+      maxConnections: Number(row.maxConnections),
+      usedConnections: Number(row.usedConnections),
+      roleLimit: Number(row.roleLimit),
+      databaseLimit: Number(row.databaseLimit),
+      usedDatabase: Number(row.usedDatabase),
+      seesItself: row.seesItself === true,
+      processId: Number(row.processId),
+    },
+  };
+}
+
+/**
+ * Sessions are counted by the role's oid: those of a dropped role have lost their name, and counted by it a role that
+ * went too early would look drained (rule W4). Where no oid is known the name has to do.
+ */
+const ROLES = `
+  SELECT
+    (SELECT count(*) FROM pg_stat_activity a
+      WHERE a.usesysid = coalesce(w.oid, r.oid) AND a.application_name IS DISTINCT FROM $3)::int AS sessions,
+    r.oid IS NOT NULL AS exists,
+    (SELECT count(*) FROM pg_class c
+      WHERE c.relowner = coalesce(w.oid, r.oid) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))::int AS owned,
+    ${VALID_FOR}
+  FROM unnest($1::text[], $2::oid[]) WITH ORDINALITY AS w(name, oid, position)
+  LEFT JOIN pg_roles r ON r.rolname = w.name AND r.oid = coalesce(w.oid, r.oid)
+  ORDER BY w.position`;
+
+/** One answer for each of `roles`, in their order. */
+export async function askRoles(
+  connection: Connection,
+  roles: readonly { readonly username: string; readonly oid: number | undefined }[],
+  signal: AbortSignal,
+): Promise<readonly RoleFacts[]> {
+  const names = roles.map((role) => role.username);
+  const oids = roles.map((role) => role.oid ?? null);
+  const rows = await connection.query(ROLES, [names, oids, APPLICATION_NAME], signal);
+  return rows.map((row) => ({
+    sessions: Number(row.sessions),
+    exists: row.exists === true,
+    owned: Number(row.owned),
+    validFor: numberOrNull(row.validFor),
+  }));
+}
+
+const TERMINATE = `
+  SELECT (count(*) FILTER (WHERE pg_terminate_backend(a.pid)))::int AS ended
+  FROM pg_stat_activity a
+  WHERE a.usesysid = (SELECT usesysid FROM pg_stat_activity WHERE pid = pg_backend_pid())
+    AND a.pid <> pg_backend_pid() AND a.application_name IS DISTINCT FROM $1 AND ($2 OR a.state = 'idle')`;
+
+/** Ends the sessions of the role that is logged in; tells how many. A session inside a transaction is not idle. */
+export async function endSessions(connection: Connection, which: "idle" | "all", signal: AbortSignal): Promise<number> {
+  // A role that is set to its owner at login may neither see the state of its own sessions nor end them.
+  await connection.query("SET ROLE NONE", [], signal);
+  const [row] = await connection.query(TERMINATE, [APPLICATION_NAME, which === "all"], signal);
+  return Number(row?.ended ?? 0);
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}
