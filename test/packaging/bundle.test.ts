@@ -1,0 +1,67 @@
+/** What is in the bundle, and what of it a start evaluates: only what is wanted costs time and memory. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { bundle } from "../../scripts/bundle.ts";
+import { folder, root, run } from "./run.ts";
+
+describe.skipIf(!existsSync(join(root, "src/main.ts")))("the bundle", () => {
+  let inputs: readonly string[];
+
+  beforeAll(async () => {
+    const { metafile } = await bundle("dist/unused.cjs", { write: false });
+    const [output] = Object.values(metafile.outputs);
+    inputs = Object.entries(output?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 ? [path] : [],
+    );
+  });
+
+  it("holds node-vault and nothing of what its own transport needs", () => {
+    expect(inputs.filter((path) => path.includes("/node-vault/"))).not.toEqual([]);
+    expect(inputs.filter((path) => /\/(axios|follow-redirects|form-data|debug|supports-color)\//.test(path))).toEqual(
+      [],
+    );
+  });
+
+  it("evaluates pg, handlebars and chokidar only when they are needed", async () => {
+    const lazy = /node_modules\/(pg|pg-\w+|handlebars|chokidar|readdirp)\//;
+    expect(
+      inputs.filter((path) => lazy.test(path)),
+      "they are in the bundle at all",
+    ).not.toEqual([]);
+    const ran = await evaluated("version");
+    expect(ran.filter((path) => lazy.test(path))).toEqual([]);
+  });
+
+  it("evaluates no package at all to print its version", async () => {
+    expect((await evaluated("version")).filter((path) => path.startsWith("node_modules/"))).toEqual([]);
+  });
+});
+
+/**
+ * The modules that a run of `lessee <args>` evaluates. Unminified, esbuild wraps each module in a function with the
+ * module's path for a name, and V8 tells which functions ran. A module without a wrapper of its own always runs.
+ */
+async function evaluated(...args: readonly string[]): Promise<readonly string[]> {
+  const path = folder();
+  const file = join(path, "lessee.cjs");
+  const { metafile } = await bundle(file, { minify: false });
+  expect((await run(process.execPath, [file, ...args], { env: { NODE_V8_COVERAGE: path } })).code).toBe(0);
+  const report = readdirSync(path).find((name) => name.startsWith("coverage-")) as string;
+  const { result } = JSON.parse(readFileSync(join(path, report), "utf8")) as { result: readonly ScriptCoverage[] };
+  const functions = result.find(({ url }) => url === pathToFileURL(file).href)?.functions ?? [];
+  const ran = functions.filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0).map(({ functionName }) => functionName);
+  const text = readFileSync(file, "utf8");
+  const [output] = Object.values(metafile.outputs);
+  const unwrapped = Object.keys(output?.inputs ?? {}).filter((input) => !text.includes(`"${input}"(`));
+  return [...ran.filter((name) => /^(src|node_modules)\//.test(name)), ...unwrapped];
+}
+
+interface ScriptCoverage {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { readonly count: number }[];
+  }[];
+}

@@ -1,0 +1,178 @@
+/** bin/lessee finds its bundle and its Node from anywhere, and is a good first process of a container. */
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { folder, root, run, script } from "./run.ts";
+
+/** A package that holds the launcher and, in place of the bundle, a program that tells what it was given. */
+function installed(program = "console.log(JSON.stringify([process.argv.slice(2), process.execArgv]))"): string {
+  const path = folder();
+  mkdirSync(join(path, "bin"));
+  mkdirSync(join(path, "dist"));
+  copyFileSync(join(root, "bin/lessee"), join(path, "bin/lessee"));
+  writeFileSync(join(path, "dist/lessee.cjs"), program);
+  return path;
+}
+
+const ours = { LESSEE_NODE: process.execPath };
+
+describe("the launcher", () => {
+  it("hands on the arguments as they are, with the flags for small memory to the agent", async () => {
+    const { stdout } = await run(join(installed(), "bin/lessee"), ["agent", "-config=a b", "$HOME", ""], { env: ours });
+    expect(JSON.parse(stdout)).toEqual([
+      ["agent", "-config=a b", "$HOME", ""],
+      ["--lite-mode", "--max-semi-space-size=1"],
+    ]);
+  });
+
+  it("leaves the JIT to everything else", async () => {
+    const { stdout } = await run(join(installed(), "bin/lessee"), ["validate"], { env: ours });
+    expect(JSON.parse(stdout)).toEqual([["validate"], []]);
+  });
+
+  it("works through symlinks, relative ones too, from another folder", async () => {
+    const path = installed();
+    const elsewhere = folder();
+    symlinkSync(join(path, "bin/lessee"), join(elsewhere, "absolute"));
+    symlinkSync("absolute", join(elsewhere, "relative"));
+    const { code, stdout } = await run("./relative", ["version"], { cwd: elsewhere, env: ours });
+    expect({ code, given: JSON.parse(stdout) }).toEqual({ code: 0, given: [["version"], []] });
+  });
+
+  it("gives on exit code and standard input", async () => {
+    const program = `process.stdin.on("data", (d) => console.log(String(d))).on("end", () => process.exit(3))`;
+    const ended = await run(join(installed(program), "bin/lessee"), ["render"], { env: ours, stdin: "text" });
+    expect(ended).toEqual({ code: 3, stdout: "text\n", stderr: "" });
+  });
+
+  it("takes the Node of its own packages, also where npm put them beside it", async () => {
+    for (const place of ["lessee/node_modules/.bin", ".bin"]) {
+      const modules = folder();
+      mkdirSync(join(modules, "lessee/bin"), { recursive: true });
+      mkdirSync(join(modules, "lessee/dist"));
+      mkdirSync(join(modules, place), { recursive: true });
+      copyFileSync(join(root, "bin/lessee"), join(modules, "lessee/bin/lessee"));
+      writeFileSync(join(modules, "lessee/dist/lessee.cjs"), "");
+      script(join(modules, place, "node"), `echo "node of ${place}"`);
+      expect((await run(join(modules, "lessee/bin/lessee"), [])).stdout).toBe(`node of ${place}\n`);
+    }
+  });
+
+  it("falls back to the Node on PATH and refuses one that is too old", async () => {
+    const path = installed();
+    const shims = folder();
+    script(join(shims, "node"), "echo 20.20.2");
+    const old = await run(join(path, "bin/lessee"), [], { env: { PATH: `${shims}:${process.env.PATH}` } });
+    expect(old).toMatchObject({ code: 1, stderr: expect.stringMatching(/is Node 20\.20\.2; 24 or newer is needed/) });
+    const fine = await run(join(path, "bin/lessee"), [], {
+      env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+    });
+    expect(fine).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("says what to do when the bundle was not built, or LESSEE_NODE names nothing", async () => {
+    const path = folder();
+    mkdirSync(join(path, "bin"));
+    copyFileSync(join(root, "bin/lessee"), join(path, "bin/lessee"));
+    expect(await run(join(path, "bin/lessee"), [], { env: ours })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("run: npm run build"),
+    });
+    expect(await run(join(path, "bin/lessee"), [], { env: { LESSEE_NODE: "/nowhere/node" } })).toMatchObject({
+      code: 1,
+      stderr: "lessee: LESSEE_NODE=/nowhere/node is not a program\n",
+    });
+  });
+});
+
+/** Ends by SIGTERM with code 7, tells every other signal, and starts a process that outlives its parent on SIGUSR1. */
+const SERVER = `
+  const { spawn } = require("node:child_process");
+  for (const name of ["SIGHUP", "SIGINT"]) process.on(name, () => console.log(name));
+  process.on("SIGUSR1", () => {
+    spawn("sh", ["-c", "sleep 1000 & echo orphaned"], { stdio: ["ignore", "inherit", "inherit"] });
+  });
+  process.on("SIGTERM", () => setTimeout(() => process.exit(7), 100));
+  setInterval(() => {}, 1000);
+  console.log("up " + process.ppid);`;
+
+const shells = ["dash", "bash", "busybox"].filter((name) => isThere(name));
+
+describe.skipIf(!mayUnshare())(
+  `the launcher as PID 1${mayUnshare() ? "" : " (skipped: no permission to make a process namespace)"}`,
+  () => {
+    it.each(shells)("under %s forwards signals, reaps orphans and gives on the exit code", async (shell) => {
+      const { child, lines, launcher } = await asPid1(shell, SERVER);
+      expect(await lines.next()).toBe("up 1");
+      for (const signal of ["SIGHUP", "SIGINT"] as const) {
+        process.kill(launcher, signal);
+        expect(await lines.next()).toBe(signal);
+      }
+      process.kill(launcher, "SIGUSR1");
+      expect(await lines.next()).toBe("orphaned");
+      const [program] = childrenOf(launcher);
+      const orphans = () => childrenOf(launcher).filter((pid) => pid !== program);
+      await expect.poll(orphans, { timeout: 10_000, interval: 5 }).toHaveLength(1);
+      process.kill(orphans()[0] as number, "SIGKILL");
+      await expect.poll(orphans, { timeout: 10_000, interval: 5 }).toEqual([]);
+      process.kill(launcher, "SIGTERM");
+      expect(await once(child, "exit")).toEqual([7, null]);
+    });
+
+    it.each(shells)("under %s gives on the code of a program that ends by itself", async (shell) => {
+      const { child } = await asPid1(shell, "process.exitCode = 5");
+      expect(await once(child, "exit")).toEqual([5, null]);
+    });
+  },
+);
+
+/** Starts the launcher as the first process of a process namespace; `launcher` is its pid out here. */
+async function asPid1(shell: string, program: string) {
+  const words = shell === "busybox" ? ["busybox", "sh"] : [shell];
+  const launcher = join(installed(program), "bin/lessee");
+  const child = spawn("unshare", ["--pid", "--fork", "--mount-proc", "--kill-child", ...words, launcher, "agent"], {
+    env: { PATH: process.env.PATH, ...ours },
+    stdio: ["ignore", "pipe", "inherit"],
+  }) as ChildProcessByStdio<null, Readable, null>;
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const reader = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const lines = { next: async () => (await reader.next()).value as string | undefined };
+  await expect.poll(() => childrenOf(child.pid as number), { interval: 5 }).not.toEqual([]);
+  return { child, lines, launcher: childrenOf(child.pid as number)[0] as number };
+}
+
+/** The children of a process, zombies included. */
+function childrenOf(pid: number): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, "utf8")
+        .replace(/^.*\) . /s, "")
+        .split(" ")[0],
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function mayUnshare(): boolean {
+  return isThere("unshare", "--pid", "--fork", "--mount-proc", "true");
+}
+
+function isThere(program: string, ...args: readonly string[]): boolean {
+  try {
+    execFileSync(program, args.length > 0 ? args : ["-c", "true"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return program === "busybox" && args.length === 0 ? isThere("busybox", "sh", "-c", "true") : false;
+  }
+}

@@ -1,0 +1,55 @@
+/** What `npm pack` puts into the package. `npm test` has built the bundle before. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { folder, root, run } from "./run.ts";
+
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after npm run build)", () => {
+  it("holds launcher, bundle, licences and documents, and nothing else", () => {
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--dry-run", "--json"], {
+        cwd: root,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }),
+    ) as [{ files: readonly { path: string; mode: number }[] }];
+    const paths = packed.files.map((file) => file.path);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        "CHANGELOG.md",
+        "LICENSE",
+        "README.md",
+        "bin/lessee",
+        "dist/lessee.cjs",
+        "dist/lessee.cjs.LEGAL.txt",
+        "package.json",
+      ]),
+    );
+    const others = paths.filter(
+      (path) => !/^(bin\/lessee|dist\/lessee\.cjs(\.LEGAL\.txt)?|docs\/.+|[^/]+)$/.test(path),
+    );
+    expect(others).toEqual([]);
+    expect(packed.files.find((file) => file.path === "bin/lessee")?.mode).toBe(0o755);
+  });
+
+  it("runs with any Node of 24 or newer on PATH and without a single package beside it", async () => {
+    const path = folder();
+    execFileSync("npm", ["pack", "--pack-destination", path], { cwd: root, stdio: "ignore" });
+    execFileSync("tar", ["-xzf", `lessee-${version}.tgz`], { cwd: path });
+    const { code, stdout } = await run(join(path, "package/bin/lessee"), ["version"], {
+      cwd: "/",
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toContain(version);
+  });
+
+  it("has a bundle that was minified and names no source map", () => {
+    const text = readFileSync(join(root, "dist/lessee.cjs"), "utf8");
+    expect(text).not.toContain("sourceMappingURL");
+    expect(text.split("\n").length).toBeLessThan(statSync(join(root, "dist/lessee.cjs")).size / 1000);
+  });
+});
