@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
+import { startGuard } from "./guard.ts";
 import { copyBinaries, makeFolder, type Owner, postgresOwner } from "./postgres/binaries.ts";
-import { startGuard } from "./postgres/guard.ts";
 import { freePort, type ServerProcess, startServer } from "./postgres/server.ts";
 import { run } from "./process.ts";
 
@@ -48,7 +48,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   const owner = postgresOwner();
   const folder = await makeFolder(owner);
   const data = join(folder, "data");
-  const guard = startGuard(folder, join(data, "postmaster.pid"));
+  const guard = startGuard(folder);
   let server: ServerProcess | undefined;
 
   async function clear(): Promise<void> {
@@ -62,6 +62,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
     await initialise(bin, data, password, owner);
     const { process: started, port } = await startOnFreePort(bin, data, maxConnections, owner);
     server = started;
+    guard.watch(started.pid);
     await createDatabase(`postgresql://${SUPERUSER}:${password}@${HOST}:${port}/postgres`, database);
     let stopped: Promise<void> | undefined;
     return {
