@@ -1,0 +1,52 @@
+/** The server's own time. It runs with the machine's, and can be moved forward so that hours need not be waited for. */
+
+export interface ServerClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls back once, at the earliest at `time`; the function given back takes that back. */
+  at(time: number, callback: () => void): () => void;
+  /** Moves the time forward; what falls due is called before this returns, in order of time. */
+  advance(milliseconds: number): void;
+  stop(): void;
+}
+
+export function createServerClock(): ServerClock {
+  const alarms = new Map<symbol, { readonly time: number; readonly callback: () => void }>();
+  let offset = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const now = () => Date.now() + offset;
+
+  function arm(): void {
+    clearTimeout(timer);
+    const next = Math.min(...[...alarms.values()].map((alarm) => alarm.time));
+    if (Number.isFinite(next)) timer = setTimeout(ring, Math.min(Math.max(next - now(), 0), MAX_TIMEOUT));
+  }
+  function ring(): void {
+    const due = [...alarms].filter(([, alarm]) => alarm.time <= now()).sort(([, a], [, b]) => a.time - b.time);
+    for (const [key, alarm] of due) if (alarms.delete(key)) alarm.callback();
+    arm();
+  }
+
+  return {
+    now,
+    at(time, callback) {
+      const key = Symbol();
+      alarms.set(key, { time, callback });
+      arm();
+      return () => {
+        if (alarms.delete(key)) arm();
+      };
+    },
+    advance(milliseconds) {
+      offset += milliseconds;
+      ring();
+    },
+    stop() {
+      alarms.clear();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A longer setTimeout fires at once. */
+const MAX_TIMEOUT = 2 ** 31 - 1;

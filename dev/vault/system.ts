@@ -1,0 +1,176 @@
+/** `sys/`: mounts, policies, quotas, wrapping, and what the other files of the system back end add. */
+import { createBackend } from "./backends.ts";
+import type { Core } from "./core.ts";
+import { parseDuration } from "./durations.ts";
+import { describeMount, type Mount } from "./mounts.ts";
+import {
+  type Answer,
+  type Backend,
+  listField,
+  type MountedRequest,
+  methodNotAllowed,
+  multierror,
+  Refusal,
+  textField,
+} from "./protocol.ts";
+import { handleLeases } from "./system-leases.ts";
+import { createServerState } from "./system-state.ts";
+
+export function createSystemBackend(core: Core, unsealKey: string): Backend {
+  const state = createServerState(core, unsealKey);
+  return {
+    type: "system",
+    isOpen: (path) => state.isOpen(path) || path.startsWith("internal/ui/mounts"),
+    handle(request) {
+      const [area, ...rest] = request.subpath.split("/");
+      const name = rest.join("/");
+      switch (area) {
+        case "mounts":
+          return mount(core, request, "", name);
+        case "auth":
+          return mount(core, request, "auth/", name);
+        case "policy":
+          return policy(core, request, name, "rules");
+        case "policies":
+          return policy(core, request, rest.slice(1).join("/"), "policy");
+        case "quotas":
+          return quota(core, request, rest.slice(1).join("/"));
+        case "capabilities-self":
+          return capabilities(core, request);
+        case "wrapping":
+          return wrapping(core, request, name);
+        case "leases":
+          return handleLeases(core, request, name);
+        case "renew":
+        case "revoke":
+          return handleLeases(core, request, area);
+        case "internal":
+          return preflight(core, request, rest.slice(2).join("/"));
+        default:
+          return state.handle(request);
+      }
+    },
+  };
+}
+
+async function mount(core: Core, request: MountedRequest, prefix: "" | "auth/", name: string): Promise<Answer | null> {
+  const { operation, body } = request;
+  if (name === "") return operation === "read" ? listMounts(core, prefix) : methodNotAllowed();
+  const path = `${prefix}${name.replace(/\/$/, "")}/`;
+  if (operation === "update") {
+    const taken = core.mounts.conflict(path);
+    if (taken) throw new Refusal(400, `path is already in use at ${taken.path}`);
+    const options = (body.options ?? null) as Mount["options"];
+    const backend = createBackend(prefix === "" ? "secret" : "auth", textField(body, "type"), options ?? {}, core);
+    core.mounts.add(path, backend, { description: textField(body, "description"), options });
+    return null;
+  }
+  if (operation !== "delete") methodNotAllowed();
+  await unmount(core, path);
+  return null;
+}
+
+/** Leases and tokens that came from a mount end with it. */
+async function unmount(core: Core, path: string): Promise<void> {
+  for (const token of core.tokens.madeUnder(path)) core.tokens.revoke(token);
+  try {
+    for (const id of core.leases.ids(path)) await core.leases.revoke(id);
+  } catch (error) {
+    throw new Refusal(400, (error as Error).message);
+  }
+  await core.mounts.remove(path)?.backend.close?.();
+}
+
+function listMounts(core: Core, prefix: "" | "auth/"): Answer {
+  const mounts = core.mounts.all().filter((entry) => entry.path.startsWith("auth/") === (prefix === "auth/"));
+  const data = Object.fromEntries(mounts.map((entry) => [entry.path.slice(prefix.length), describeMount(entry)]));
+  return { data, inject: true };
+}
+
+function policy(core: Core, { operation, body }: MountedRequest, name: string, key: "rules" | "policy"): Answer | null {
+  if (name === "") {
+    const names = core.policies.names();
+    return { data: key === "rules" ? { keys: names, policies: names } : { keys: names } };
+  }
+  switch (operation) {
+    case "read": {
+      const text = core.policies.text(name);
+      return text === undefined ? null : { data: { name, [key]: text } };
+    }
+    case "delete":
+      core.policies.remove(name);
+      return null;
+    case "update": {
+      const text = textField(body, "policy");
+      if (text === "") throw new Refusal(400, "'policy' parameter not supplied or empty");
+      core.policies.write(name, text);
+      return null;
+    }
+    default:
+      return methodNotAllowed();
+  }
+}
+
+function quota(core: Core, { operation, body }: MountedRequest, name: string): Answer | null {
+  switch (operation) {
+    case "update":
+      core.quotas.set(name, {
+        rate: Number(body.rate),
+        interval: parseDuration(body.interval) ?? 1000,
+        path: textField(body, "path"),
+      });
+      return null;
+    case "delete":
+      core.quotas.remove(name);
+      return null;
+    case "read": {
+      const limit = core.quotas.get(name);
+      return limit ? { data: { name, type: "rate-limit", ...limit, interval: limit.interval / 1000 } } : null;
+    }
+    default:
+      return methodNotAllowed();
+  }
+}
+
+function capabilities(core: Core, { body, token }: MountedRequest): Answer {
+  const paths = [...listField(body, "paths"), ...listField(body, "path")];
+  if (paths.length === 0) throw new Refusal(400, "paths must be supplied");
+  const granted = paths.map((path) => [path, core.policies.capabilities(token!.policies, path)] as const);
+  const data = Object.fromEntries(granted);
+  return { data: paths.length === 1 ? { ...data, capabilities: granted[0]![1] } : data };
+}
+
+function wrapping(core: Core, request: MountedRequest, action: string): Answer | null {
+  const id = textField(request.body, "token") || (request.clientToken ?? "");
+  switch (action) {
+    case "wrap":
+      if (request.wrapTtl === undefined) throw new Refusal(400, "endpoint requires response wrapping to be used");
+      return { data: request.body };
+    case "unwrap": {
+      const answer = core.wrapping.unwrap(id);
+      if (!answer) throw new Refusal(400, "wrapping token is not valid or does not exist");
+      return { bare: { ...answer, request_id: request.id } };
+    }
+    case "lookup": {
+      const found = core.wrapping.find(id);
+      if (!found) throw new Refusal(403, multierror("permission denied"));
+      const { token, path } = found;
+      const creation_time = new Date(token.issueTime).toISOString();
+      return { data: { creation_path: path, creation_time, creation_ttl: token.creationTtl / 1000 } };
+    }
+    default:
+      throw new Refusal(404, "unsupported path");
+  }
+}
+
+/** Tells which mount a path belongs to: that is how a client learns whether a KV store has versions. */
+function preflight(core: Core, { clientToken }: MountedRequest, path: string): Answer {
+  const token = core.tokens.find(clientToken);
+  const entry = core.mounts.match(`${path}/`);
+  if (!token || !entry || !core.policies.reaches(token.policies, entry.path))
+    throw new Refusal(
+      403,
+      `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/"`,
+    );
+  return { data: { ...describeMount(entry), path: entry.path } };
+}
