@@ -1,6 +1,7 @@
 /** Writes docs/metrics.md from the table of metrics: `node scripts/metrics-doc.ts`. A test fails when it is stale. */
 import { writeFileSync } from "node:fs";
-import { EVENT_METRICS, STATUS_METRICS } from "../src/health/metric-table.ts";
+import { EVENT_METRICS } from "../src/health/event-metrics.ts";
+import { STATUS_METRICS } from "../src/health/status-metrics.ts";
 
 const DESTINATION = new URL("../docs/metrics.md", import.meta.url);
 

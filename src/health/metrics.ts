@@ -1,7 +1,9 @@
 /** The metrics as Prometheus reads them, kept by prom-client, without its own metrics of the process (they cost CPU). */
 import type { Emit } from "../ports.ts";
 import type { Status } from "../status.ts";
-import { EVENT_METRICS, type EventMetric, type Sample, STATUS_METRICS, type StatusMetric } from "./metric-table.ts";
+import { EVENT_METRICS } from "./event-metrics.ts";
+import type { EventMetric, Sample, StatusMetric } from "./metric.ts";
+import { STATUS_METRICS } from "./status-metrics.ts";
 
 export interface Metrics {
   readonly observe: Emit;

@@ -15,8 +15,7 @@ export interface PageContent {
 
 export function renderPage({ status, requests, recent }: PageContent): string {
   const reasons = reasonsNotReady(status);
-  const mood = status.stopping ? "warn" : reasons.length > 0 ? "bad" : "good";
-  const word = status.stopping ? "Stopping" : reasons.length > 0 ? "Not ready" : "Ready";
+  const { word, mood } = headline(status);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -33,16 +32,18 @@ export function renderPage({ status, requests, recent }: PageContent): string {
 <header class="${mood}">
 <h1>${word}</h1>
 ${reasons.length > 0 ? list(reasons.filter((reason) => reason !== "stopping")) : ""}
-<p class="facts">lessee ${status.version} · up ${formatDuration(wholeSeconds(status.now - status.startedAt))} · pid ${status.pid}</p>
+<p class="facts">lessee ${status.version} · up ${short(status.now - status.startedAt)} · pid ${status.pid}</p>
 </header>
 ${status.warnings.length > 0 ? html`<section class="card warnings"><h2>Warnings</h2>${list(status.warnings)}</section>` : ""}
 ${joined(status.credentials.map((credential) => credentialCard(credential, status.now)))}
 <div class="pair">
 ${tokenCard(status.token, status.now)}
+<div class="stack">
 <section class="card"><h2>Requests to Vault</h2>
 <dl>${fact("sent", requests.sent)}${fact("failed", requests.failed, requests.failed > 0 ? "warn" : "")}</dl></section>
+<section class="card"><h2>Files</h2>${status.templates.length > 0 ? joined(status.templates.map((one) => templateRow(one, status.now))) : html`<p class="muted">No templates.</p>`}</section>
 </div>
-${status.templates.length > 0 ? html`<section class="card"><h2>Files</h2>${joined(status.templates.map((one) => templateRow(one, status.now)))}</section>` : ""}
+</div>
 <section class="card"><h2>Last events</h2>
 ${recent.length > 0 ? html`<ol class="events">${joined(recent.map((entry) => eventRow(entry, status.now)))}</ol>` : html`<p class="muted">Nothing has happened yet.</p>`}
 </section>
@@ -50,6 +51,12 @@ ${recent.length > 0 ? html`<ol class="events">${joined(recent.map((entry) => eve
 </body>
 </html>
 `.text;
+}
+
+function headline(status: Status): { readonly word: string; readonly mood: "good" | "warn" | "bad" } {
+  if (status.stopping) return { word: "Stopping", mood: "warn" };
+  if (reasonsNotReady(status).length === 0) return { word: "Ready", mood: "good" };
+  return status.started ? { word: "Not ready", mood: "bad" } : { word: "Starting", mood: "warn" };
 }
 
 /** Puts a new page in the place of the old one, and says so when there is none. */
@@ -71,14 +78,14 @@ setInterval(async () => {
 `;
 
 function credentialCard(credential: CredentialStatus, now: number): Html {
-  const { path, candidate, current, retiring } = credential;
-  const held = [candidate, current, ...retiring].filter((one) => one !== null);
+  const { path, candidate, current, retiring, rotationDue } = credential;
+  const held = [current, candidate, ...retiring].filter((one) => one !== null);
   return html`<section class="card credential">
 <h2 class="path">${path}</h2>
 ${credential.lastError === null ? "" : html`<p class="error">${credential.lastError}</p>`}
-${held.length === 0 ? html`<p class="muted">No credential yet.</p>` : joined(held.map((one) => heldRow(one, credential, now)))}
+${held.length === 0 ? html`<p class="muted">No credential yet.</p>` : joined(held.map((one) => heldRow(one, one === current ? rotationDue : null, now)))}
 <dl>
-${fact("next rotation", credential.rotationDue === null ? "not known yet" : ahead(credential.rotationDue, now))}
+${fact("next rotation", rotationDue === null ? "not known yet" : ahead(rotationDue, now))}
 ${fact("lead", formatDuration(credential.lead), credential.leadFits ? "" : "bad")}
 ${fact("rotations", credential.rotations)}
 ${fact("new users this hour", `${credential.newUsersLastHour} of ${credential.maxNewPerHour}`, credential.newUsersLastHour >= credential.maxNewPerHour ? "warn" : "")}
@@ -88,15 +95,19 @@ ${credential.leadFits ? "" : html`<p class="error">The TTLs leave no room for th
 `;
 }
 
-function heldRow(held: HeldStatus, credential: CredentialStatus, now: number): Html {
+function heldRow(held: HeldStatus, due: number | null, now: number): Html {
   const sessions = held.sessions === null ? "sessions not observed" : plural(held.sessions, "session");
+  const facts = [
+    held.verified ? "login tried" : "login not tried",
+    ...(held.stage === "retiring" ? [] : [HEARD[held.heard]]),
+    held.renewable ? plural(held.renewals, "renewal") : "not renewable",
+  ];
+  const ended = held.expiry <= now;
   return html`<div class="held ${held.stage}">
 <p class="who"><b class="stage">${held.stage}</b> <code>${held.user ?? held.lease}</code></p>
-${lifeBar(held, held.stage === "current" ? credential.rotationDue : null, now)}
-<p class="facts">${ends(held, now)}</p>
-<p class="facts">${STEPS[held.step] ?? held.step} · ${sessions} · ${held.verified ? "login tried" : "login not tried"}${
-    held.stage === "retiring" ? "" : ` · ${HEARD[held.heard]}`
-  } · ${held.renewable ? plural(held.renewals, "renewal") : "not renewable"}</p>
+<p class="now"><span><b>${STEPS[held.step] ?? held.step}</b> · ${sessions}</span> <b class="clock${ended ? " bad" : ""}">${ended ? "ended" : short(held.expiry - now)}</b></p>
+${lifeBar(held, due, now)}
+<p class="facts">${ends(held, now)} · ${facts.join(" · ")}</p>
 </div>
 `;
 }
@@ -117,28 +128,26 @@ const HEARD: Readonly<Record<HeldStatus["heard"], string>> = {
   "not observed": "use not observed",
 };
 
-/** The whole width is the life from the read to the horizon: gone, left until the expiry, and what renewals can add. */
+/** Drains to the left: the whole width is the life from the read to the horizon, the light part is what renewals can add. */
 function lifeBar(held: HeldStatus, due: number | null, now: number): Html {
   const end = Math.max(held.horizon ?? held.expiry, held.expiry);
   const part = (at: number) => {
-    const share = (at - held.readAt) / Math.max(end - held.readAt, 1);
-    return (100 * Math.min(Math.max(share, 0), 1)).toFixed(2);
+    const share = (at - now) / Math.max(end - held.readAt, 1);
+    return `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(2)}%`;
   };
-  const mark = due === null ? "" : html`<i class="due" style="left:${part(due)}%" title="next rotation"></i>`;
-  const label = `${formatDuration(wholeSeconds(held.expiry - now))} left`;
-  return html`<div class="bar" role="img" aria-label="${label}">
-<i class="left" style="left:${part(now)}%;right:${(100 - Number(part(held.expiry))).toFixed(2)}%"></i>${mark}
+  const mark =
+    due === null || due <= now ? "" : html`<i class="due" style="left:${part(due)}" title="next rotation"></i>`;
+  return html`<div class="bar" role="img" aria-label="time left">
+<i class="horizon" style="width:${part(end)}"></i><i class="left" style="width:${part(held.expiry)}"></i>${mark}
 </div>
 `;
 }
 
-function ends(held: HeldStatus, now: number): Html {
-  if (held.expiry <= now) return html`<b class="bad">ended ${ago(held.expiry, now)}</b>`;
-  const horizon =
-    held.horizon === null
-      ? ""
-      : html` · cannot be renewed beyond <b>${formatDuration(wholeSeconds(held.horizon - now))}</b>`;
-  return html`ends ${ahead(held.expiry, now)}${horizon}`;
+function ends(held: HeldStatus, now: number): string {
+  if (held.expiry <= now) return `ended ${ago(held.expiry, now)}`;
+  if (held.horizon === null) return `ends ${ahead(held.expiry, now)}`;
+  if (held.horizon <= held.expiry) return `ends ${ahead(held.expiry, now)} for good`;
+  return `ends ${ahead(held.expiry, now)}, ${ahead(held.horizon, now)} at the latest`;
 }
 
 function tokenCard(token: TokenStatus | null, now: number): Html {
@@ -167,7 +176,7 @@ function templateRow(template: TemplateStatus, now: number): Html {
 }
 
 function eventRow({ at, event }: TimelineEntry, now: number): Html {
-  const fields = Object.entries(fieldsOf(event))
+  const fields = Object.entries(fieldsOf(event, (time) => ahead(time, now)))
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => html`<span>${name}=<b>${readable(value)}</b></span> `);
   return html`<li class="${levelOf(event)}"><time>${ago(at, now)}</time><b>${event.is}</b><p>${joined(fields)}</p></li>
@@ -192,16 +201,16 @@ function list(texts: readonly string[]): Html {
 }
 
 function ahead(at: number, now: number): string {
-  return at > now ? `in ${formatDuration(wholeSeconds(at - now))}` : `due ${ago(at, now)}`;
+  return at > now ? `in ${short(at - now)}` : `due ${ago(at, now)}`;
 }
 
 function ago(at: number, now: number): string {
-  const passed = wholeSeconds(now - at);
-  return passed <= 0 ? "just now" : `${formatDuration(passed)} ago`;
+  return now - at < 500 ? "just now" : `${short(now - at)} ago`;
 }
 
-function wholeSeconds(ms: number): number {
-  return Math.round(ms / 1000) * 1000;
+/** No finer than the page is looked at. */
+function short(ms: number): string {
+  return formatDuration(Math.round(ms / 1000) * 1000);
 }
 
 function plural(count: number, noun: string): string {

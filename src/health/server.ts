@@ -37,9 +37,6 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
   server.maxConnections = 64;
   server.maxHeadersCount = 50;
   server.setTimeout(10_000);
-  server.on("clientError", (_error, socket) => {
-    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => socket.destroy());
-  });
   await listen(server, wanted, options.address);
   const { address, port } = server.address() as AddressInfo;
 
@@ -55,9 +52,9 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
 
 /** Whoever is slow or long-winded is cut off. */
 const LIMITS = {
-  headersTimeout: 5_000,
-  requestTimeout: 5_000,
-  connectionsCheckingInterval: 5_000,
+  headersTimeout: 3_000,
+  requestTimeout: 3_000,
+  connectionsCheckingInterval: 2_000,
   keepAliveTimeout: 15_000,
   maxHeaderSize: 8_192,
 };

@@ -19,14 +19,14 @@ export function levelOf(event: LesseeEvent): LogLevel {
 }
 
 /**
- * The event's own fields under the names that logs use: snake_case, times as ISO 8601, durations as Go prints them
- * (`ttl=30s`), which is how Vault Agent's logs look and what log stores parse as durations.
+ * The event's own fields under the names that logs use: snake_case, durations as Go prints them (`ttl=30s`), which is
+ * how Vault Agent's logs look and what log stores parse, and times as `sayTime` says them.
  */
-export function fieldsOf(event: LesseeEvent): LogFields {
+export function fieldsOf(event: LesseeEvent, sayTime: (ms: number) => string): LogFields {
   const fields: Record<string, LogFields[string]> = {};
   for (const [name, value] of Object.entries(event)) {
     if (name === "is") continue;
-    fields[snakeCase(name)] = readable(name, value);
+    fields[snakeCase(name)] = readable(name, value, sayTime);
   }
   return fields;
 }
@@ -83,18 +83,13 @@ const KINDS: Readonly<Record<string, Kind>> = {
   retryIn: "duration",
 };
 
-function readable(name: string, value: unknown): LogFields[string] {
+function readable(name: string, value: unknown, sayTime: (ms: number) => string): LogFields[string] {
   const kind = KINDS[name];
-  if (typeof value === "number" && kind) return kind === "time" ? isoTime(value) : formatDuration(value);
+  if (typeof value === "number" && kind) return kind === "time" ? sayTime(value) : formatDuration(value);
   if (name !== "stages") return value as LogFields[string];
   return Object.fromEntries(
     Object.entries(value as Readonly<Record<string, number>>).map(([stage, took]) => [stage, formatDuration(took)]),
   );
-}
-
-/** A time that no calendar knows (a lease of a million years) is said as a number rather than thrown at. */
-export function isoTime(ms: number): string {
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }
 
 function snakeCase(name: string): string {

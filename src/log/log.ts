@@ -4,7 +4,7 @@
  */
 import { pino } from "pino";
 import type { Clock, Emit } from "../ports.ts";
-import { fieldsOf, isoTime, type LogFields, type LogLevel, levelOf } from "./entry.ts";
+import { fieldsOf, type LogFields, type LogLevel, levelOf } from "./entry.ts";
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -66,7 +66,7 @@ export function createLog(options: LogOptions): Log {
       log(
         levelOf(event),
         () => event.is,
-        () => fieldsOf(event),
+        () => fieldsOf(event, isoTime),
       ),
     trace: said("trace"),
     debug: said("debug"),
@@ -77,6 +77,11 @@ export function createLog(options: LogOptions): Log {
       logger.level = level;
     },
   };
+}
+
+/** A time that no calendar knows (a lease of a million years) is said as a number rather than thrown at. */
+function isoTime(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }
 
 /** The longest text that one field may have: a server's answer may be a page of HTML. */
