@@ -16,7 +16,14 @@ const WORDS = [
 ];
 
 /** Rules: the same answer for the same arguments, always. Folders end in a slash and hold nothing else. */
-const PURE = ["src/lease/backoff.ts", "src/lease/schedule.ts", "src/lease/state.ts", "src/lease/lifecycle.ts"];
+const PURE = [
+  "src/lease/backoff.ts",
+  "src/lease/schedule.ts",
+  "src/lease/state.ts",
+  "src/lease/lifecycle.ts",
+  "src/log/duration.ts",
+  "src/log/entry.ts",
+];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["valibot"];
