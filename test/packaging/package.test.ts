@@ -24,12 +24,12 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
         "README.md",
         "bin/lessee",
         "dist/lessee.cjs",
-        "dist/lessee.cjs.LEGAL.txt",
+        "dist/LICENSES.txt",
         "package.json",
       ]),
     );
     const others = paths.filter(
-      (path) => !/^(bin\/lessee|dist\/lessee\.cjs(\.LEGAL\.txt)?|docs\/.+|[^/]+)$/.test(path),
+      (path) => !/^(bin\/lessee|dist\/(lessee\.cjs|LICENSES\.txt)|docs\/.+|[^/]+)$/.test(path),
     );
     expect(others).toEqual([]);
     expect(packed.files.find((file) => file.path === "bin/lessee")?.mode).toBe(0o755);
@@ -45,6 +45,13 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     });
     expect(code).toBe(0);
     expect(stdout).toContain(version);
+  });
+
+  it("brings the licences of what is in the bundle", () => {
+    const text = readFileSync(join(root, "dist/LICENSES.txt"), "utf8");
+    for (const name of ["handlebars", "node-vault", "pg", "pino"])
+      expect(text).toMatch(new RegExp(`^${name} \\d`, "m"));
+    expect(text).toContain("Permission is hereby granted");
   });
 
   it("has a bundle that was minified and names no source map", () => {
