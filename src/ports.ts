@@ -6,6 +6,7 @@
  */
 import type { spawn } from "node:child_process";
 import type * as fs from "node:fs/promises";
+import type { CommandConfig } from "./config/types.ts";
 import type { LesseeEvent } from "./events.ts";
 import type { Sensitive } from "./sensitive.ts";
 
@@ -41,6 +42,16 @@ export type Spawn = typeof spawn;
 
 /** As process.kill: signal 0 only asks whether the process may be signalled; throws EPERM or ESRCH. */
 export type Kill = (pid: number, signal: NodeJS.Signals | 0) => true;
+
+/**
+ * Runs a command of the configuration with `env` added to its environment. Resolves with the end of its output when it
+ * exits with 0; rejects with a LesseeError (code `command`) that says how it ended. The output may hold secrets.
+ */
+export type RunCommand = (
+  command: CommandConfig,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<string>;
 
 export interface HttpRequest {
   readonly method: string;

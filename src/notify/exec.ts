@@ -1,0 +1,36 @@
+/** Tells the application by a command; exit code 0 is heard. */
+import { describe, NotifyError } from "../errors.ts";
+import type { CredentialChange, Notifier } from "../ports.ts";
+import type { ConfigOf, NotifyPorts } from "./ports.ts";
+
+/** A hook that hangs must not hold up the next attempt, nor the end of lessee. */
+const ENDING = { killSignal: "SIGTERM", killTimeout: 2_000 } as const;
+
+/** The command finds in its environment what has changed; nothing there is secret. */
+export function execNotifier(config: ConfigOf<"exec">, { run }: NotifyPorts): Notifier {
+  const { command, timeout, env } = config;
+  return {
+    kind: "exec",
+    target: config.command.join(" "),
+    async notify(change, signal) {
+      try {
+        await run({ command, timeout, ...ENDING }, { ...env, ...changeVariables(change) }, signal);
+      } catch (error) {
+        throw new NotifyError(describe(error), false, { cause: error });
+      }
+    },
+  };
+}
+
+/** For commands of notify blocks and of templates. Times are seconds since 1970, files stand one a line. */
+export function changeVariables(change: CredentialChange): Record<string, string> {
+  return {
+    LESSEE_PATH: change.path,
+    LESSEE_LEASE_ID: change.leaseId,
+    LESSEE_FILES: change.files.join("\n"),
+    ...(change.username !== undefined && { LESSEE_USERNAME: change.username }),
+    ...(change.previousEnds !== undefined && {
+      LESSEE_PREVIOUS_ENDS: String(Math.floor(change.previousEnds / 1000)),
+    }),
+  };
+}

@@ -1,0 +1,35 @@
+/** Tells the application by an HTTP request; an answer of 200 to 299 is heard. */
+import { describe, NotifyError } from "../errors.ts";
+import type { HttpResponse, Notifier } from "../ports.ts";
+import type { ConfigOf, NotifyPorts } from "./ports.ts";
+
+export function httpNotifier(config: ConfigOf<"http">, { transport }: NotifyPorts): Notifier {
+  const shown = withoutSecrets(config.url);
+  const target = `${config.method} ${shown}`;
+  return {
+    kind: "http",
+    target,
+    async notify(_change, signal) {
+      const { method, url, headers, body, timeout } = config;
+      let response: HttpResponse;
+      try {
+        response = await transport({ method, url, headers, timeout, signal, ...(body !== undefined && { body }) });
+      } catch (error) {
+        // Not kept as the cause: it may hold the URL, and the URL a token.
+        throw new NotifyError(`${target}: ${describe(error).replaceAll(url, shown)}`, false);
+      }
+      if (response.status >= 200 && response.status < 300) return;
+      if (response.status >= 300 && response.status < 400) {
+        throw new NotifyError(`${target}: answered ${response.status}, a redirect, which is not followed`, true, {
+          hint: "give the URL that the redirect leads to",
+        });
+      }
+      throw new NotifyError(`${target}: answered ${response.status}`, false);
+    },
+  };
+}
+
+/** A URL as it may be logged: without user information, query and fragment. */
+function withoutSecrets(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, "$1").replace(/[?#].*$/, "");
+}
