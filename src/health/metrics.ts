@@ -13,7 +13,10 @@ export interface Metrics {
 
 /** Loads prom-client, which a run without a health port need not do. */
 export async function createMetrics(): Promise<Metrics> {
-  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
+  const { default: Registry } = await import("prom-client/lib/registry.js");
+  const { default: Counter } = await import("prom-client/lib/counter.js");
+  const { default: Gauge } = await import("prom-client/lib/gauge.js");
+  const { default: Histogram } = await import("prom-client/lib/histogram.js");
   const registry = new Registry();
   const common = (row: EventMetric | StatusMetric) => ({
     name: row.name,

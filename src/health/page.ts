@@ -45,7 +45,7 @@ ${tokenCard(status.token, status.now)}
 </div>
 </div>
 <section class="card"><h2>Last events</h2>
-${recent.length > 0 ? html`<ol class="events">${joined(recent.map((entry) => eventRow(entry, status.now)))}</ol>` : html`<p class="muted">Nothing has happened yet.</p>`}
+${recent.length > 0 ? html`<ol class="events">${joined(recent.map((entry) => eventRow(entry, status)))}</ol>` : html`<p class="muted">Nothing has happened yet.</p>`}
 </section>
 </main>
 </body>
@@ -175,9 +175,10 @@ function templateRow(template: TemplateStatus, now: number): Html {
 `;
 }
 
-function eventRow({ at, event }: TimelineEntry, now: number): Html {
+function eventRow({ at, event }: TimelineEntry, { now, credentials }: Status): Html {
+  const known = (name: string) => name === "lease" || (name === "path" && credentials.length === 1);
   const fields = Object.entries(fieldsOf(event, (time) => ahead(time, now)))
-    .filter(([, value]) => value !== null && value !== undefined)
+    .filter(([name, value]) => value !== null && value !== undefined && !known(name))
     .map(([name, value]) => html`<span>${name}=<b>${readable(value)}</b></span> `);
   return html`<li class="${levelOf(event)}"><time>${ago(at, now)}</time><b>${event.is}</b><p>${joined(fields)}</p></li>
 `;
@@ -214,5 +215,5 @@ function short(ms: number): string {
 }
 
 function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return `${count}\u00a0${noun}${count === 1 ? "" : "s"}`;
 }

@@ -94,7 +94,14 @@ describe("the health port", () => {
     const page = await get("/?refresh=1");
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
-    for (const word of ["Ready", "database/creds/pg-role", "candidate", "retiring", "8 sessions", "SIGHUP to tsb"]) {
+    for (const word of [
+      "Ready",
+      "database/creds/pg-role",
+      "candidate",
+      "retiring",
+      "8\u00a0sessions",
+      "SIGHUP to tsb",
+    ]) {
       expect(page.body).toContain(word);
     }
     expect((await get("/refresh.js")).headers.get("content-type")).toContain("javascript");
