@@ -28,7 +28,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
 
 export function publishError(destination: string, error: unknown, written: readonly string[] = []): PublishError {
   if (error instanceof PublishError) {
-    return written.length === 0 ? error : new PublishError(error.message, written, error);
+    return written.length === 0 ? error : new PublishError(error.message, [...written, ...error.written], error);
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   const known = code === undefined ? undefined : EXPLANATIONS[code];

@@ -112,7 +112,7 @@ export async function examine(path: string, files: Files): Promise<Existing | un
   return { path, content, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid };
 }
 
-export function isUpToDate(existing: Existing, request: PublishRequest, owner: Owner): boolean {
+export function isUpToDate(existing: Omit<Existing, "path">, request: PublishRequest, owner: Owner): boolean {
   return (
     existing.content !== undefined &&
     Buffer.compare(existing.content, request.content) === 0 &&

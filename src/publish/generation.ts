@@ -1,0 +1,184 @@
+/**
+ * The strategy `symlink`: the files of a folder stand in generations, and one link says which is the current one.
+ *
+ *     config.yaml -> ..lessee/current/config.yaml
+ *     users.txt   -> ..lessee/current/users.txt
+ *     ..lessee/current -> 3f9a…
+ *     ..lessee/3f9a…/{config.yaml,users.txt}
+ *
+ * All files change together when `current` is renamed over. Every link is relative, because the application may
+ * mount the volume elsewhere (rule M11).
+ */
+import { basename, join } from "node:path";
+import type { Files } from "../ports.ts";
+import { publishError } from "./failure.ts";
+import {
+  absent,
+  discard,
+  type Existing,
+  examine,
+  isUpToDate,
+  keepBackup,
+  type PublishPorts,
+  type PublishRequest,
+  randomName,
+  sweep,
+  syncFolder,
+  temporaryName,
+  writeNew,
+} from "./file.ts";
+import { type Owner, resolveOwner } from "./owner.ts";
+
+const ROOT = "..lessee";
+const CURRENT = "current";
+/** Whatever the umask: who may enter the folder may enter these, and each file has its own mode. */
+const FOLDER_MODE = 0o755;
+
+/** One file of the new generation. */
+interface Member {
+  readonly request: PublishRequest;
+  readonly name: string;
+  readonly owner: Owner;
+  readonly existing: Existing | undefined;
+  readonly linked: boolean;
+  readonly upToDate: boolean;
+}
+
+/**
+ * Publishes files of one folder together; those that other requests have put there stay as they are. One answer for
+ * each request, in their order; rejects with a PublishError.
+ */
+export async function publishGeneration(
+  folder: string,
+  requests: readonly PublishRequest[],
+  ports: PublishPorts,
+): Promise<readonly { readonly changed: boolean }[]> {
+  const { files } = ports;
+  const root = join(folder, ROOT);
+  try {
+    if (requests.some((request) => request.createDestDirs)) {
+      await files.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    }
+    const base = await files.readlink(join(root, CURRENT)).catch(absent);
+    const members: Member[] = [];
+    for (const request of requests) members.push(await inspect(request, root, base, files));
+    if (members.some((member) => !member.upToDate)) {
+      const generation = await build(root, base, members, ports);
+      await point(join(root, CURRENT), generation, ports).catch(async (error: unknown) => {
+        await files.rm(join(root, generation), { recursive: true, force: true }).catch(() => undefined);
+        throw error;
+      });
+      await syncFolder(root, files);
+      await linkAll(folder, members, ports);
+      // The one before stays until the next time, for readers that are on their way into it.
+      await removeOthers(root, [CURRENT, generation, ...(base === undefined ? [] : [base])], files);
+    }
+    return members.map((member) => ({ changed: !member.upToDate }));
+  } catch (error) {
+    throw publishError(requests[0]?.destination ?? folder, error);
+  }
+}
+
+async function inspect(request: PublishRequest, root: string, base: string | undefined, files: Files): Promise<Member> {
+  const name = basename(request.destination);
+  const owner = await resolveOwner(request, files);
+  const published = base === undefined ? undefined : await examine(join(root, base, name), files);
+  const linked = await isLinked(request.destination, files);
+  return {
+    request,
+    name,
+    owner,
+    existing: published ?? (await examine(request.destination, files)),
+    linked,
+    upToDate: linked && published !== undefined && isUpToDate(published, request, owner),
+  };
+}
+
+/** Makes the folder of a new generation, complete and on the disk, or leaves none. Resolves to its name. */
+async function build(
+  root: string,
+  base: string | undefined,
+  members: readonly Member[],
+  ports: PublishPorts,
+): Promise<string> {
+  const { files } = ports;
+  const name = randomName(ports.random);
+  const generation = join(root, name);
+  try {
+    for (const folder of [root, generation]) {
+      await files.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+      await files.chmod(folder, FOLDER_MODE);
+    }
+    if (base !== undefined) await takeOver(root, base, generation, members, files);
+    for (const { name: file, request, owner, existing, upToDate } of members) {
+      const path = join(generation, file);
+      if (upToDate && existing) await files.link(existing.path, path);
+      else await writeNew(path, request, owner, existing, files);
+      if (request.backup && existing && !upToDate) await keepBackup(existing.path, request.destination, ports);
+    }
+    await syncFolder(generation, files);
+    return name;
+  } catch (error) {
+    await files.rm(generation, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Links the files of the last generation that are still in use and not of this publish. */
+async function takeOver(
+  root: string,
+  base: string,
+  generation: string,
+  members: readonly Member[],
+  files: Files,
+): Promise<void> {
+  for (const name of await files.readdir(join(root, base))) {
+    if (members.some((member) => member.name === name)) continue;
+    if (await isLinked(join(root, "..", name), files)) await files.link(join(root, base, name), join(generation, name));
+  }
+}
+
+/** Only the first time: later the links already stand. */
+async function linkAll(folder: string, members: readonly Member[], ports: PublishPorts): Promise<void> {
+  // Those that were linked before have changed with the generation.
+  const written = members.filter((member) => member.linked && !member.upToDate).map(destinationOf);
+  for (const member of members) {
+    if (member.linked) continue;
+    try {
+      await sweep(member.request.destination, ports.files);
+      await point(member.request.destination, `${ROOT}/${CURRENT}/${member.name}`, ports);
+      written.push(destinationOf(member));
+    } catch (error) {
+      throw publishError(destinationOf(member), error, written);
+    }
+  }
+  await syncFolder(folder, ports.files);
+}
+
+function destinationOf(member: Member): string {
+  return member.request.destination;
+}
+
+async function isLinked(destination: string, files: Files): Promise<boolean> {
+  const target = await files.readlink(destination).catch(() => undefined);
+  return target === `${ROOT}/${CURRENT}/${basename(destination)}`;
+}
+
+/** Lets a link point elsewhere in one step. */
+async function point(link: string, target: string, ports: PublishPorts): Promise<void> {
+  const temporary = temporaryName(link, ports.random);
+  try {
+    await ports.files.symlink(target, temporary);
+    await ports.files.rename(temporary, link);
+  } catch (error) {
+    await discard(temporary, ports.files);
+    throw error;
+  }
+}
+
+/** A failure is no failure of the publish; the next one tries again. */
+async function removeOthers(root: string, keep: readonly string[], files: Files): Promise<void> {
+  for (const name of await files.readdir(root).catch(() => [])) {
+    if (!keep.includes(name)) await files.rm(join(root, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
