@@ -5,6 +5,7 @@ import type { CredentialStatus, HeldStatus, Status, TemplateStatus, TokenStatus 
 import { type Html, html, joined } from "./html.ts";
 import { STYLE } from "./page-style.ts";
 import { reasonsNotReady } from "./readiness.ts";
+import { ago, ahead, rounded } from "./relative.ts";
 import type { TimelineEntry } from "./timeline.ts";
 
 export interface PageContent {
@@ -32,7 +33,7 @@ export function renderPage({ status, requests, recent }: PageContent): string {
 <header class="${mood}">
 <h1>${word}</h1>
 ${reasons.length > 0 ? list(reasons.filter((reason) => reason !== "stopping")) : ""}
-<p class="facts">lessee ${status.version} · up ${short(status.now - status.startedAt)} · pid ${status.pid}</p>
+<p class="facts">lessee ${status.version} · up ${rounded(status.now - status.startedAt)} · pid ${status.pid}</p>
 </header>
 ${status.warnings.length > 0 ? html`<section class="card warnings"><h2>Warnings</h2>${list(status.warnings)}</section>` : ""}
 ${joined(status.credentials.map((credential) => credentialCard(credential, status.now)))}
@@ -105,7 +106,7 @@ function heldRow(held: HeldStatus, due: number | null, now: number): Html {
   const ended = held.expiry <= now;
   return html`<div class="held ${held.stage}">
 <p class="who"><b class="stage">${held.stage}</b> <code>${held.user ?? held.lease}</code></p>
-<p class="now"><span><b>${STEPS[held.step] ?? held.step}</b> · ${sessions}</span> <b class="clock${ended ? " bad" : ""}">${ended ? "ended" : short(held.expiry - now)}</b></p>
+<p class="now"><span><b>${STEPS[held.step] ?? held.step}</b> · ${sessions}</span> <b class="clock${ended ? " bad" : ""}">${ended ? "ended" : rounded(held.expiry - now)}</b></p>
 ${lifeBar(held, due, now)}
 <p class="facts">${ends(held, now)} · ${facts.join(" · ")}</p>
 </div>
@@ -199,19 +200,6 @@ function fact(name: string, value: string | number, mood = ""): Html {
 
 function list(texts: readonly string[]): Html {
   return html`<ul>${joined(texts.map((text) => html`<li>${text}</li>`))}</ul>`;
-}
-
-function ahead(at: number, now: number): string {
-  return at > now ? `in ${short(at - now)}` : `due ${ago(at, now)}`;
-}
-
-function ago(at: number, now: number): string {
-  return now - at < 500 ? "just now" : `${short(now - at)} ago`;
-}
-
-/** No finer than the page is looked at. */
-function short(ms: number): string {
-  return formatDuration(Math.round(ms / 1000) * 1000);
 }
 
 function plural(count: number, noun: string): string {

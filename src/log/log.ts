@@ -5,6 +5,7 @@
 import { pino } from "pino";
 import type { Clock, Emit } from "../ports.ts";
 import { fieldsOf, type LogFields, type LogLevel, levelOf } from "./entry.ts";
+import { escapeInvisible } from "./invisible.ts";
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -131,15 +132,4 @@ function word(value: unknown): string {
 
 function unquoted(text: string): string {
   return JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
-}
-
-/**
- * What JSON lets through and a terminal or a line reader would act on: the C1 controls, the line and paragraph
- * separators, the marks that reorder text.
- */
-function escapeInvisible(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
