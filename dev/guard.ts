@@ -5,6 +5,8 @@ import { once } from "node:events";
 export interface Guard {
   /** A process group that must not outlive this process. */
   watch(pid: number): void;
+  /** Kills what is watched, without asking; the guard itself cleans up when this process exits. */
+  kill(): void;
   /** Ends the guard, after everything has been cleaned up already. */
   dismiss(): Promise<void>;
 }
@@ -37,13 +39,26 @@ export function startGuard(folder: string): Guard {
   });
   child.stdin.on("error", () => {});
   const gone = once(child, "exit");
+  const pids: number[] = [];
   return {
     watch(pid) {
+      pids.push(pid);
       child.stdin.write(`${pid}\n`);
+    },
+    kill() {
+      for (const pid of pids) killGroup(pid);
     },
     async dismiss() {
       child.stdin.end("done\n");
       await gone;
     },
   };
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
 }

@@ -7,9 +7,10 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
+import { freePort } from "./free-port.ts";
 import { startGuard } from "./guard.ts";
 import { copyBinaries, makeFolder, type Owner, postgresOwner } from "./postgres/binaries.ts";
-import { freePort, type ServerProcess, startServer } from "./postgres/server.ts";
+import { type ServerProcess, startServer } from "./postgres/server.ts";
 import { run } from "./process.ts";
 
 export interface PostgresOptions {

@@ -1,7 +1,5 @@
 /** The postmaster as a process: started with settings for a database that is thrown away, and ended for good. */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Owner } from "./binaries.ts";
@@ -67,16 +65,6 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
       clearTimeout(impatient);
     },
   };
-}
-
-export async function freePort(host: string): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error(`no port on ${host}`);
-  return address.port;
 }
 
 function settings({ host, port, maxConnections }: ServerOptions): string[] {

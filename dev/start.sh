@@ -1,0 +1,16 @@
+#!/bin/sh
+# What `npm start` runs: installs when the lock file is not the one that was installed, checks, builds, starts the demo.
+# It is sh because on a fresh machine nothing else is there yet, not even the Node that the lock file brings.
+set -eu
+cd "$(dirname -- "$0")/.."
+stamp=node_modules/.lessee-installed
+
+if ! cmp -s package-lock.json "$stamp"; then
+  # Optional dependencies bring Node and Postgres, development dependencies the build: whatever npm is set to, all are needed.
+  npm ci --include=optional --include=dev --no-audit --no-fund
+  cp package-lock.json "$stamp"
+fi
+sh scripts/node-guard.sh
+npm run --silent build
+# exec: a signal meant for the demo must not end at this shell.
+exec node_modules/.bin/node dev/demo/main.ts "$@"
