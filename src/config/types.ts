@@ -2,6 +2,20 @@
  * The configuration after it was read, merged and checked: Vault Agent's blocks as it knows them, and lessee's own
  * under the words of DESIGN (`credential`, `health`, `state`, `job`). Durations in milliseconds.
  */
+import type { Sensitive } from "../sensitive.ts";
+
+/** Where something stands in the configuration; absent where it was made up (defaults, tests). */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** The command line after it was split up; src/cli/flags.ts makes it. */
+export interface ParsedFlags {
+  /** By the flag's name without dashes, in the order of the command line; booleans are `true` or `false`. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly positional: readonly string[];
+}
 
 export interface AgentConfig {
   readonly pidFile?: string;
@@ -10,6 +24,14 @@ export interface AgentConfig {
   readonly autoAuth?: AutoAuthConfig;
   readonly templates: readonly TemplateConfig[];
   readonly templateConfig: TemplateEngineConfig;
+  readonly listeners: readonly ListenerConfig[];
+  readonly cache?: CacheConfig;
+  readonly apiProxy?: ApiProxyConfig;
+  readonly exec?: ExecConfig;
+  readonly envTemplates: readonly EnvTemplateConfig[];
+  readonly telemetry?: TelemetryConfig;
+  readonly disableIdleConnections: Subsystems;
+  readonly disableKeepAlives: Subsystems;
   readonly log: LogConfig;
   readonly credentials: readonly CredentialConfig[];
   readonly health: HealthConfig;
@@ -28,6 +50,9 @@ export interface VaultConfig {
   readonly caCertBytes?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;
+  /** PEM text, from VAULT_CLIENT_CERT_BYTES and VAULT_CLIENT_KEY_BYTES. */
+  readonly clientCertBytes?: string;
+  readonly clientKeyBytes?: Sensitive<string>;
   readonly tlsServerName?: string;
   readonly tlsSkipVerify: boolean;
   readonly namespace?: string;
@@ -35,11 +60,15 @@ export interface VaultConfig {
   readonly clientTimeout: number;
   /** From vault.retry.num_retries or VAULT_MAX_RETRIES: 12 by default, 0 is off. */
   readonly numRetries: number;
+  /** From -header: sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly disableRedirects: boolean;
 }
 
 export interface AutoAuthConfig {
   readonly method: AuthMethodConfig;
   readonly sinks: readonly SinkConfig[];
+  readonly enableReauthOnNewCredentials: boolean;
 }
 
 export interface AuthMethodConfig {
@@ -53,6 +82,7 @@ export interface AuthMethodConfig {
   readonly exitOnErr: boolean;
   /** What stands in the method's own `config`, unchecked: the method parses it. */
   readonly config: Readonly<Record<string, unknown>>;
+  readonly place?: Place;
 }
 
 export interface SinkConfig {
@@ -61,9 +91,10 @@ export interface SinkConfig {
   readonly dhType?: string;
   readonly dhPath?: string;
   readonly deriveKey: boolean;
+  /** From `aad`, or from the environment variable that `aad_env_var` names. */
   readonly aad?: string;
-  readonly aadEnvVar?: string;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly place?: Place;
 }
 
 export interface TemplateConfig {
@@ -85,12 +116,127 @@ export interface TemplateConfig {
   readonly rightDelimiter: string;
   readonly sandboxPath?: string;
   readonly functionDenylist: readonly string[];
+  readonly place?: Place;
 }
 
 /** One element with a space in it goes through sh; a list is run directly. */
 export interface CommandConfig {
   readonly command: readonly string[];
   readonly timeout: number;
+  /** How it is ended: default SIGINT, then SIGKILL after 30 s. */
+  readonly killSignal?: NodeJS.Signals;
+  readonly killTimeout?: number;
+  readonly reloadSignal?: NodeJS.Signals;
+  /** The most that a start is put off by chance. */
+  readonly splay?: number;
+  readonly env?: CommandEnvironment;
+}
+
+export interface CommandEnvironment {
+  /** True: nothing of our own environment but `custom`. */
+  readonly pristine: boolean;
+  /** `NAME=value`. */
+  readonly custom: readonly string[];
+  /** Names with `*`; empty lets all through. */
+  readonly allowlist: readonly string[];
+  readonly denylist: readonly string[];
+}
+
+/** `env_template "NAME"`: a template whose text becomes an environment variable of the supervised process. */
+export interface EnvTemplateConfig
+  extends Pick<
+    TemplateConfig,
+    | "source"
+    | "contents"
+    | "engine"
+    | "errorOnMissingKey"
+    | "errorFatal"
+    | "leftDelimiter"
+    | "rightDelimiter"
+    | "functionDenylist"
+    | "place"
+  > {
+  readonly name: string;
+}
+
+/** The application itself, supervised. */
+export interface ExecConfig {
+  readonly command: readonly string[];
+  readonly restartOnSecretChanges: "always" | "never";
+  readonly restartStopSignal: NodeJS.Signals;
+  /** Files to which the child's output is appended. */
+  readonly childStdout?: string;
+  readonly childStderr?: string;
+  readonly place?: Place;
+}
+
+export interface ListenerConfig {
+  readonly type: "tcp" | "unix";
+  /** Absent: 127.0.0.1:8200 for tcp. */
+  readonly address?: string;
+  readonly role: "default" | "metrics_only";
+  readonly tlsDisable: boolean;
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  readonly tlsMinVersion?: string;
+  readonly tlsMaxVersion?: string;
+  readonly tlsCipherSuites?: string;
+  readonly tlsRequireAndVerifyClientCert: boolean;
+  readonly tlsClientCaFile?: string;
+  readonly tlsDisableClientCerts: boolean;
+  readonly requireRequestHeader: boolean;
+  readonly enableQuit: boolean;
+  readonly socketMode?: string;
+  readonly socketUser?: string;
+  readonly socketGroup?: string;
+  readonly place?: Place;
+}
+
+export interface ApiProxyConfig {
+  readonly useAutoAuthToken: boolean;
+  /** The auto-auth token replaces the one that a client sends. */
+  readonly forceAutoAuthToken: boolean;
+  readonly place?: Place;
+}
+
+export interface CacheConfig {
+  readonly useAutoAuthToken: boolean;
+  readonly forceAutoAuthToken: boolean;
+  readonly persist?: PersistConfig;
+  readonly place?: Place;
+}
+
+export interface PersistConfig {
+  readonly type: string;
+  readonly path: string;
+  readonly keepAfterImport: boolean;
+  readonly exitOnErr: boolean;
+  readonly serviceAccountTokenFile: string;
+  readonly place?: Place;
+}
+
+export interface TelemetryConfig {
+  readonly metricsPrefix?: string;
+  readonly disableHostname: boolean;
+  readonly enableHostnameLabel: boolean;
+  readonly usageGaugePeriod: number;
+  readonly maximumGaugeCardinality: number;
+  readonly statsiteAddress?: string;
+  readonly statsdAddress?: string;
+  readonly dogstatsdAddr?: string;
+  readonly dogstatsdTags: readonly string[];
+  /** 0 is off. */
+  readonly prometheusRetentionTime: number;
+  readonly filterDefault?: boolean;
+  readonly prefixFilter: readonly string[];
+  readonly place?: Place;
+}
+
+/** Which of the agent's parts a setting is for. */
+export interface Subsystems {
+  readonly autoAuth: boolean;
+  readonly apiProxy: boolean;
+  readonly templating: boolean;
 }
 
 export interface TemplateEngineConfig {
@@ -98,12 +244,18 @@ export interface TemplateEngineConfig {
   readonly staticSecretRenderInterval: number;
   /** The part of a non-renewable lease after which it is read anew. */
   readonly leaseRenewalThreshold: number;
+  readonly maxConnectionsPerHost: number;
 }
 
 export interface LogConfig {
   readonly level: "trace" | "debug" | "info" | "warn" | "error";
   readonly format: "standard" | "json";
   readonly file?: string;
+  /** 0 is off. */
+  readonly rotateBytes: number;
+  readonly rotateDuration: number;
+  /** 0 keeps all, -1 keeps none. */
+  readonly rotateMaxFiles: number;
 }
 
 /** `credential "PATH" { … }`: how one path's credential is looked after. */

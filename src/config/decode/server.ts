@@ -1,0 +1,116 @@
+/** `vault`, `cache` and `api_proxy`: the server, and what stands between it and clients. */
+import { bool, integer, looseBool, nonEmptyString, parseBool, quote, string } from "../kinds.ts";
+import type { BlockReader } from "../reader.ts";
+import type { ApiProxyConfig, CacheConfig, PersistConfig, Place } from "../types.ts";
+import { decodeType } from "./auto-auth.ts";
+
+export interface DeclaredVault {
+  readonly place: Place;
+  readonly address?: string;
+  readonly caCert?: string;
+  readonly caPath?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+  readonly tlsServerName?: string;
+  readonly tlsSkipVerify: boolean;
+  readonly namespace?: string;
+  /** 12 unless it says otherwise; -1 has become 0. */
+  readonly numRetries: number;
+}
+
+/** Whether the key stood there at all decides which of cache and api_proxy is meant. */
+interface TokenUse {
+  readonly declaresTokenUse: boolean;
+}
+
+export type DeclaredCache = CacheConfig & TokenUse & { readonly place: Place };
+export type DeclaredApiProxy = ApiProxyConfig & TokenUse & { readonly place: Place };
+
+const DEFAULT_RETRIES = 12;
+
+export function decodeVault(root: BlockReader): DeclaredVault | undefined {
+  const block = onlyBlock(root, "vault");
+  if (!block) return undefined;
+  const retries = block.blocks("retry", { context: "error parsing 'retry': " });
+  retries[1]?.fault('one and only one "retry" block is required');
+  const written = retries[0] && integer(retries[0], "num_retries");
+  retries[0]?.finish("ignored");
+  const vault = {
+    place: block.place,
+    address: nonEmptyString(block, "address"),
+    caCert: nonEmptyString(block, "ca_cert"),
+    caPath: nonEmptyString(block, "ca_path"),
+    clientCert: nonEmptyString(block, "client_cert"),
+    clientKey: nonEmptyString(block, "client_key"),
+    tlsServerName: nonEmptyString(block, "tls_server_name"),
+    tlsSkipVerify: looseBool(block, "tls_skip_verify") ?? false,
+    namespace: nonEmptyString(block, "namespace"),
+    numRetries: written === -1 ? 0 : written || DEFAULT_RETRIES,
+  };
+  block.finish("ignored");
+  return vault;
+}
+
+export function decodeApiProxy(root: BlockReader): DeclaredApiProxy | undefined {
+  const block = onlyBlock(root, "api_proxy");
+  if (!block) return undefined;
+  const proxy = { place: block.place, ...decodeTokenUse(block) };
+  for (const key of ["enforce_consistency", "when_inconsistent"]) string(block, key);
+  block.finish("ignored");
+  return proxy;
+}
+
+export function decodeCache(root: BlockReader): DeclaredCache | undefined {
+  const block = onlyBlock(root, "cache");
+  if (!block) return undefined;
+  const cache = { place: block.place, ...decodeTokenUse(block), persist: decodePersist(block) };
+  block.finish("ignored");
+  return cache;
+}
+
+const PERSIST_KEYS = ["type", "path", "keep_after_import", "exit_on_err", "service_account_token_file"];
+
+function decodePersist(cache: BlockReader): PersistConfig | undefined {
+  const [block, second] = cache.blocks("persist", {
+    context: "error parsing persist: ",
+    labelledUnless: PERSIST_KEYS,
+  });
+  if (!block) return undefined;
+  second?.fault('only one "persist" block is required');
+  const persist = {
+    place: block.place,
+    type: decodeType(block, "persist"),
+    path: string(block, "path") ?? "",
+    keepAfterImport: bool(block, "keep_after_import") ?? false,
+    exitOnErr: bool(block, "exit_on_err") ?? false,
+    serviceAccountTokenFile: string(block, "service_account_token_file") ?? "",
+  };
+  block.finish("ignored");
+  return persist;
+}
+
+/** `use_auto_auth_token = true | false | "force"`. */
+function decodeTokenUse(block: BlockReader) {
+  const found = block.attribute("use_auto_auth_token");
+  const none = { declaresTokenUse: found !== undefined, useAutoAuthToken: false, forceAutoAuthToken: false };
+  if (found?.value.kind !== "string") {
+    return { ...none, useAutoAuthToken: looseBool(block, "use_auto_auth_token") ?? false };
+  }
+  const { text } = found.value;
+  if (text.toLowerCase() === "force") return { ...none, useAutoAuthToken: true, forceAutoAuthToken: true };
+  const use = text === "" ? false : parseBool(text);
+  if (use === undefined) {
+    block.fault(
+      `value of 'use_auto_auth_token' can be either true/false/force, ${quote(text)} is an invalid option`,
+      undefined,
+      found.line,
+    );
+  }
+  return { ...none, useAutoAuthToken: use ?? false };
+}
+
+function onlyBlock(root: BlockReader, name: string): BlockReader | undefined {
+  const [block, second] = root.blocks(name, { context: `error parsing '${name}':` });
+  second?.fault(`one and only one "${name}" block is required`);
+  return block;
+}

@@ -1,0 +1,84 @@
+/**
+ * Go's durations. A configuration counts them in nanoseconds, because Vault Agent reads some bare numbers as such;
+ * the rest of the program counts in milliseconds.
+ */
+
+/** A number of nanoseconds. */
+export type Nanoseconds = number;
+
+const UNITS: Readonly<Record<string, Nanoseconds>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+export const SECOND: Nanoseconds = 1e9;
+
+/** Go's int64. */
+const LONGEST: Nanoseconds = 2 ** 63;
+
+const PART = /(\d+(?:\.\d*)?|\.\d+)([^\d.]+)/y;
+
+/** As time.ParseDuration: `1h30m`, `-5s`, `.5s`, `0`; undefined is not a duration. */
+export function parseDuration(text: string): Nanoseconds | undefined {
+  const sign = text.startsWith("-") ? -1 : 1;
+  const digits = text.replace(/^[+-]/, "");
+  if (digits === "0") return 0;
+  if (digits === "") return undefined;
+  let total = 0;
+  for (let at = 0; at < digits.length; at = PART.lastIndex) {
+    PART.lastIndex = at;
+    const part = PART.exec(digits);
+    const unit = UNITS[part?.[2] ?? ""];
+    if (!part || unit === undefined) return undefined;
+    total += Math.trunc(Number(part[1]) * unit);
+  }
+  return total < LONGEST ? sign * total : undefined;
+}
+
+/** As Vault's ParseDurationSecond of a text: a whole number is seconds, `d` is days, empty is none. */
+export function parseDurationOrSeconds(text: string): Nanoseconds | undefined {
+  const trimmed = text.trim();
+  if (trimmed === "") return 0;
+  if (/^[+-]?\d+$/.test(trimmed)) return within(Number(trimmed) * SECOND);
+  if (/^[+-]?\d+d$/.test(trimmed)) return within(Number(trimmed.slice(0, -1)) * 24 * 3600 * SECOND);
+  return parseDuration(trimmed);
+}
+
+/** As time.Duration prints itself: `1m30s`, `24h0m0s`, `1.5ms`, `0s`. */
+export function formatDuration(duration: Nanoseconds): string {
+  if (duration === 0) return "0s";
+  const sign = duration < 0 ? "-" : "";
+  const length = Math.abs(duration);
+  if (length < 1e3) return `${sign}${length}ns`;
+  if (length < 1e6) return `${sign}${decimal(length, 1e3)}µs`;
+  if (length < SECOND) return `${sign}${decimal(length, 1e6)}ms`;
+  const minutes = Math.floor(length / 60e9);
+  const seconds = `${decimal(length - minutes * 60e9, SECOND)}s`;
+  if (minutes === 0) return `${sign}${seconds}`;
+  const hours = Math.floor(minutes / 60);
+  return hours === 0 ? `${sign}${minutes}m${seconds}` : `${sign}${hours}h${minutes % 60}m${seconds}`;
+}
+
+/** What the rest of the program counts in. */
+export function toMilliseconds(duration: Nanoseconds): number {
+  return duration / 1e6;
+}
+
+function within(duration: number): Nanoseconds | undefined {
+  return Math.abs(duration) < LONGEST ? duration : undefined;
+}
+
+/** `value / unit` without the rounding of a division: whole part, then as many digits as are needed. */
+function decimal(value: number, unit: number): string {
+  const fraction = String(value % unit)
+    .padStart(Math.log10(unit), "0")
+    .replace(/0+$/, "");
+  const whole = String(Math.floor(value / unit));
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}

@@ -1,0 +1,117 @@
+/** HCL1 tokens → tree, by recursive descent. */
+import { type Item, type Key, type ListValue, MAX_DEPTH, type ObjectValue, SyntaxFault, type Value } from "./ast.ts";
+import { lexer, type Token, type TokenKind } from "./lexer.ts";
+
+/** Parses a whole text; throws SyntaxFault. */
+export function parseHcl(source: string): ObjectValue {
+  const next = lexer(source);
+  let token = next();
+
+  function take(): Token {
+    const taken = token;
+    token = next();
+    return taken;
+  }
+
+  function isAt(kind: TokenKind): boolean {
+    return token.kind === kind;
+  }
+
+  function acceptComma(): boolean {
+    const comma = isAt("COMMA");
+    if (comma) take();
+    return comma;
+  }
+
+  function fail(message: string, at: Token = token): never {
+    throw new SyntaxFault(at.position, message);
+  }
+
+  function items(depth: number, closing: "RBRACE" | "EOF"): Item[] {
+    if (depth > MAX_DEPTH) fail("nested too deeply");
+    const found: Item[] = [];
+    while (token.kind !== closing) {
+      if (token.kind === "EOF") fail("object expected closing RBRACE got: EOF");
+      found.push(item(depth));
+      acceptComma();
+    }
+    return found;
+  }
+
+  /** `key = value`, `key { … }` or `key "label" … { … }`. */
+  function item(depth: number): Item {
+    const keys: Key[] = [];
+    for (;;) {
+      switch (token.kind) {
+        case "IDENT":
+        case "STRING": {
+          const { text, position } = take();
+          keys.push({ text, position });
+          break;
+        }
+        case "ASSIGN": {
+          if (keys.length === 0) fail("no object keys found!");
+          if (keys.length > 1) fail("nested object expected: LBRACE got: ASSIGN");
+          take();
+          return { keys, value: value(depth) };
+        }
+        case "LBRACE": {
+          if (keys.length === 0) fail("expected: IDENT | STRING got: LBRACE");
+          return { keys, value: object(depth) };
+        }
+        case "EOF":
+          fail(`key '${keys.map((key) => key.text).join(" ")}' expected start of object ('{') or assignment ('=')`);
+          break;
+        default:
+          fail(`expected: IDENT | STRING | ASSIGN | LBRACE got: ${token.kind}`);
+      }
+    }
+  }
+
+  function object(depth: number): ObjectValue {
+    const { position } = take();
+    const found = items(depth + 1, "RBRACE");
+    take();
+    return { kind: "object", items: found, position };
+  }
+
+  function list(depth: number): ListValue {
+    if (depth > MAX_DEPTH) fail("nested too deeply");
+    const { position } = take();
+    const elements: Value[] = [];
+    while (token.kind !== "RBRACK") {
+      elements.push(value(depth + 1));
+      if (!acceptComma() && !isAt("RBRACK")) {
+        fail(`error parsing list, expected comma or list end, got: ${token.kind}`);
+      }
+    }
+    take();
+    return { kind: "list", elements, position };
+  }
+
+  function value(depth: number): Value {
+    const { kind, text, position } = token;
+    switch (kind) {
+      case "LBRACE":
+        return object(depth);
+      case "LBRACK":
+        return list(depth);
+      case "STRING":
+        take();
+        return { kind: "string", text, position };
+      case "INTEGER":
+        take();
+        return { kind: "integer", text, position };
+      case "FLOAT":
+        take();
+        return { kind: "float", text, position };
+      case "BOOL":
+        take();
+        return { kind: "bool", value: text === "true", position };
+      default:
+        return fail(`Unknown token: ${position.line}:${position.column} ${kind}${text ? ` ${text}` : ""}`);
+    }
+  }
+
+  return { kind: "object", items: items(0, "EOF"), position: { line: 1, column: 1 } };
+}

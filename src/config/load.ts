@@ -1,0 +1,123 @@
+/** Configuration files, environment and command line → one checked AgentConfig, or every fault at once. */
+import { ConfigError, type Fault } from "../errors.ts";
+import type { Files } from "../ports.ts";
+import type { Declared } from "./declared.ts";
+import { decodeDocument } from "./decode/agent.ts";
+import { SyntaxFault } from "./hcl/ast.ts";
+import { parseDocument } from "./hcl/document.ts";
+import { merge, NOTHING_DECLARED } from "./merge.ts";
+import { toParsed } from "./parsed.ts";
+import { type Environment, resolve } from "./resolve.ts";
+import { violations, withImpliedTokenUse } from "./rules.ts";
+import { startFaults } from "./start-faults.ts";
+import type { AgentConfig, ParsedFlags } from "./types.ts";
+import { unsupported } from "./unsupported.ts";
+
+export interface LoadInput {
+  /** Files and folders, as -config names them. */
+  readonly paths: readonly string[];
+  readonly files: Pick<Files, "readFile" | "stat" | "readdir">;
+  readonly env: Environment;
+  readonly flags: ParsedFlags;
+}
+
+export interface Loaded {
+  readonly config: AgentConfig;
+  readonly warnings: readonly Fault[];
+  /** Why an agent must not start with it although it is valid: what Vault Agent, too, finds out only at its start. */
+  readonly refusals: readonly Fault[];
+  /** What `lessee validate -json` prints. */
+  readonly parsed: object;
+}
+
+/** Rejects with a ConfigError that holds every fault. */
+export async function loadConfig({ paths, files, env, flags }: LoadInput): Promise<Loaded> {
+  if (paths.length === 0) {
+    throw new ConfigError([
+      { file: "lessee", message: "Must specify exactly at least one config path using -config", hint: "-config=FILE" },
+    ]);
+  }
+  const errors: Fault[] = [];
+  const warnings: Fault[] = [];
+  let declared: Declared = NOTHING_DECLARED;
+  for (const text of await readTexts(paths, files, errors)) {
+    declared = merge(declared, decodeText(text, env, errors, warnings));
+  }
+  const appended = env[ENVIRONMENT_CONFIG];
+  if (appended) {
+    const text = { file: ENVIRONMENT_CONFIG, bytes: new TextEncoder().encode(appended) };
+    declared = merge(declared, decodeText(text, env, errors, warnings));
+  }
+  const merged = withImpliedTokenUse(declared);
+  const { config, faults, refusals } = resolve(merged, env, flags);
+  errors.push(...faults);
+  // With a file unread, every rule about the whole would only repeat that.
+  if (errors.length === 0) {
+    errors.push(
+      ...violations(merged).map(({ place, ...rest }) => ({ ...(place ?? { file: paths.join(", ") }), ...rest })),
+    );
+  }
+  if (errors.length > 0) throw new ConfigError(errors);
+  return {
+    config,
+    warnings,
+    refusals: [...refusals, ...startFaults(config), ...unsupported(config)],
+    parsed: toParsed(merged),
+  };
+}
+
+/** HCL text that is merged last: it brings lessee's blocks into a pod whose files somebody else writes. */
+const ENVIRONMENT_CONFIG = "LESSEE_CONFIG";
+
+interface Text {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+async function readTexts(
+  paths: readonly string[],
+  files: LoadInput["files"],
+  errors: Fault[],
+): Promise<readonly Text[]> {
+  const texts: Text[] = [];
+  for (const path of paths) {
+    try {
+      for (const file of await filesOf(path, files)) texts.push({ file, bytes: await files.readFile(file) });
+    } catch (error) {
+      errors.push({ file: path, message: describeFileError(error) });
+    }
+  }
+  return texts;
+}
+
+/** The path itself, or the folder's configuration files by name; folders inside are not looked into. */
+async function filesOf(path: string, files: LoadInput["files"]): Promise<readonly string[]> {
+  if (!(await files.stat(path)).isDirectory()) return [path];
+  const candidates = (await files.readdir(path)).filter(isConfigFile).sort();
+  const paths = candidates.map((name) => `${path.replace(/\/+$/, "")}/${name}`);
+  const directories = await Promise.all(paths.map(async (file) => (await files.stat(file)).isDirectory()));
+  return paths.filter((_, index) => !directories[index]);
+}
+
+/** Editors leave files like `x.hcl~`, `.#x.hcl` and `#x.hcl#` behind. */
+function isConfigFile(name: string): boolean {
+  return /\.(hcl|json)$/.test(name) && !name.startsWith(".#");
+}
+
+function decodeText({ file, bytes }: Text, env: Environment, errors: Fault[], warnings: Fault[]): Declared {
+  try {
+    const { syntax, root } = parseDocument(bytes);
+    return decodeDocument({ file, syntax, errors, warnings }, root, env);
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    errors.push({ file, line: error.position.line, message: error.message });
+    return NOTHING_DECLARED;
+  }
+}
+
+function describeFileError(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return "no such file or directory";
+  if (code === "EACCES") return "permission denied";
+  return (error as Error).message;
+}

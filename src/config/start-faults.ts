@@ -1,0 +1,71 @@
+/** What Vault Agent takes as valid and refuses when it starts, in its words. */
+import type { Fault } from "../errors.ts";
+import type { AgentConfig, AuthMethodConfig, Place, SinkConfig, TemplateConfig, VaultConfig } from "./types.ts";
+
+/** Every reason not to start that can be told from the configuration alone. */
+export function startFaults(config: AgentConfig): readonly Fault[] {
+  const { autoAuth, cache } = config;
+  return [
+    ...clientCertificate(config.vault),
+    ...(autoAuth ? backoff(autoAuth.method) : []),
+    ...(autoAuth?.sinks.flatMap(sinkFaults) ?? []),
+    ...config.templates.flatMap(templateFaults),
+    ...(cache?.persist ? persistence(cache.persist) : []),
+  ];
+}
+
+function fault(place: Place | undefined, message: string, hint?: string): Fault {
+  return { ...(place ?? { file: "configuration" }), message, ...(hint ? { hint } : {}) };
+}
+
+function clientCertificate(vault: VaultConfig): readonly Fault[] {
+  const certificate = vault.clientCert ?? vault.clientCertBytes;
+  const key = vault.clientKey ?? vault.clientKeyBytes;
+  return (certificate === undefined) === (key === undefined)
+    ? []
+    : [fault(undefined, "both client cert and client key must be provided")];
+}
+
+function backoff(method: AuthMethodConfig): readonly Fault[] {
+  return method.minBackoff < method.maxBackoff
+    ? []
+    : [fault(method.place, "auth handler: min_backoff cannot be greater than max_backoff", "nor equal to it")];
+}
+
+function sinkFaults(sink: SinkConfig): readonly Fault[] {
+  if (sink.type !== "file") return [fault(sink.place, `unknown sink type "${sink.type}"`, 'the only type is "file"')];
+  const faults: Fault[] = [];
+  const { path, mode } = sink.config;
+  const report = (message: string, hint?: string) =>
+    faults.push(fault(sink.place, `error creating file sink: ${message}`, hint));
+  if (path === undefined) report("'path' not specified for file sink");
+  else if (typeof path !== "string") report("could not parse 'path' as string");
+  if (mode !== undefined && typeof mode !== "number") {
+    report("could not parse 'mode' as integer", "mode = 0640 in HCL, 416 in JSON");
+  } else if (typeof mode === "number" && (mode < 0 || mode > 0o777)) {
+    report("file mode does not represent a regular file");
+  }
+  for (const key of ["uid", "gid", "owner", "group"]) {
+    const id = sink.config[key];
+    if (id !== undefined && typeof id !== "number") report(`could not parse '${key}' as integer`);
+  }
+  return faults;
+}
+
+function templateFaults(template: TemplateConfig): readonly Fault[] {
+  const faults: Fault[] = [];
+  if (template.source !== undefined && template.contents !== undefined) {
+    faults.push(fault(template.place, "template: cannot specify both 'source' and 'contents'"));
+  } else if (template.source === undefined && template.contents === undefined) {
+    faults.push(fault(template.place, "template: must specify exactly one of 'source' or 'contents'"));
+  }
+  if (template.destination === "") faults.push(fault(template.place, "template: missing destination"));
+  return faults;
+}
+
+function persistence(persist: NonNullable<NonNullable<AgentConfig["cache"]>["persist"]>): readonly Fault[] {
+  if (persist.type !== "kubernetes") {
+    return [fault(persist.place, `persistent key protection type "${persist.type}" not supported`)];
+  }
+  return persist.path === "" ? [fault(persist.place, "must specify persistent cache path")] : [];
+}

@@ -1,0 +1,36 @@
+/** What is valid and well understood, and cannot be run by this version. */
+import type { Fault } from "../errors.ts";
+import type { AgentConfig, Place } from "./types.ts";
+
+/** One fault for each; an agent must refuse to start rather than leave out what it was asked for. */
+export function unsupported(config: AgentConfig): readonly Fault[] {
+  const { autoAuth, telemetry } = config;
+  const faults: Fault[] = [];
+  const refuse = (place: Place | undefined, what: string, hint?: string) =>
+    faults.push({
+      ...(place ?? { file: "configuration" }),
+      message: `${what} is not supported by this version of lessee`,
+      ...(hint ? { hint } : {}),
+    });
+  if (autoAuth && !METHODS.includes(autoAuth.method.type)) {
+    refuse(autoAuth.method.place, `auth method "${autoAuth.method.type}"`, `supported: ${METHODS.join(", ")}`);
+  }
+  if (autoAuth && autoAuth.method.wrapTtl > 0) refuse(autoAuth.method.place, "auto_auth.method.wrap_ttl");
+  for (const sink of autoAuth?.sinks ?? []) {
+    if (sink.wrapTtl > 0) refuse(sink.place, "auto_auth.sink.wrap_ttl");
+    if (sink.dhType !== undefined) refuse(sink.place, "auto_auth.sink.dh_type");
+  }
+  for (const listener of config.listeners) refuse(listener.place, `listener "${listener.type}"`);
+  if (config.cache) refuse(config.cache.place, "cache");
+  if (config.apiProxy && config.apiProxy.place?.line !== config.cache?.place?.line) {
+    refuse(config.apiProxy.place, "api_proxy");
+  }
+  if (config.exec) refuse(config.exec.place, "exec");
+  for (const template of config.envTemplates) refuse(template.place, `env_template "${template.name}"`);
+  if (telemetry?.statsiteAddress) refuse(telemetry.place, "telemetry.statsite_address");
+  if (telemetry?.statsdAddress) refuse(telemetry.place, "telemetry.statsd_address");
+  if (telemetry?.dogstatsdAddr) refuse(telemetry.place, "telemetry.dogstatsd_addr");
+  return faults;
+}
+
+const METHODS = ["kubernetes"];
