@@ -12,7 +12,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export async function fetchStatus(address: string): Promise<Status> {
   const { host, port } = parseAddress(address);
   const { status, body } = await ask(host === "" ? "127.0.0.1" : host, port).catch((cause: NodeJS.ErrnoException) => {
-    throw new LesseeError("health-unreachable", `nothing answers at ${address}: ${cause.message}`, {
+    throw new LesseeError("health-unreachable", `the sidecar at ${address} cannot be asked: ${cause.message}`, {
       hint: "is the sidecar running, and is its health port another one (-address)?",
       cause,
     });
