@@ -112,6 +112,7 @@ async function build(
     if (base !== undefined) await takeOver(root, base, generation, members, files);
     for (const { name: file, request, owner, existing, upToDate } of members) {
       const path = join(generation, file);
+      await sweep(request.destination, files);
       if (upToDate && existing) await files.link(existing.path, path);
       else await writeNew(path, request, owner, existing, files);
       if (request.backup && existing && !upToDate) await keepBackup(existing.path, request.destination, ports);
@@ -145,7 +146,6 @@ async function linkAll(folder: string, members: readonly Member[], ports: Publis
   for (const member of members) {
     if (member.linked) continue;
     try {
-      await sweep(member.request.destination, ports.files);
       await point(member.request.destination, `${ROOT}/${CURRENT}/${member.name}`, ports);
       written.push(destinationOf(member));
     } catch (error) {
