@@ -41,7 +41,9 @@ export function createKubernetesBackend(): Backend {
     if (!config) throw new Refusal(500, "could not load backend configuration");
 
     const account = accountOf(jwt, role);
-    if (!(await isValid(jwt, role.audience, config))) throw new Refusal(403, PERMISSION_DENIED);
+    // A role without an audience takes a token for any, and the cluster is asked about those that it names.
+    const audiences = role.audience === "" ? account.audiences : [role.audience];
+    if (!(await isValid(jwt, audiences, config))) throw new Refusal(403, PERMISSION_DENIED);
     return {
       login: {
         ...grantOf(role.token),
@@ -154,8 +156,15 @@ function describeRole(role: Role): Record<string, unknown> {
   };
 }
 
+interface Account {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly audiences: readonly string[];
+}
+
 /** Reads the claims, which the cluster confirms afterwards, and compares them with the role's bounds. */
-function accountOf(jwt: string, role: Role): { namespace: string; name: string; uid: string } {
+function accountOf(jwt: string, role: Role): Account {
   const claims = claimsOf(jwt);
   const { namespace, serviceaccount } = claims["kubernetes.io"];
   if (!role.names.some((pattern) => glob(pattern, serviceaccount.name)))
@@ -164,7 +173,7 @@ function accountOf(jwt: string, role: Role): { namespace: string; name: string; 
   const audiences = [claims.aud ?? []].flat();
   if (role.audience !== "" && !audiences.includes(role.audience))
     throw new Refusal(403, "invalid audience (aud) claim: audience claim does not match any expected audience");
-  return { namespace, name: serviceaccount.name, uid: serviceaccount.uid };
+  return { namespace, name: serviceaccount.name, uid: serviceaccount.uid, audiences };
 }
 
 interface Claims {
@@ -198,11 +207,11 @@ function glob(pattern: string, value: string): boolean {
 }
 
 /** Asks the cluster, with the reviewer's token, whether this token is one of its own. */
-async function isValid(jwt: string, audience: string, config: Config): Promise<boolean> {
+async function isValid(jwt: string, audiences: readonly string[], config: Config): Promise<boolean> {
   const review = {
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenReview",
-    spec: { token: jwt, ...(audience !== "" && { audiences: [audience] }) },
+    spec: { token: jwt, audiences },
   };
   try {
     const { status, body } = await post(config, "/apis/authentication.k8s.io/v1/tokenreviews", JSON.stringify(review));

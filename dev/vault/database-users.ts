@@ -43,15 +43,23 @@ export function createDatabase(url: string): Database {
   function inTransaction(
     statements: readonly string[],
     values: Readonly<Record<string, string>>,
-    { beforeEach = "", signal }: { beforeEach?: string; signal?: AbortSignal } = {},
+    { prefix = "", signal }: { prefix?: string; signal?: AbortSignal } = {},
   ): Promise<void> {
     return withClient(async (client) => {
       await client.query("BEGIN");
-      for (const query of queries(statements, values)) {
-        await unlessAborted(signal, client.query(query)).catch((error: unknown) => {
-          const { message } = inWordsOfPgx(error);
-          throw new Error(`${beforeEach}${message}`);
-        });
+      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const cancel = () => void pool.query("SELECT pg_cancel_backend($1)", [rows[0]!.pid]).catch(() => {});
+      signal?.addEventListener("abort", cancel, { once: true });
+      try {
+        for (const query of queries(statements, values)) {
+          signal?.throwIfAborted();
+          await client.query(query);
+        }
+        signal?.throwIfAborted();
+      } catch (error) {
+        throw new Error(`${prefix}${inWordsOfPgx(error).message}`);
+      } finally {
+        signal?.removeEventListener("abort", cancel);
       }
       await client.query("COMMIT");
     });
@@ -63,7 +71,7 @@ export function createDatabase(url: string): Database {
       if (statements.length === 0) throw new Error("empty creation statements");
       const values = { ...user, name: user.username };
       try {
-        await inTransaction(statements, values, { beforeEach: "failed to execute query: ", signal });
+        await inTransaction(statements, values, { prefix: "failed to execute query: ", signal });
       } catch (error) {
         if (error instanceof ConnectError) throw new Error(`unable to start transaction: ${error.message}`);
         if (rollback.length > 0) await inTransaction(rollback, values).catch(() => {});
@@ -140,18 +148,6 @@ async function dropByDefault(client: pg.PoolClient, username: string): Promise<v
   }
   if (failure) throw new Error(`could not perform all revocation statements: ${inWordsOfPgx(failure).message}`);
   await client.query(`DROP ROLE IF EXISTS ${role}`);
-}
-
-async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  if (!signal) return work;
-  signal.throwIfAborted();
-  work.catch(() => {});
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 function inWordsOfPgx(error: unknown): Error {
