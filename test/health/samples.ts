@@ -5,7 +5,7 @@ export const NOW = Date.UTC(2026, 10, 24, 2);
 
 const path = "database/creds/pg-role";
 
-export const current: HeldStatus = {
+const current: HeldStatus = {
   stage: "current",
   step: "in use",
   user: "v-kubernet-pg-role-lA6M3ZvCchFYSmEE6rNf-1795485600",
