@@ -14,7 +14,6 @@ const PATIENCE = 5_000;
 /** Not PipeWrap: Node makes its standard streams, pipes here, only when somebody asks. A socket file left is seen as a file. */
 const KINDS = [
   "FSEventWrap",
-  "PipeServerWrap",
   "ProcessWrap",
   "StatWatcher",
   "TCPServerWrap",
