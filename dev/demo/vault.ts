@@ -83,5 +83,5 @@ async function untilActive(address: string): Promise<void> {
 }
 
 function newToken(): string {
-  return `demo.${randomBytes(18).toString("base64url")}`;
+  return randomBytes(18).toString("hex");
 }

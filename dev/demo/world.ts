@@ -67,14 +67,22 @@ async function setUp(
         tokenMax: seconds(options.tokenMaxTtl),
       },
     });
-  } catch (cause) {
-    const left = vault.prefix
-      ? `\nWhere an earlier run was killed, remove what it left: ${vault.prefix}database, auth/${vault.prefix}kubernetes, policy ${vault.prefix}pg-auth.`
-      : "";
-    throw new Error(`${vault.name} at ${vault.address} could not be set up: ${(cause as Error).message}${left}`, {
-      cause,
-    });
+  } catch (error) {
+    throw new Error(`${vault.name} at ${vault.address} could not be set up: ${reason(error)}${cure(error, vault)}`);
   }
+}
+
+/** `fetch` says `fetch failed`, and why in its cause. */
+function reason(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
+
+function cure(error: unknown, { prefix }: DemoVault): string {
+  if (!String(error).includes("already in use")) return "";
+  return `
+An earlier run was killed, or another one is on. What a killed one left can be removed:
+  vault secrets disable ${prefix}database; vault auth disable ${prefix}kubernetes; vault policy delete ${prefix}pg-auth`;
 }
 
 function seconds(duration: number): string {
