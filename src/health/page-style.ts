@@ -36,7 +36,7 @@ dd{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .pair{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr))}
 .held{display:grid;gap:.4rem;--tone:var(--good)}
 .held+.held,.credential dl{border-top:1px solid var(--line);padding-top:.75rem}
-.candidate{--tone:var(--next)}.retiring{--tone:var(--warn)}
+.candidate{--tone:var(--next)}.retiring{--tone:var(--warn)}.ended{--tone:var(--bad)}
 .who{display:flex;flex-wrap:wrap;gap:.3rem .6rem;align-items:center}
 .stage{color:var(--tone);background:color-mix(in srgb,var(--tone) 14%,transparent);border-radius:1rem;padding:.05rem .6rem;
 font-size:.8rem}

@@ -104,7 +104,7 @@ function heldRow(held: HeldStatus, due: number | null, now: number): Html {
     held.renewable ? plural(held.renewals, "renewal") : "not renewable",
   ];
   const ended = held.expiry <= now;
-  return html`<div class="held ${held.stage}">
+  return html`<div class="held ${ended ? "ended" : held.stage}">
 <p class="who"><b class="stage">${held.stage}</b> <code>${held.user ?? held.lease}</code></p>
 <p class="now"><span><b>${STEPS[held.step] ?? held.step}</b> · ${sessions}</span> <b class="clock${ended ? " bad" : ""}">${ended ? "ended" : rounded(held.expiry - now)}</b></p>
 ${lifeBar(held, due, now)}

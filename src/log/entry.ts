@@ -12,7 +12,7 @@ type Scalar = string | number | boolean | null | undefined;
 /** What is null or undefined is left out of the line. */
 export type LogFields = Readonly<Record<string, Scalar | readonly Scalar[] | Readonly<Record<string, Scalar>>>>;
 
-/** An event whose failure is retried, or that changes nothing for the application, is never an error. */
+/** A failure is a warning while another attempt follows and the application lacks nothing for it; else an error. */
 export function levelOf(event: LesseeEvent): LogLevel {
   const level = LEVELS[event.is] as LogLevel | ((event: LesseeEvent) => LogLevel);
   return typeof level === "string" ? level : level(event);

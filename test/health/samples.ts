@@ -113,7 +113,7 @@ export const trouble: Status = {
   notReady: [`${path}: the credential ended 12s ago, and the last read failed: ${refused}`],
   warnings: [
     `${path}: a lead of 1h 6m needs a max TTL of 2h 12m, and it is 1h: connections may outlive their user`,
-    "the health port could not be opened",
+    `${path}: max_connections of 20 leave too little room for two generations of connections`,
   ],
   credentials: [
     {
