@@ -93,7 +93,9 @@ describe("lessee status", () => {
     await stops.pop()?.();
     const { code, out, err } = await run("-address", address);
     expect({ code, out }).toEqual({ code: 1, out: "" });
-    expect(err).toMatch(/^the sidecar at 127\.0\.0\.1:\d+ cannot be asked: .*ECONNREFUSED.*\(is the sidecar running.*\)\n$/);
+    expect(err).toMatch(
+      /^the sidecar at 127\.0\.0\.1:\d+ cannot be asked: .*ECONNREFUSED.*\(is the sidecar running.*\)\n$/,
+    );
   });
 
   it.each<[string, RequestListener]>([
