@@ -6,7 +6,9 @@ export type Dependency =
   | { readonly kind: "read"; readonly path: string; readonly version?: string }
   | { readonly kind: "write"; readonly path: string; readonly data: Readonly<Record<string, unknown>> }
   | { readonly kind: "list"; readonly path: string }
-  | { readonly kind: "pki"; readonly path: string; readonly data: Readonly<Record<string, unknown>> };
+  | { readonly kind: "pki"; readonly path: string; readonly data: Readonly<Record<string, unknown>> }
+  /** A local file that does not exist yet: nothing to fetch, the template waits for it. */
+  | { readonly kind: "file"; readonly path: string };
 
 /** The secrets known at this moment. Absence is reported to the caller of the template, never thrown. */
 export interface Brain {
@@ -22,8 +24,8 @@ export interface TemplateHost {
   random(bytes: number): Uint8Array;
   hash(algorithm: string, data: Uint8Array): Uint8Array;
   hmac(algorithm: string, key: Uint8Array, data: Uint8Array): Uint8Array;
-  /** The content of a file, already kept inside the template's sandbox; throws where it cannot be read. */
-  readFile(path: string): string;
+  /** The content of a file, undefined where there is none; throws where it cannot be read or is outside of the template's sandbox. */
+  readFile(path: string): string | undefined;
   env(name: string): string | undefined;
   /** Where `spew_dump` and `spew_printf` write. */
   print(text: string): void;
@@ -60,6 +62,8 @@ export function dependencyKey(dependency: Dependency): string {
       return `vault.list(${dependency.path})`;
     case "write":
       return `vault.write(${dependency.path} -> ${stableJson(dependency.data)})`;
+    case "file":
+      return `file(${dependency.path})`;
     case "pki":
       return `vault.pki(${dependency.path}->${stableJson(dependency.data)})`;
   }

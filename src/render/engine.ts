@@ -1,0 +1,13 @@
+/** From the text of a template to something that can be evaluated, whatever its language. */
+import { compileGoTemplate } from "./go/engine.ts";
+import { compileHandlebars } from "./handlebars.ts";
+import type { Template, TemplateOptions } from "./template.ts";
+
+/** Throws a TemplateError of the phase `parse` where the text is no template. */
+export async function compileTemplate(
+  engine: "go" | "handlebars",
+  source: string,
+  options: TemplateOptions,
+): Promise<Template> {
+  return engine === "go" ? compileGoTemplate(source, options) : compileHandlebars(source, options);
+}

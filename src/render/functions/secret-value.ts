@@ -1,0 +1,86 @@
+/** A secret as templates see it: the struct that Vault Agent hands to them. */
+import { JsonNumber, type JsonValue } from "../../json.ts";
+import type { VaultAuth, VaultSecret, VaultWrapInfo } from "../../vault/secret.ts";
+import {
+  anyMap,
+  anySlice,
+  GoMap,
+  NilPointer,
+  Slice,
+  Struct,
+  type StructType,
+  stringMap,
+  stringSlice,
+  type Value,
+} from "../go/values.ts";
+import { parseRfc3339 } from "./moment.ts";
+import { timeValue } from "./time-value.ts";
+
+const SECRET: StructType = {
+  name: "dependency.Secret",
+  fields: ["RequestID", "LeaseID", "LeaseDuration", "Renewable", "Data", "Warnings", "Auth", "WrapInfo"],
+  methods: {},
+};
+
+const AUTH: StructType = {
+  name: "dependency.SecretAuth",
+  fields: ["ClientToken", "Accessor", "Policies", "Metadata", "LeaseDuration", "Renewable"],
+  methods: {},
+};
+
+const WRAP_INFO: StructType = {
+  name: "dependency.SecretWrapInfo",
+  fields: ["Token", "TTL", "CreationTime", "WrappedAccessor"],
+  methods: {},
+};
+
+export function secretValue(secret: VaultSecret): Struct {
+  const data = secret.data.reveal();
+  return struct(SECRET, {
+    RequestID: secret.requestId,
+    LeaseID: secret.lease.id,
+    LeaseDuration: BigInt(secret.lease.durationSeconds),
+    Renewable: secret.lease.renewable,
+    Data: data === null ? new GoMap("string", "interface {}", new Map(), true) : objectValue(data),
+    Warnings: new Slice("string", secret.warnings, secret.warnings.length === 0),
+    Auth: secret.auth === null ? new NilPointer(AUTH) : authValue(secret.auth),
+    WrapInfo: secret.wrapInfo === null ? new NilPointer(WRAP_INFO) : wrapInfoValue(secret.wrapInfo),
+  });
+}
+
+/** What stands in JSON, numbers with their spelling. */
+export function jsonValue(value: JsonValue): Value {
+  if (value === null || typeof value !== "object" || value instanceof JsonNumber) return value;
+  return Array.isArray(value) ? anySlice(value.map(jsonValue)) : objectValue(value);
+}
+
+/** A pointer to a struct. */
+export function struct(type: StructType, fields: Readonly<Record<string, Value>>): Struct {
+  return new Struct(type, new Map(Object.entries(fields)), true);
+}
+
+function objectValue(data: { readonly [key: string]: JsonValue }): GoMap {
+  return anyMap(Object.entries(data).map(([key, value]) => [key, jsonValue(value)]));
+}
+
+function authValue(auth: VaultAuth): Struct {
+  return struct(AUTH, {
+    ClientToken: auth.token.reveal(),
+    Accessor: auth.accessor.reveal(),
+    Policies: stringSlice(auth.policies),
+    Metadata: stringMap(Object.entries(auth.metadata)),
+    LeaseDuration: BigInt(auth.durationSeconds),
+    Renewable: auth.renewable,
+  });
+}
+
+function wrapInfoValue(info: VaultWrapInfo): Struct {
+  return struct(WRAP_INFO, {
+    Token: info.token.reveal(),
+    TTL: BigInt(info.ttlSeconds),
+    CreationTime: timeValue(
+      parseRfc3339(info.creationTime) ?? { seconds: -62135596800n, nanoseconds: 0, offset: 0, zone: "UTC" },
+    ),
+    WrappedAccessor: info.wrappedAccessor.reveal(),
+  });
+}

@@ -1,0 +1,124 @@
+/** Helpers for text and lists of text. */
+
+import { define, type TemplateFunction } from "../go/function.ts";
+import { quote } from "../go/quote.ts";
+import { fail, GoMap, kindOf, Slice, stringMap, stringSlice, typeName, type Value } from "../go/values.ts";
+
+const S = "string";
+const ANY = "interface {}";
+
+export const TEXT_FUNCTIONS: readonly TemplateFunction[] = [
+  define("contains", [ANY, ANY], ([value, list]) => contains(value, list)),
+  define("containsAll", [ANY, ANY], ([values, list]) => elements(values).every((value) => contains(value, list))),
+  define("containsAny", [ANY, ANY], ([values, list]) => elements(values).some((value) => contains(value, list))),
+  define("containsNone", [ANY, ANY], ([values, list]) => !elements(values).some((value) => contains(value, list))),
+  define("containsNotAll", [ANY, ANY], ([values, list]) => !elements(values).every((value) => contains(value, list))),
+  define("in", [ANY, ANY], ([list, value]) => contains(value, list)),
+  define("indent", ["int", S], ([spaces, text]) => indent(spaces, text)),
+  define("join", [S, "[]string"], ([separator, list]) => list.items.join(separator)),
+  define("trim", [S, S], ([cutset, text]) => trimCharacters(text, cutset)),
+  define("trimPrefix", [S, S], ([prefix, text]) => (text.startsWith(prefix) ? text.slice(prefix.length) : text)),
+  define("trimSuffix", [S, S], ([suffix, text]) =>
+    text.endsWith(suffix) ? text.slice(0, text.length - suffix.length) : text,
+  ),
+  define("trimSpace", [S], ([text]) => trimSpace(text)),
+  define("replaceAll", [S, S, S], ([from, to, text]) => replaceAll(text, from, to)),
+  define("split", [S, S], ([separator, text]) => split(separator, text)),
+  define("splitToMap", [S, S, S], ([separator, assign, text]) => splitToMap(separator, assign, text)),
+  define("toLower", [S], ([text]) => toLower(text)),
+  define("toUpper", [S], ([text]) => toUpper(text)),
+  define("toTitle", [S], ([text]) => toTitle(text)),
+];
+
+/** Every character by itself, as Go does it: no ß → SS, no final sigma. */
+export function toUpper(text: string): string {
+  return mapCharacters(text, (character) => character.toUpperCase());
+}
+
+export function toLower(text: string): string {
+  return mapCharacters(text, (character) => (character === "İ" ? "i" : character.toLowerCase()));
+}
+
+/** As strings.TrimSpace: Unicode's white space. */
+export function trimSpace(text: string): string {
+  return text.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, "");
+}
+
+/** Removes all characters of `cutset` from both ends. */
+export function trimCharacters(text: string, cutset: string): string {
+  const cut = new Set(cutset);
+  const characters = [...text];
+  let from = 0;
+  let to = characters.length;
+  while (from < to && cut.has(characters[from]!)) from++;
+  while (to > from && cut.has(characters[to - 1]!)) to--;
+  return characters.slice(from, to).join("");
+}
+
+export function replaceAll(text: string, from: string, to: string): string {
+  if (from !== "") return text.replaceAll(from, () => to);
+  // Go puts it between all characters and at both ends.
+  return to + [...text].map((character) => character + to).join("");
+}
+
+/** As strings.Split; an empty separator splits into characters. */
+export function splitText(separator: string, text: string): string[] {
+  return separator === "" ? [...text] : text.split(separator);
+}
+
+function indent(spaces: bigint, text: string): string {
+  if (spaces < 0n) fail("indent value must be a positive integer");
+  if (spaces > 10_000n) fail("indent value must not be more than 10000");
+  const margin = " ".repeat(Number(spaces));
+  return text.replace(/^(?=[^\n])/gm, margin);
+}
+
+function split(separator: string, text: string): Slice {
+  const trimmed = trimSpace(text);
+  return stringSlice(trimmed === "" ? [] : splitText(separator, trimmed));
+}
+
+function splitToMap(separator: string, assign: string, text: string): GoMap {
+  const pairs = split(separator, text).items.map((item) => splitOnce(item as string, assign));
+  return stringMap(pairs.filter((pair) => pair !== undefined));
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string] | undefined {
+  const at = text.indexOf(separator);
+  if (at < 0) return undefined;
+  return [trimSpace(text.slice(0, at)), trimSpace(text.slice(at + separator.length))];
+}
+
+/** Capitals after anything that is no letter, digit, underscore or apostrophe. */
+function toTitle(text: string): string {
+  return text.replace(/(?<![\p{L}\p{Nd}_'])\p{L}/gu, (letter) => letter.toUpperCase());
+}
+
+function mapCharacters(text: string, map: (character: string) => string): string {
+  let out = "";
+  for (const character of text) {
+    const mapped = map(character);
+    out += [...mapped].length === 1 ? mapped : character;
+  }
+  return out;
+}
+
+function elements(values: Value): readonly Value[] {
+  if (values instanceof Slice) return values.items;
+  if (values instanceof GoMap) return [...values.entries.values()];
+  return fail(`${quote(String(values))} is not a list`);
+}
+
+/** Whether a list or map has the element, or a text the part. */
+function contains(value: Value, list: Value): boolean {
+  if (list instanceof Slice || list instanceof GoMap) {
+    const items = list instanceof Slice ? list.items : [...list.entries.values()];
+    return items.some((item) => same(item, value));
+  }
+  if (kindOf(list) === "string" && kindOf(value) === "string") return String(list).includes(String(value));
+  return false;
+}
+
+function same(a: Value, b: Value): boolean {
+  return typeName(a) === typeName(b) && String(a) === String(b);
+}

@@ -1,0 +1,109 @@
+/** Go's time.Time, time.Duration, time.Month and time.Weekday as values of templates. */
+import {
+  fail,
+  Integer,
+  integerOf,
+  type Method,
+  type NamedInteger,
+  Struct,
+  type StructType,
+  type Value,
+} from "../go/values.ts";
+import { formatDuration } from "./duration.ts";
+import { addNanoseconds, clocked, type Moment, unixNano } from "./moment.ts";
+import { formatTime, MONTHS, WEEKDAYS } from "./time-format.ts";
+
+export function timeValue(moment: Moment): Struct {
+  return new Struct(TIME, new Map(), false, moment);
+}
+
+export function momentOf(time: Value): Moment {
+  return (time as Struct).hidden as Moment;
+}
+
+/** A time.Duration of so many nanoseconds. */
+export function durationValue(nanoseconds: bigint): Integer {
+  return new Integer("int64", nanoseconds, DURATION);
+}
+
+const DURATION: NamedInteger = {
+  name: "time.Duration",
+  string: formatDuration,
+  methods: {
+    String: method((value: bigint) => formatDuration(value)),
+    Nanoseconds: method((value: bigint) => new Integer("int64", value)),
+    Milliseconds: method((value: bigint) => new Integer("int64", value / 1_000_000n)),
+    Seconds: method((value: bigint) => Number(value) / 1e9),
+    Minutes: method((value: bigint) => Number(value) / 6e10),
+    Hours: method((value: bigint) => Number(value) / 3.6e12),
+  },
+};
+
+const MONTH: NamedInteger = {
+  name: "time.Month",
+  string: (value) => MONTHS[Number(value) - 1] ?? `%!Month(${value})`,
+  methods: {},
+};
+
+const WEEKDAY: NamedInteger = {
+  name: "time.Weekday",
+  string: (value) => WEEKDAYS[Number(value)] ?? `%!Weekday(${value})`,
+  methods: {},
+};
+
+const TIME: StructType = {
+  name: "time.Time",
+  fields: ["wall"],
+  string: (time) => formatTime(momentOf(time), "2006-01-02 15:04:05.999999999 -0700 MST"),
+  json: (time) => formatTime(momentOf(time), "2006-01-02T15:04:05.999999999Z07:00"),
+  methods: {
+    String: timeMethod((moment) => formatTime(moment, "2006-01-02 15:04:05.999999999 -0700 MST")),
+    Format: {
+      parameters: ["string"],
+      call: (time, [layout]) => formatTime(momentOf(time as Struct), layout as string),
+    },
+    Year: timeMethod((moment) => BigInt(clocked(moment).year)),
+    Month: timeMethod((moment) => new Integer("int", BigInt(clocked(moment).month), MONTH)),
+    Day: timeMethod((moment) => BigInt(clocked(moment).day)),
+    Hour: timeMethod((moment) => BigInt(clocked(moment).hour)),
+    Minute: timeMethod((moment) => BigInt(clocked(moment).minute)),
+    Second: timeMethod((moment) => BigInt(clocked(moment).second)),
+    Nanosecond: timeMethod((moment) => BigInt(moment.nanoseconds)),
+    YearDay: timeMethod((moment) => BigInt(clocked(moment).dayOfYear)),
+    Weekday: timeMethod((moment) => new Integer("int", BigInt(clocked(moment).weekday), WEEKDAY)),
+    Unix: timeMethod((moment) => new Integer("int64", moment.seconds)),
+    UnixMilli: timeMethod((moment) => new Integer("int64", unixNano(moment) / 1_000_000n)),
+    UnixNano: timeMethod((moment) => new Integer("int64", unixNano(moment))),
+    UTC: timeMethod((moment) => timeValue({ ...moment, offset: 0, zone: "UTC" })),
+    IsZero: timeMethod((moment) => moment.seconds === -62135596800n && moment.nanoseconds === 0),
+    Add: {
+      parameters: ["interface {}"],
+      call: (time, [by]) =>
+        timeValue(addNanoseconds(momentOf(time as Struct), integerOf(by ?? null) ?? fail("not a duration"))),
+    },
+    Sub: {
+      parameters: ["time.Time"],
+      call: (time, [other]) => durationValue(unixNano(momentOf(time as Struct)) - unixNano(momentOf(other!))),
+    },
+    Before: {
+      parameters: ["time.Time"],
+      call: (time, [other]) => unixNano(momentOf(time as Struct)) < unixNano(momentOf(other!)),
+    },
+    After: {
+      parameters: ["time.Time"],
+      call: (time, [other]) => unixNano(momentOf(time as Struct)) > unixNano(momentOf(other!)),
+    },
+    Equal: {
+      parameters: ["time.Time"],
+      call: (time, [other]) => unixNano(momentOf(time as Struct)) === unixNano(momentOf(other!)),
+    },
+  },
+};
+
+function method(call: (value: bigint) => Value): Method {
+  return { parameters: [], call: (receiver) => call((receiver as Integer).value) };
+}
+
+function timeMethod(call: (moment: Moment) => Value): Method {
+  return { parameters: [], call: (receiver) => call(momentOf(receiver as Struct)) };
+}

@@ -1,0 +1,79 @@
+/** secret, secrets and pkiCert: what templates ask Vault for. */
+import { Boxed, type Result } from "../go/boxed.ts";
+import { type CallContext, defineVariadic, type TemplateFunction } from "../go/function.ts";
+import { quote } from "../go/quote.ts";
+import { fail, Slice, Struct, type StructType, stringSlice } from "../go/values.ts";
+import { struct } from "./secret-value.ts";
+
+export const VAULT_FUNCTIONS: readonly TemplateFunction[] = [
+  defineVariadic("secret", [], "string", secret),
+  defineVariadic("secrets", [], "string", ([path = ""], { session }) => {
+    const trimmed = trimSlashes(path);
+    if (trimmed === "") return stringSlice([]);
+    return stringSlice(session.keys(trimmed) ?? []);
+  }),
+  defineVariadic("pkiCert", [], "string", pkiCertificate),
+];
+
+/** With a path alone a read, with `key=value` behind it a write. */
+function secret([path = "", ...pairs]: readonly string[], { session }: CallContext): Result {
+  if (path === "") return new Boxed(null);
+  const trimmed = trimSlashes(path);
+  if (pairs.length > 0) return new Boxed(session.secret({ kind: "write", path: trimmed, data: parsePairs(pairs) }));
+  return new Boxed(session.secret({ kind: "read", ...parsePath(trimmed) }));
+}
+
+/** `a/b?version=2`: of the query only the version says which secret is meant. */
+function parsePath(path: string): { path: string; version?: string } {
+  const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(path.split("?")[0]!);
+  if (badEscape) fail(`parse ${quote(path)}: invalid URL escape ${quote(badEscape[0])}`);
+  const [bare = "", query = ""] = path.split("?", 2);
+  const version = new URLSearchParams(query).get("version");
+  return version === null || version === "" ? { path: trimSlashes(bare) } : { path: trimSlashes(bare), version };
+}
+
+function parsePairs(pairs: readonly string[]): Readonly<Record<string, string>> {
+  const data: [string, string][] = [];
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at < 0) fail(`not k=v pair ${quote(pair)}`);
+    data.push([pair.slice(0, at).trim(), pair.slice(at + 1).trim()]);
+  }
+  return Object.fromEntries(data);
+}
+
+const PEM: StructType = {
+  name: "dependency.PemEncoded",
+  fields: ["Cert", "Key", "CA", "CAChain", "Data"],
+  methods: {},
+};
+
+/** A certificate that is renewed from its own dates, its key kept in the destination. */
+function pkiCertificate([path = "", ...pairs]: readonly string[], { session }: CallContext): Result {
+  if (path === "") return new Boxed(null);
+  const data = pairs.length > 0 ? parsePairs(pairs) : {};
+  const issued = session.secret({ kind: "pki", path: trimSlashes(path), data });
+  return new Boxed(issued === null ? null : certificate(issued));
+}
+
+function certificate(issued: Struct): Struct {
+  const data = issued.fields.get("Data");
+  const field = (name: string) => (data instanceof Object && "entries" in data ? data.entries.get(name) : undefined);
+  const text = (name: string) => {
+    const value = field(name);
+    return typeof value === "string" ? value : "";
+  };
+  const chain = field("ca_chain");
+  const fields = {
+    Cert: text("certificate"),
+    Key: text("private_key"),
+    CA: text("issuing_ca"),
+    CAChain: chain instanceof Slice ? stringSlice(chain.items.map(String)) : stringSlice([]),
+  };
+  const inner = new Struct({ ...PEM, fields: PEM.fields.slice(0, 4) }, new Map(Object.entries(fields)), false);
+  return struct(PEM, { ...fields, Data: inner });
+}
+
+function trimSlashes(path: string): string {
+  return path.trim().replace(/^\/+|\/+$/g, "");
+}

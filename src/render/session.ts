@@ -1,0 +1,69 @@
+/** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
+import { secretValue } from "./functions/secret-value.ts";
+import type { Struct, Value } from "./go/values.ts";
+import { type Brain, type Dependency, dependencyKey, type TemplateHost, type TemplateOptions } from "./template.ts";
+
+export interface Session {
+  readonly host: TemplateHost;
+  readonly options: TemplateOptions;
+  /** What `scratch` keeps. */
+  readonly scratch: Map<string, Value>;
+  /** The secret as templates see it; null, and noted as missing, when it is not there. */
+  secret(dependency: Dependency): Struct | null;
+  /** The keys, sorted; undefined, and noted as missing, when they are not known. */
+  keys(path: string): readonly string[] | undefined;
+  /** The content of a file; undefined, and noted as missing, when there is no such file. */
+  file(path: string): string | undefined;
+  readonly used: readonly Dependency[];
+  readonly missing: readonly Dependency[];
+}
+
+export function openSession(brain: Brain, host: TemplateHost, options: TemplateOptions): Session {
+  const used = new Map<string, Dependency>();
+  const missing = new Map<string, Dependency>();
+  const secrets = new Map<string, Struct>();
+
+  function note(dependency: Dependency): string {
+    const key = dependencyKey(dependency);
+    used.set(key, dependency);
+    return key;
+  }
+  return {
+    host,
+    options,
+    scratch: new Map(),
+    secret(dependency) {
+      const key = note(dependency);
+      const known = secrets.get(key);
+      if (known !== undefined) return known;
+      const secret = brain.recall(dependency);
+      if (secret === undefined || secret === null) {
+        missing.set(key, dependency);
+        return null;
+      }
+      const value = secretValue(secret);
+      secrets.set(key, value);
+      return value;
+    },
+    keys(path) {
+      const dependency: Dependency = { kind: "list", path };
+      const key = note(dependency);
+      const keys = brain.list(path);
+      if (keys === undefined) missing.set(key, dependency);
+      return keys === undefined ? undefined : [...(keys ?? [])].sort();
+    },
+    file(path) {
+      const dependency: Dependency = { kind: "file", path };
+      const key = note(dependency);
+      const content = host.readFile(path);
+      if (content === undefined) missing.set(key, dependency);
+      return content;
+    },
+    get used() {
+      return [...used.values()];
+    },
+    get missing() {
+      return [...missing.values()];
+    },
+  };
+}
