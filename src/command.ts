@@ -1,4 +1,5 @@
 /** A command of the configuration: run with a timeout, in a process group of its own, heard to its exit code. */
+import type { Readable } from "node:stream";
 import type { CommandConfig, CommandEnvironment } from "./config/types.ts";
 import { LesseeError } from "./errors.ts";
 import type { Clock, Kill, Random, RunCommand, Spawn } from "./ports.ts";
@@ -14,6 +15,8 @@ export interface CommandPorts {
 /** As Vault Agent ends a command that takes too long. */
 const KILL_SIGNAL = "SIGINT";
 const KILL_TIMEOUT = 30_000;
+/** lessee itself has only so long to end. */
+const PATIENCE_AT_STOP = 2_000;
 /** After the end of the command, for the rest of what it wrote; its children may hold the pipe open for ever. */
 const LAST_WORDS = 200;
 /** The end of the output is what tells the reason. */
@@ -88,10 +91,14 @@ async function run(
 ): Promise<Outcome> {
   if (signal.aborted) return { end: "not started, because lessee is stopping", output: "" };
   const child = ports.spawn(file, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  const output = collect([child.stdout, child.stderr]);
+  // Where the process has no file descriptor left, Node makes no streams.
+  const streams: readonly (Readable | null | undefined)[] = [child.stdout, child.stderr];
+  const output = collect(streams);
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
-      resolve(error.code === "ENOENT" ? "missing" : `cannot be started: ${error.message}`);
+      // A folder of PATH that may not be entered hides that the program is in none of them.
+      const missing = error.code === "ENOENT" || (error.code === "EACCES" && !file.includes("/"));
+      resolve(missing ? "missing" : `cannot be started: ${error.message}`);
     });
     child.once("exit", (code, by) => resolve(code === 0 ? "success" : by ? `killed by ${by}` : `exit code ${code}`));
   });
@@ -103,28 +110,30 @@ async function run(
   let end = await Promise.race([ended, tooLate]);
   if (end === undefined) {
     end = signal.aborted ? "ended, because lessee is stopping" : `no end within ${config.timeout / 1000} s`;
-    await endGroup(child.pid, config, ended, ports);
+    const { killSignal = KILL_SIGNAL, killTimeout = KILL_TIMEOUT } = config;
+    const patience = signal.aborted ? Math.min(killTimeout, PATIENCE_AT_STOP) : killTimeout;
+    await endGroup(child.pid, killSignal, patience, ended, ports);
   }
   early.abort();
   const lastWords = new AbortController();
   await Promise.race([closed, ports.clock.sleep(ports.clock.now() + LAST_WORDS, lastWords.signal)]);
   lastWords.abort();
-  child.stdout.destroy();
-  child.stderr.destroy();
+  for (const stream of streams) stream?.destroy();
   return { end, output: output() };
 }
 
 /** First asked, then forced: the shell and whatever it started. */
 async function endGroup(
   leader: number | undefined,
-  { killSignal = KILL_SIGNAL, killTimeout = KILL_TIMEOUT }: CommandConfig,
+  killSignal: NodeJS.Signals,
+  patience: number,
   ended: Promise<string>,
   { kill, clock }: CommandPorts,
 ): Promise<void> {
   if (leader === undefined) return;
   const waiting = new AbortController();
   signalGroup(leader, killSignal, kill);
-  await Promise.race([ended, clock.sleep(clock.now() + killTimeout, waiting.signal)]);
+  await Promise.race([ended, clock.sleep(clock.now() + patience, waiting.signal)]);
   waiting.abort();
   signalGroup(leader, "SIGKILL", kill);
   await ended;
@@ -139,12 +148,12 @@ function signalGroup(leader: number, signal: NodeJS.Signals, kill: Kill): void {
 }
 
 /** The last characters of several streams, as they came. */
-function collect(streams: readonly NodeJS.ReadableStream[]): () => string {
+function collect(streams: readonly (Readable | null | undefined)[]): () => string {
   let text = "";
   for (const stream of streams) {
-    stream.setEncoding("utf8");
-    stream.on("error", () => undefined);
-    stream.on("data", (chunk: string) => {
+    stream?.setEncoding("utf8");
+    stream?.on("error", () => undefined);
+    stream?.on("data", (chunk: string) => {
       text = (text + chunk).slice(-MAX_OUTPUT);
     });
   }

@@ -335,6 +335,7 @@ describe("terminate", () => {
     const databases = open({ drain: "terminate" });
     await databases.verify(user, never);
     expect(await databases.terminate(user, "idle", never)).toBe(1);
+    await until(async () => (await activity(user, "application_name <> 'lessee'")) === 1);
     expect(await databases.terminate(user, "all", never)).toBe(1);
     await until(async () => (await activity(user, "application_name <> 'lessee'")) === 0);
     expect(await activity(other, "true")).toBe(1);
