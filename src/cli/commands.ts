@@ -1,0 +1,62 @@
+/** The commands, by name. Each is loaded when it is called for: an agent need not carry what it never runs. */
+
+import { nearest } from "../config/nearest.ts";
+import type { World } from "../ports.ts";
+import type { ProcessSignals } from "./process.ts";
+
+interface Command {
+  readonly summary: string;
+  run(args: readonly string[], world: World, signals: ProcessSignals, version: string): Promise<number>;
+}
+
+const COMMANDS = {
+  agent: {
+    summary: "keep an application's credentials alive",
+    run: async (...call) => (await import("./agent.ts")).runAgentCommand(...call),
+  },
+  validate: {
+    summary: "check a configuration and report every fault",
+    run: async (args, world) => (await import("./validate.ts")).runValidate(args, world),
+  },
+  status: {
+    summary: "show what a running sidecar holds",
+    run: async (args, world) => (await import("./status.ts")).runStatus(args, world),
+  },
+  version: {
+    summary: "print the version",
+    run: async (_args, world, _signals, version) => {
+      world.stdout.write(`lessee v${version}\n`);
+      return 0;
+    },
+  },
+} as const satisfies Record<string, Command>;
+
+/** Resolves to the exit code. */
+export async function runCommand(
+  argv: readonly string[],
+  world: World,
+  signals: ProcessSignals,
+  version: string,
+): Promise<number> {
+  const [name, ...args] = argv;
+  if (name === "-v" || name === "-version" || name === "--version")
+    return COMMANDS.version.run(args, world, signals, version);
+  if (name === undefined || name === "help" || name === "-h" || name === "-help" || name === "--help") {
+    world.stdout.write(usage());
+    return name === undefined ? 1 : 0;
+  }
+  const command: Command | undefined = Object.hasOwn(COMMANDS, name)
+    ? COMMANDS[name as keyof typeof COMMANDS]
+    : undefined;
+  if (command !== undefined) return command.run(args, world, signals, version);
+  const meant = nearest(name, Object.keys(COMMANDS));
+  world.stderr.write(
+    `lessee: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}\n\n${usage()}`,
+  );
+  return 1;
+}
+
+function usage(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  return `lessee holds the leases of an application's credentials, so that it never notices that its password changes.\n\nUsage: lessee COMMAND [flags]      (lessee COMMAND -help shows its flags)\n\n${rows.join("\n")}\n`;
+}

@@ -1,0 +1,7 @@
+/** What a command gets of the process it runs in, beside the World: signals. */
+export interface ProcessSignals {
+  /** Aborts at the first SIGTERM or SIGINT; the reason is the signal's name. */
+  readonly stop: AbortSignal;
+  /** Calls back at every SIGHUP; the answer unsubscribes. */
+  onReload(reload: () => void): () => void;
+}

@@ -1,0 +1,341 @@
+/** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
+import { backoff, LOCAL_BACKOFF, SECRET_BACKOFF } from "./backoff.ts";
+import type { Grant, Outcome } from "./outcomes.ts";
+import type { Candidate, Current, Held, Policy, Retiring, State, Stopping, Wanted } from "./state.ts";
+import { allHeld, withinTheHour } from "./state.ts";
+
+/** A candidate that Postgres refuses is tried again for so long: a replica may lag behind (rule W9). */
+const REFUSAL_PATIENCE = 30_000;
+/** Looking again whether a release has come to its end. */
+const RELEASE_CHECK = 1_500;
+/** A hook that cannot work until somebody changes something is tried again this seldom. */
+const HOPELESS_RETRY = 60_000;
+/** The server cuts durations to seconds; a grant that passes a known max TTL by more means that it was raised. */
+const HORIZON_TOLERANCE = 2_000;
+
+/** `chance` is from 0 to 1; it only ever moves a retry. */
+export function advance(state: State, outcome: Outcome, now: number, policy: Policy, chance: number): State {
+  switch (outcome.is) {
+    case "reading":
+      return { ...state, reading: true };
+    case "read":
+      return taken(state, outcome.grant, now, policy);
+    case "read failed": {
+      const failures = state.read.failures + 1;
+      const retryAt = now + backoff(SECRET_BACKOFF, failures, chance, outcome.retryAfter);
+      const issued = outcome.mayHaveIssued ? [...withinTheHour(state.issued, now), now] : state.issued;
+      return { ...state, reading: false, read: { failures, retryAt }, issued };
+    }
+    case "adopted":
+      return adopted(state, outcome, now);
+    case "renewed": {
+      const renewed = change(state, outcome.id, (held) => ({
+        expiry: outcome.expiry,
+        horizon: Math.min(
+          outcome.horizon,
+          outcome.expiry > held.horizon + HORIZON_TOLERANCE ? Number.POSITIVE_INFINITY : held.horizon,
+        ),
+        renewAt: outcome.renewAt,
+        renewals: held.renewals + 1,
+        renewFailures: 0,
+      }));
+      return { ...renewed, look: true, watchAt: now };
+    }
+    case "renewal failed":
+      return renewalFailed(state, outcome, now, chance);
+    case "token renewed":
+      return changeAll(state, (held) =>
+        held.token === outcome.token ? { tokenExpiry: outcome.expiry, tokenHorizon: outcome.horizon } : {},
+      );
+    case "token lost":
+      return allHeld(state)
+        .filter((held) => held.token === outcome.token && held.lease !== "")
+        .reduce((rest, held) => lose(rest, held.id), state);
+    case "verified":
+      return seeValidity(
+        { ...changeCandidate(state, outcome.id, { step: "publish", verified: true, failures: 0, retryAt: now }) },
+        outcome.id,
+        outcome.validFor,
+        now,
+      );
+    case "verification failed":
+      return verificationFailed(state, outcome, now, chance);
+    case "verification given up":
+      return changeCandidate(state, outcome.id, { step: "publish", failures: 0, retryAt: now });
+    case "published":
+      return published(state, outcome.id, outcome.tell, now, policy);
+    case "publish waits":
+      return changeCandidate(state, outcome.id, { retryAt: now + LOCAL_BACKOFF.max });
+    case "publish failed": {
+      const failures = (state.candidate?.failures ?? 0) + 1;
+      return changeCandidate(state, outcome.id, { failures, retryAt: now + backoff(LOCAL_BACKOFF, failures, chance) });
+    }
+    case "notified":
+      return heard(changeCurrent(state, outcome.id, { telling: null }), now);
+    case "notify failed": {
+      const failures = (state.current?.telling?.failures ?? 0) + 1;
+      const wait = outcome.permanent ? HOPELESS_RETRY : backoff(LOCAL_BACKOFF, failures, chance);
+      return changeCurrent(state, outcome.id, { telling: { failures, retryAt: now + wait } });
+    }
+    case "watched":
+      return watched(state, outcome.roles, now, policy);
+    case "watch failed": {
+      const watchFailures = state.watchFailures + 1;
+      const blind = { ...state, watchFailures, watchAt: now + backoff(LOCAL_BACKOFF, watchFailures, chance) };
+      return { ...blind, retiring: blind.retiring.map((held) => ({ ...held, quiet: null, sessions: null })) };
+    }
+    case "terminated":
+      return changeRetiring(state, outcome.id, { ended: outcome.which });
+    case "release asked":
+      return changeRetiring(state, outcome.id, { step: "check", retryAt: now + RELEASE_CHECK });
+    case "release failed": {
+      const failures = (state.retiring.find((held) => held.id === outcome.id)?.failures ?? 0) + 1;
+      return changeRetiring(state, outcome.id, {
+        step: "release",
+        failures,
+        retryAt: now + backoff(SECRET_BACKOFF, failures, chance, outcome.retryAfter),
+      });
+    }
+    case "drained":
+      return drained(state, outcome.id, now);
+    case "released":
+    case "left":
+      return drop(state, outcome.id);
+    case "expired":
+      return lose(state, outcome.id);
+    case "woken":
+      return state.candidate?.step === "publish" ? changeCandidate(state, state.candidate.id, { retryAt: now }) : state;
+    case "rotation asked":
+      return { ...state, wanted: "asked for" };
+    case "stop":
+      return stop(state, outcome.stopping, now);
+  }
+}
+
+// ---- what follows --------------------------------------------------------------------------------------------------
+
+function taken(state: State, grant: Grant, now: number, policy: Policy): State {
+  const candidate: Candidate = {
+    ...hold(state.nextId, grant),
+    step: policy.verifies && grant.lease !== "" ? "verify" : "publish",
+    failures: 0,
+    failingSince: null,
+    retryAt: now,
+  };
+  const leased = grant.lease !== "";
+  const next: State = {
+    ...state,
+    reading: false,
+    nextId: state.nextId + 1,
+    wanted: null,
+    issued: leased ? [...withinTheHour(state.issued, now), now] : state.issued,
+    read: { failures: 0, retryAt: now },
+  };
+  if (state.stopping === null) return { ...next, candidate };
+  // It came after the stop: nobody will use it.
+  const kept = leased && state.stopping.release !== "never";
+  return kept ? { ...next, retiring: [...state.retiring, abandon(candidate, now)] } : next;
+}
+
+/** The current one of an earlier process has to stand in the files still: it is published again, which writes nothing then. */
+function adopted(state: State, outcome: Outcome & { is: "adopted" }, now: number): State {
+  const held = { ...hold(state.nextId, outcome.grant), verified: true };
+  const next = { ...state, nextId: state.nextId + 1 };
+  if (outcome.stage === "current") {
+    return { ...next, candidate: { ...held, step: "publish", failures: 0, failingSince: null, retryAt: now } };
+  }
+  const old: Retiring = { ...retirement(held, now), step: "drain", publishedAt: outcome.publishedAt };
+  return { ...next, retiring: [...state.retiring, old] };
+}
+
+function published(state: State, id: number, tell: boolean, now: number, policy: Policy): State {
+  if (state.candidate?.id !== id) return state;
+  const { step: _step, failures: _failures, failingSince: _since, retryAt: _retryAt, ...held } = state.candidate;
+  const current: Current = {
+    ...held,
+    publishedAt: now,
+    heardAt: null,
+    telling: tell && policy.notifies ? { failures: 0, retryAt: now } : null,
+    sessions: null,
+  };
+  const replaced = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
+  const rotations = state.rotations + (state.current === null ? 0 : 1);
+  return {
+    ...state,
+    candidate: null,
+    current,
+    retiring: [...state.retiring, ...replaced],
+    rotations,
+    watchAt: now,
+    watchFailures: 0,
+  };
+}
+
+function retire(current: Current, now: number): Retiring {
+  const { telling: _telling, ...held } = current;
+  return { ...retirement(held, now), step: "drain", publishedAt: held.publishedAt, sessions: held.sessions };
+}
+
+function retirement(held: Held, now: number): Omit<Retiring, "step" | "publishedAt"> {
+  return {
+    ...held,
+    replacedAt: now,
+    heardAt: null,
+    quiet: null,
+    sessions: null,
+    ended: "none",
+    failures: 0,
+    retryAt: now,
+  };
+}
+
+/** The application has taken the current credential: every older one may now be drained. */
+function heard(state: State, now: number): State {
+  if (state.current === null) return state;
+  const current = { ...state.current, heardAt: state.current.heardAt ?? now };
+  return { ...state, current, retiring: state.retiring.map((one) => ({ ...one, heardAt: one.heardAt ?? now })) };
+}
+
+function watched(
+  state: State,
+  roles: readonly { id: number; sessions: number; validFor: number | null }[],
+  now: number,
+  policy: Policy,
+): State {
+  const rhythm = state.retiring.length > 0 ? policy.quietPeriod / 3 : policy.quietPeriod;
+  let next: State = { ...state, look: false, watchAt: now + rhythm, watchFailures: 0 };
+  for (const { id, sessions, validFor } of roles) {
+    next = seeValidity(next, id, validFor, now);
+    next = changeCurrent(next, id, { sessions });
+    if (sessions > 0 && next.current?.id === id) next = heard(next, now);
+    const retiring = next.retiring.find((one) => one.id === id);
+    if (retiring === undefined) continue;
+    const quiet =
+      sessions > 0 ? null : { since: retiring.quiet?.since ?? now, looks: (retiring.quiet?.looks ?? 0) + 1 };
+    next = changeRetiring(next, id, { sessions, quiet });
+  }
+  return next;
+}
+
+/** VALID UNTIL counts where it is sooner than the lease: then renewals do not move it (rule M5). */
+function seeValidity(state: State, id: number, validFor: number | null, now: number): State {
+  return change(state, id, (held) => {
+    const validUntil = validFor === null ? Number.POSITIVE_INFINITY : now + validFor;
+    return { validUntil: validUntil < held.expiry - 5_000 ? validUntil : Number.POSITIVE_INFINITY };
+  });
+}
+
+function renewalFailed(state: State, outcome: Outcome & { is: "renewal failed" }, now: number, chance: number): State {
+  if (outcome.verdict === "lost") return lose(state, outcome.id);
+  if (outcome.verdict === "ended") {
+    const wanted = state.current?.id === outcome.id ? "renewals ended" : state.wanted;
+    return {
+      ...change(state, outcome.id, (held) => ({
+        renewAt: Number.POSITIVE_INFINITY,
+        horizon: outcome.expiry ?? held.expiry,
+        expiry: outcome.expiry ?? held.expiry,
+      })),
+      wanted,
+    };
+  }
+  return change(state, outcome.id, (held) => ({
+    expiry: outcome.expiry ?? held.expiry,
+    renewFailures: held.renewFailures + 1,
+    renewAt: now + backoff(SECRET_BACKOFF, held.renewFailures + 1, chance, outcome.retryAfter),
+  }));
+}
+
+/** Refused by Postgres for good: given back and asked for anew, but once an hour at most (rule W9). */
+function verificationFailed(
+  state: State,
+  outcome: Outcome & { is: "verification failed" },
+  now: number,
+  chance: number,
+): State {
+  const candidate = state.candidate;
+  if (candidate?.id !== outcome.id) return state;
+  const failingSince = outcome.blames === "server" ? null : (candidate.failingSince ?? now);
+  const rejected = withinTheHour(state.rejected, now);
+  if (failingSince !== null && now - failingSince >= REFUSAL_PATIENCE && rejected.length === 0) {
+    const retiring = [...state.retiring, abandon(candidate, now)];
+    return { ...state, candidate: null, retiring, rejected: [now], wanted: state.current === null ? null : "rejected" };
+  }
+  const failures = candidate.failures + 1;
+  return {
+    ...state,
+    candidate: { ...candidate, failures, failingSince, retryAt: now + backoff(LOCAL_BACKOFF, failures, chance) },
+  };
+}
+
+/** What was never published has no users: it may be given back at once. */
+function abandon(candidate: Candidate, now: number): Retiring {
+  const { failingSince: _since, ...held } = candidate;
+  return { ...retirement(held, now), step: "release", publishedAt: null };
+}
+
+function stop(state: State, stopping: Stopping, now: number): State {
+  const stopped: State = { ...state, stopping: state.stopping ?? stopping, wanted: null, watchAt: now };
+  if (stopping.release === "never") return { ...stopped, candidate: null, current: null, retiring: [] };
+  const current = stopped.current !== null && stopped.current.lease !== "" ? [retire(stopped.current, now)] : [];
+  const candidate =
+    stopped.candidate !== null && stopped.candidate.lease !== "" ? [abandon(stopped.candidate, now)] : [];
+  const retiring = [...stopped.retiring, ...current, ...candidate].map((one) => ({
+    ...one,
+    heardAt: one.heardAt ?? now,
+  }));
+  const ready =
+    stopping.release === "always"
+      ? retiring.map((one) => (one.step === "drain" ? { ...one, step: "release" as const } : one))
+      : retiring;
+  return { ...stopped, candidate: null, current: null, retiring: ready };
+}
+
+function drained(state: State, id: number, now: number): State {
+  return changeRetiring(state, id, { step: "release", failures: 0, retryAt: now });
+}
+
+/** It has ended, whoever ended it. The current one has to be replaced at once, within the budget. */
+function lose(state: State, id: number): State {
+  const wanted: Wanted | null = state.current?.id === id && state.stopping === null ? "lost" : state.wanted;
+  return { ...drop(state, id), wanted };
+}
+
+// ---- small tools ---------------------------------------------------------------------------------------------------
+
+function hold(id: number, grant: Grant): Held {
+  return { ...grant, id, validUntil: Number.POSITIVE_INFINITY, renewals: 0, renewFailures: 0, verified: false };
+}
+
+function changeCandidate(state: State, id: number, changes: Partial<Candidate>): State {
+  return state.candidate?.id === id ? { ...state, candidate: { ...state.candidate, ...changes } } : state;
+}
+
+function changeCurrent(state: State, id: number, changes: Partial<Current>): State {
+  return state.current?.id === id ? { ...state, current: { ...state.current, ...changes } } : state;
+}
+
+function changeRetiring(state: State, id: number, changes: Partial<Retiring>): State {
+  return { ...state, retiring: state.retiring.map((one) => (one.id === id ? { ...one, ...changes } : one)) };
+}
+
+function change(state: State, id: number, changes: (held: Held) => Partial<Held>): State {
+  return changeAll(state, (held) => (held.id === id ? changes(held) : {}));
+}
+
+function changeAll(state: State, changes: (held: Held) => Partial<Held>): State {
+  return {
+    ...state,
+    candidate: state.candidate && { ...state.candidate, ...changes(state.candidate) },
+    current: state.current && { ...state.current, ...changes(state.current) },
+    retiring: state.retiring.map((one) => ({ ...one, ...changes(one) })),
+  };
+}
+
+function drop(state: State, id: number): State {
+  return {
+    ...state,
+    candidate: state.candidate?.id === id ? null : state.candidate,
+    current: state.current?.id === id ? null : state.current,
+    retiring: state.retiring.filter((one) => one.id !== id),
+  };
+}

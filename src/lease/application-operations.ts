@@ -1,0 +1,219 @@
+/** What the lifecycle asks of Postgres, of the files and of the application. Every failure becomes an outcome here. */
+import { DatabaseError, describe, NotifyError } from "../errors.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Notifier } from "../ports.ts";
+import type { Outcome } from "./outcomes.ts";
+import { expiryOf } from "./schedule.ts";
+import type { Current, Held, Retiring, State } from "./state.ts";
+
+/** What came of writing the files of a credential. */
+export type PublishResult =
+  | {
+      readonly is: "published";
+      readonly files: readonly string[];
+      /** Whether there is anything to tell: content changed that somebody may already have read. */
+      readonly tell: boolean;
+      /** The commands of the templates that changed. */
+      readonly commands: readonly Notifier[];
+    }
+  /** Templates that need it need other secrets too, which are not there yet. */
+  | { readonly is: "waits"; readonly missing: readonly string[] }
+  | { readonly is: "failed"; readonly error: unknown };
+
+export interface ApplicationOperationsDeps {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  databases(): Databases | null;
+  notifiers(): readonly Notifier[];
+  publish(): Promise<PublishResult>;
+  userOf(id: number): DatabaseUser | null;
+}
+
+export interface ApplicationOperations {
+  verify(held: Held): Promise<Outcome>;
+  publish(held: Held): Promise<Outcome>;
+  notify(current: Current, previous: Retiring | undefined): Promise<Outcome>;
+  watch(state: State): Promise<Outcome>;
+  terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome>;
+  /** Whether Postgres still has the role; false where it cannot be asked. */
+  roleExists(held: Held, as: Held | null): Promise<boolean>;
+  knowOids(id: number, oids: readonly number[]): void;
+  oidsOf(id: number): readonly number[] | undefined;
+}
+
+/** A hook, a look or a login that takes longer is given up; its own timeouts are shorter. */
+const PATIENCE = 60_000;
+
+export function createApplicationOperations(deps: ApplicationOperationsDeps): ApplicationOperations {
+  const { clock, emit, path } = deps;
+  const oids = new Map<number, readonly number[]>();
+  /** Of the current notification: who has heard already, so that only the others are told again. */
+  let told: { id: number; done: Set<Notifier> } = { id: 0, done: new Set() };
+  let commands: readonly Notifier[] = [];
+  let lastSeen = "";
+
+  async function verify(held: Held): Promise<Outcome> {
+    const user = deps.userOf(held.id);
+    const databases = deps.databases();
+    if (user === null || databases === null) return { is: "verification given up", id: held.id };
+    const started = clock.now();
+    try {
+      const seen = await databases.verify(user, AbortSignal.timeout(PATIENCE));
+      oids.set(held.id, seen.oids);
+      for (const message of seen.warnings) emit({ is: "warning", code: "postgres", path, message });
+      emit({ is: "verified", path, user: user.username, took: clock.now() - started });
+      return { is: "verified", id: held.id, validFor: seen.validFor };
+    } catch (error) {
+      const blames = error instanceof DatabaseError ? error.blames : "server";
+      return { is: "verification failed", id: held.id, blames, error: describe(error) };
+    }
+  }
+
+  async function publish(held: Held): Promise<Outcome> {
+    const started = clock.now();
+    const result = await deps.publish();
+    if (result.is === "waits") return { is: "publish waits", id: held.id };
+    const user = held.user === null ? {} : { user: held.user };
+    if (result.is === "failed") return { is: "publish failed", id: held.id, error: describe(result.error) };
+    commands = result.commands;
+    emit({ is: "published", path, ...user, files: result.files, verified: held.verified, took: clock.now() - started });
+    return { is: "published", id: held.id, tell: result.tell };
+  }
+
+  async function notify(current: Current, previous: Retiring | undefined): Promise<Outcome> {
+    if (told.id !== current.id) told = { id: current.id, done: new Set() };
+    const change = {
+      path,
+      username: current.user ?? undefined,
+      leaseId: current.lease,
+      files: [],
+      previousEnds: previous === undefined ? undefined : expiryOf(previous),
+    };
+    let permanent = true;
+    const failures: { kind: string; target: string; error: string }[] = [];
+    for (const notifier of [...commands, ...deps.notifiers()]) {
+      if (told.done.has(notifier)) continue;
+      const started = clock.now();
+      const { kind, target } = notifier;
+      try {
+        await notifier.notify(change, AbortSignal.timeout(PATIENCE));
+        told.done.add(notifier);
+        emit({ is: "notified", path, kind, target, took: clock.now() - started });
+      } catch (error) {
+        permanent &&= error instanceof NotifyError && error.permanent;
+        failures.push({ kind, target, error: describe(error) });
+      }
+    }
+    return failures.length > 0
+      ? { is: "notify failed", id: current.id, permanent, failures }
+      : { is: "notified", id: current.id };
+  }
+
+  async function watch(state: State): Promise<Outcome> {
+    const databases = deps.databases();
+    const held = [state.current, ...state.retiring.filter((one) => one.step === "drain")].filter(
+      (one) => one !== null && one.lease !== "",
+    );
+    const as = held.map((one) => deps.userOf(one!.id)).find((user) => user !== null);
+    if (databases === null || as === undefined) return { is: "watch failed", error: "there is no user to ask as" };
+    try {
+      const roles = [];
+      for (const one of held) {
+        const user = deps.userOf(one!.id);
+        if (user === null) continue;
+        roles.push({ id: one!.id, username: user.username, oids: await oidsFor(one!.id, user, databases) });
+      }
+      const seen = await databases.sessions(as, roles, AbortSignal.timeout(PATIENCE));
+      const found = roles.flatMap(({ id, username }) => {
+        const role = seen.find((one) => one.username === username);
+        return role === undefined
+          ? []
+          : [{ id, sessions: role.sessions, validFor: role.exists ? role.validFor : null, exists: role.exists }];
+      });
+      report(state, found);
+      return { is: "watched", roles: found };
+    } catch (error) {
+      return { is: "watch failed", error: describe(error) };
+    }
+  }
+
+  async function oidsFor(id: number, user: DatabaseUser, databases: Databases): Promise<readonly number[]> {
+    const known = oids.get(id);
+    if (known !== undefined) return known;
+    const seen = await databases.verify(user, AbortSignal.timeout(PATIENCE));
+    oids.set(id, seen.oids);
+    return seen.oids;
+  }
+
+  /** Said when it changes, not at every look. */
+  function report(state: State, found: readonly { id: number; sessions: number; exists: boolean }[]): void {
+    const now = found.map(({ id, sessions, exists }) => `${id}:${sessions}:${exists}`).join(" ");
+    if (now === lastSeen) return;
+    lastSeen = now;
+    const sessionsOf = (id: number | undefined) => found.find((one) => one.id === id)?.sessions ?? 0;
+    const oldest = state.retiring.find((one) => one.step === "drain");
+    emit({
+      is: "sessions",
+      path,
+      ...(state.current?.user ? { user: state.current.user } : {}),
+      newSessions: sessionsOf(state.current?.id),
+      ...(oldest?.user ? { oldUser: oldest.user } : {}),
+      oldSessions: sessionsOf(oldest?.id),
+    });
+    for (const one of found) {
+      if (one.exists || one.sessions === 0) continue;
+      const user = [state.current, ...state.retiring].find((held) => held?.id === one.id)?.user;
+      emit({
+        is: "warning",
+        code: "role-vanished",
+        path,
+        message: `the role ${user} is gone from Postgres while ${one.sessions} of its sessions are open: they can do nothing any more`,
+      });
+    }
+  }
+
+  async function terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome> {
+    const user = deps.userOf(held.id);
+    try {
+      const sessions =
+        user === null ? 0 : ((await deps.databases()?.terminate(user, which, AbortSignal.timeout(PATIENCE))) ?? 0);
+      emit({ is: "terminated", path, ...(held.user === null ? {} : { user: held.user }), which, sessions });
+    } catch (error) {
+      emit({
+        is: "warning",
+        code: "postgres-terminate",
+        path,
+        message: `old sessions could not be ended: ${describe(error)}`,
+      });
+    }
+    return { is: "terminated", id: held.id, which };
+  }
+
+  async function roleExists(held: Held, as: Held | null): Promise<boolean> {
+    const databases = deps.databases();
+    const user = as === null ? null : deps.userOf(as.id);
+    const role = deps.userOf(held.id);
+    if (databases === null || user === null || role === null) return false;
+    try {
+      const seen = await databases.sessions(
+        user,
+        [{ username: role.username, oids: oids.get(held.id) ?? [] }],
+        AbortSignal.timeout(PATIENCE),
+      );
+      return seen.some((one) => one.exists);
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    verify,
+    publish,
+    notify,
+    watch,
+    terminate,
+    roleExists,
+    knowOids: (id, known) => void oids.set(id, known),
+    oidsOf: (id) => oids.get(id),
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * How long to wait after a failure. Doubling from `min` to `max`, cut by a random quarter so that a fleet does not
+ * come back in step. A server that names its own time is
+ * believed, within reason, and never asked sooner.
+ */
+export interface BackoffPolicy {
+  readonly min: number;
+  readonly max: number;
+}
+
+/**
+ * For requests about one secret: under a lasting failure 7 tries in the first minute and one a minute after it, which
+ * with the lookup that may follow each stays within promise 6.
+ */
+export const SECRET_BACKOFF: BackoffPolicy = { min: 1_000, max: 60_000 };
+
+/** For what stays inside the pod (files, hooks, Postgres): sooner, because nobody else is bothered. */
+export const LOCAL_BACKOFF: BackoffPolicy = { min: 500, max: 15_000 };
+
+/**
+ * @param failures how many tries in a row have failed, from 1
+ * @param chance from 0 to 1
+ * @param retryAfter what the server asked for, if it did
+ */
+export function backoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
+  const doubled = Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
+  const jittered = doubled * (1 - chance / 4);
+  return retryAfter === undefined ? jittered : Math.max(jittered, Math.min(retryAfter, 10 * policy.max));
+}

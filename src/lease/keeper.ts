@@ -1,0 +1,251 @@
+/**
+ * Keeps one path's credential alive: runs the lifecycle's three lanes, and tells the observers what happened. It
+ * decides nothing; lifecycle.ts does.
+ */
+import type { Clock, DatabaseUser, Emit, Random } from "../ports.ts";
+import type { Dependency } from "../render/template.ts";
+import { Sensitive } from "../sensitive.ts";
+import type { CredentialStatus, HeldStatus } from "../status.ts";
+import type { VaultSecret } from "../vault/secret.ts";
+import { advance } from "./advance.ts";
+import type { ApplicationOperations, ApplicationOperationsDeps } from "./application-operations.ts";
+import { createApplicationOperations } from "./application-operations.ts";
+import { createPulse, runLane } from "./lane.ts";
+import { decide, dueBecause } from "./lifecycle.ts";
+import { createNarrator } from "./narrator.ts";
+import type { Action, Lane, Outcome } from "./outcomes.ts";
+import { expiryOf, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
+import {
+  allHeld,
+  type Held,
+  isRetiring,
+  NOTHING_YET,
+  type Policy,
+  type State,
+  type Stopping,
+  withinTheHour,
+} from "./state.ts";
+import { finite } from "./tokens.ts";
+import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
+
+export interface KeeperDeps
+  extends Pick<VaultOperationsDeps, "client" | "tokens" | "policy">,
+    Pick<ApplicationOperationsDeps, "databases" | "notifiers" | "publish"> {
+  readonly dependency: Dependency;
+  /** As templates and the configuration name it. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  learn(secret: Sensitive<string>): void;
+  /** Something changed that is worth keeping or showing. */
+  onChange(): void;
+}
+
+/** A held lease with its data, as the state file keeps it. */
+export interface HeldRecord {
+  readonly held: Held;
+  readonly secret: VaultSecret;
+  readonly oids: readonly number[] | undefined;
+  readonly publishedAt: number | null;
+  readonly stage: "current" | "retiring";
+}
+
+export interface Keeper {
+  readonly path: string;
+  readonly dependency: Dependency;
+  /** Runs until `stop` has come to its end. */
+  run(): Promise<void>;
+  take(outcome: Outcome): void;
+  /** Takes up what an earlier process held; `oids` and data come with it. */
+  adopt(record: HeldRecord, grant: Extract<Outcome, { is: "adopted" }>["grant"]): void;
+  /** The secret that templates see: the candidate that may be published, else the current one. */
+  secret(): VaultSecret | undefined;
+  /** What is held at this moment, for the state file. */
+  records(): readonly HeldRecord[];
+  /** Numbers of the tokens that leases depend on. */
+  parents(): readonly number[];
+  isPublished(): boolean;
+  stop(stopping: Stopping): void;
+  /** Leases that were left alive at the stop. */
+  left(): number;
+  status(): CredentialStatus;
+  state(): State;
+}
+
+export function createKeeper(deps: KeeperDeps): Keeper {
+  const { clock, path } = deps;
+  const pulse = createPulse();
+  const secrets = new Map<number, VaultSecret>();
+  const stopSignal = new AbortController();
+  const narrator = createNarrator({ path, clock, emit: deps.emit });
+  let state: State = NOTHING_YET;
+  /** What was left alive on purpose at the stop, for the one that comes after us. */
+  const left: HeldRecord[] = [];
+
+  const remember = (id: number, secret: VaultSecret): string | null => {
+    secrets.set(id, secret);
+    for (const value of secretValues(secret)) deps.learn(value);
+    return userIn(secret)?.username ?? null;
+  };
+  const vault = createVaultOperations({ ...deps, remember });
+  const application: ApplicationOperations = createApplicationOperations({
+    ...deps,
+    userOf: (id) => userIn(secrets.get(id)),
+  });
+
+  function apply(outcome: Outcome): void {
+    const before = state;
+    const now = clock.now();
+    state = advance(state, outcome, now, deps.policy(), deps.random());
+    if (outcome.is === "left") left.push(...recordsOf(before).filter(({ held }) => held.id === outcome.id));
+    // The secret of what is no longer held is forgotten.
+    const alive = new Set(allHeld(state).map((held) => held.id));
+    for (const id of secrets.keys()) if (!alive.has(id) && id < state.nextId) secrets.delete(id);
+    narrator.tell(before, outcome, state, deps.policy());
+    pulse.beat();
+    deps.onChange();
+  }
+
+  function recordsOf(of: State): readonly HeldRecord[] {
+    return allHeld(of)
+      .filter((held) => held.lease !== "" && secrets.has(held.id) && !(isRetiring(held) && held.step !== "drain"))
+      .map((held) => ({
+        held,
+        secret: secrets.get(held.id)!,
+        oids: application.oidsOf(held.id),
+        publishedAt: "publishedAt" in held ? (held.publishedAt as number | null) : null,
+        stage: isRetiring(held) ? "retiring" : "current",
+      }));
+  }
+
+  function perform(action: Action): Promise<Outcome> {
+    const held = "id" in action ? allHeld(state).find((one) => one.id === action.id) : undefined;
+    switch (action.do) {
+      case "read":
+        apply({ is: "reading" });
+        narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
+        return vault.read(state, stopSignal.signal);
+      case "renew":
+        return vault.renew(held!);
+      case "release":
+        return vault.release(held!);
+      case "check release":
+        return vault.checkRelease(held!, () => application.roleExists(held!, state.current));
+      case "verify":
+        return application.verify(held!);
+      case "publish":
+        return application.publish(held!);
+      case "notify":
+        return application.notify(state.current!, state.retiring.at(-1));
+      case "watch":
+        return application.watch(state);
+      case "terminate":
+        return application.terminate(state.retiring.find((one) => one.id === action.id)!, action.which);
+      default:
+        throw new Error(`${action.do} is nothing to perform`);
+    }
+  }
+
+  const run = (lane: Lane) =>
+    runLane<Action, Outcome>({
+      clock,
+      pulse,
+      decide: () => decide(state, lane, clock.now(), deps.policy()),
+      perform,
+      apply,
+    });
+
+  return {
+    path,
+    dependency: deps.dependency,
+    run: async () => {
+      await Promise.all([run("issue"), run("keep"), run("apply")]);
+      await deps.databases()?.close();
+    },
+    take: apply,
+    adopt(record, grant) {
+      remember(state.nextId, record.secret);
+      if (record.oids !== undefined) application.knowOids(state.nextId, record.oids);
+      apply({ is: "adopted", grant, stage: record.stage, publishedAt: record.publishedAt ?? grant.readAt });
+    },
+    secret() {
+      const ready = state.candidate?.step === "publish" ? state.candidate : state.current;
+      return ready === null ? undefined : secrets.get(ready.id);
+    },
+    records: () => [...recordsOf(state), ...left],
+    parents: () =>
+      allHeld(state)
+        .filter((held) => held.lease !== "")
+        .map((held) => held.token),
+    isPublished: () => state.current !== null,
+    stop(stopping) {
+      stopSignal.abort(new Error("stopping"));
+      if (stopping.release === "never") left.push(...recordsOf(state));
+      apply({ is: "stop", stopping });
+    },
+    left: () => left.length,
+    status: () => statusOf(path, state, deps.policy(), clock.now(), narrator.lastError()),
+    state: () => state,
+  };
+}
+
+// ---- internal ----
+
+function userIn(secret: VaultSecret | undefined): DatabaseUser | null {
+  const data = secret?.data.reveal();
+  const { username, password } = data ?? {};
+  if (typeof username !== "string" || typeof password !== "string") return null;
+  return { username, password: new Sensitive(password) };
+}
+
+/** Every text of the data but the user's name, which is not secret and has to be seen in logs. */
+function secretValues(secret: VaultSecret): readonly Sensitive<string>[] {
+  const found: Sensitive<string>[] = [];
+  const walk = (value: unknown, key: string) => {
+    if (typeof value === "string" && key !== "username") found.push(new Sensitive(value));
+    else if (Array.isArray(value)) for (const one of value) walk(one, key);
+    else if (typeof value === "object" && value !== null)
+      for (const [name, one] of Object.entries(value)) walk(one, name);
+  };
+  walk(secret.data.reveal(), "");
+  return found;
+}
+
+function statusOf(path: string, state: State, policy: Policy, now: number, lastError: string | null): CredentialStatus {
+  const { current, candidate } = state;
+  return {
+    path,
+    current: current && describeHeld(current, policy),
+    candidate: candidate && describeHeld(candidate, policy),
+    retiring: state.retiring.map((held) => describeHeld(held, policy)),
+    rotationDue: current && finite(rotationDue(current, policy)),
+    lead: current === null ? 0 : leadFor(current, policy),
+    leadFits: current === null || current.lease === "" || leadFits(current, policy),
+    rotations: state.rotations,
+    newUsersLastHour: withinTheHour(state.issued, now).length,
+    maxNewPerHour: policy.maxNewPerHour,
+    lastError,
+  };
+}
+
+function describeHeld(held: Held, policy: Policy): HeldStatus {
+  const stage = isRetiring(held) ? "retiring" : "publishedAt" in held ? "current" : "candidate";
+  const heardAt = "heardAt" in held ? (held.heardAt as number | null) : null;
+  const observed = policy.observes || policy.notifies;
+  return {
+    stage,
+    step: "step" in held ? String(held.step) : heardAt === null && observed ? "confirm" : "in use",
+    user: held.user,
+    lease: held.lease,
+    readAt: held.readAt,
+    publishedAt: "publishedAt" in held ? (held.publishedAt as number | null) : null,
+    expiry: finite(expiryOf(held)) ?? Number.MAX_SAFE_INTEGER,
+    horizon: finite(horizonOf(held)),
+    renewable: held.renewable,
+    renewals: held.renewals,
+    verified: held.verified,
+    heard: !observed ? "not observed" : heardAt === null ? "no" : "yes",
+    sessions: "sessions" in held ? (held.sessions as number | null) : null,
+  };
+}

@@ -1,0 +1,62 @@
+/** All keepers of a sidecar: one for each secret that the templates ask for, whichever of them asks. */
+
+import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
+import type { VaultSecret } from "../vault/secret.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Outcome } from "./outcomes.ts";
+import type { Stopping } from "./state.ts";
+
+export interface Keepers {
+  /** What templates may ask. */
+  readonly brain: Brain;
+  all(): readonly Keeper[];
+  get(key: string): Keeper | undefined;
+  /** Makes a keeper for every secret that has none; it begins its work at `start`, or at once after it. */
+  ensure(dependencies: readonly Dependency[]): void;
+  start(): void;
+  /** Tells every keeper. */
+  take(outcome: Outcome): void;
+  /** Ends when all of them have come to their end. */
+  stop(stopping: Stopping): Promise<void>;
+}
+
+export function createKeepers(create: (dependency: Dependency) => Keeper): Keepers {
+  const keepers = new Map<string, { keeper: Keeper; ended: Promise<void> | null }>();
+  let stage: "preparing" | "running" | "stopping" = "preparing";
+
+  function secretOf(dependency: Dependency): VaultSecret | undefined {
+    return keepers.get(dependencyKey(dependency))?.keeper.secret();
+  }
+
+  return {
+    brain: {
+      recall: secretOf,
+      list(path) {
+        const keys = secretOf({ kind: "list", path })?.data.reveal()?.keys;
+        return Array.isArray(keys) ? keys.map(String) : undefined;
+      },
+    },
+    all: () => [...keepers.values()].map(({ keeper }) => keeper),
+    get: (key) => keepers.get(key)?.keeper,
+    ensure(dependencies) {
+      for (const dependency of dependencies) {
+        const key = dependencyKey(dependency);
+        if (stage === "stopping" || dependency.kind === "file" || keepers.has(key)) continue;
+        const keeper = create(dependency);
+        keepers.set(key, { keeper, ended: stage === "running" ? keeper.run() : null });
+      }
+    },
+    start() {
+      stage = "running";
+      for (const entry of keepers.values()) entry.ended ??= entry.keeper.run();
+    },
+    take(outcome) {
+      for (const { keeper } of keepers.values()) keeper.take(outcome);
+    },
+    async stop(how) {
+      stage = "stopping";
+      for (const { keeper } of keepers.values()) keeper.stop(how);
+      await Promise.all([...keepers.values()].map(({ ended }) => ended));
+    },
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * A credential's life, whole and pure: what to do now. (advance.ts has what follows from what was done.)
+ *
+ *   read ─► candidate: verify ─► publish ─► current: notify ─► heard ─► (its time) ─► retiring: drain ─► release
+ *                │ refused for good                  ▲ renewed all the while, as every lease that is held
+ *                └────────────► retiring: release    └─ rotation due: the next candidate is read
+ *
+ * Three lanes decide apart from each other, so that a hook that hangs never delays a renewal: `issue` reads, `keep`
+ * renews and releases, `apply` does all that concerns the application. Timers only wake a lane; it acts because
+ * `decide` says so.
+ *
+ * What always holds (and is walked by test/lease/lifecycle.test.ts): a wait ends in the future and is finite; no two
+ * failing calls at one instant; what the application uses is never released before it is drained; after a stop every
+ * lane comes to `done`, and what is then held is held on purpose.
+ */
+import type { Action, Lane } from "./outcomes.ts";
+import { expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
+import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
+import { allHeld, isRetiring, withinTheHour } from "./state.ts";
+
+/** Without a credential in use, a Postgres that cannot be asked holds the first one back no longer than this. */
+const UNVERIFIED_PATIENCE = 30_000;
+/** A lane without an appointment looks again after this. */
+const FAR = 10 * 60_000;
+const HOUR = 3_600_000;
+
+export function decide(state: State, lane: Lane, now: number, policy: Policy): Action {
+  switch (lane) {
+    case "issue":
+      return issue(state, now, policy);
+    case "keep":
+      return keep(state, now);
+    case "apply":
+      return apply(state, now, policy);
+  }
+}
+
+/** Why a rotation is due at `now`, or null. */
+export function dueBecause(
+  state: State,
+  now: number,
+  policy: Policy,
+): Wanted | "horizon" | "token" | "valid until" | "first" | null {
+  if (state.current === null) return state.wanted ?? "first";
+  if (state.wanted !== null) return state.wanted;
+  if (rotationDue(state.current, policy) > now) return null;
+  const horizon = horizonOf(state.current);
+  if (horizon === state.current.validUntil) return "valid until";
+  return horizon === state.current.tokenHorizon ? "token" : "horizon";
+}
+
+// ---- the lanes -----------------------------------------------------------------------------------------------------
+
+function issue(state: State, now: number, policy: Policy): Action {
+  if (state.stopping !== null) return { do: "done" };
+  if (state.candidate !== null) return wait(now);
+  if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
+  const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy));
+  return at <= now ? { do: "read" } : wait(now, at);
+}
+
+function keep(state: State, now: number): Action {
+  const held = allHeld(state);
+  for (const one of held) {
+    if (expiryOf(one) <= now) return { do: "note", outcome: { is: "expired", id: one.id } };
+  }
+  for (const one of held) {
+    const releasing = isRetiring(one) && one.step !== "drain";
+    if (!releasing && one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id: one.id };
+  }
+  for (const one of state.retiring) {
+    if (one.step !== "drain" && one.retryAt <= now)
+      return { do: one.step === "check" ? "check release" : "release", id: one.id };
+  }
+  if (isOver(state)) return { do: "done" };
+  return wait(
+    now,
+    ...held.map(expiryOf),
+    ...held.filter(isKept).map((one) => one.renewAt),
+    ...state.retiring.filter((one) => one.step !== "drain").map((one) => one.retryAt),
+  );
+}
+
+function apply(state: State, now: number, policy: Policy): Action {
+  const { candidate, current, stopping } = state;
+  if (isOver(state)) return { do: "done" };
+  const left = allHeld(state)[0];
+  if (stopping !== null && stopping.until <= now && left) return { do: "note", outcome: { is: "left", id: left.id } };
+  if (candidate?.step === "verify") {
+    if (goesUnverified(candidate, current, now, policy))
+      return { do: "note", outcome: { is: "verification given up", id: candidate.id } };
+    if (candidate.retryAt <= now) return { do: "verify", id: candidate.id };
+  }
+  if (candidate?.step === "publish" && candidate.retryAt <= now) return { do: "publish", id: candidate.id };
+  if (stopping === null && current?.telling && current.telling.retryAt <= now) return { do: "notify", id: current.id };
+  for (const one of state.retiring) {
+    if (one.step !== "drain") continue;
+    if (isDrained(one, state, now, policy)) return { do: "note", outcome: { is: "drained", id: one.id } };
+    const which = endsSessions(one, now, policy);
+    if (which !== null) return { do: "terminate", id: one.id, which };
+  }
+  const watches = policy.observes && wantsWatch(state);
+  if (watches && state.watchAt <= now) return { do: "watch" };
+  return wait(
+    now,
+    candidate?.retryAt,
+    current?.telling?.retryAt,
+    watches ? state.watchAt : undefined,
+    stopping?.until,
+    ...state.retiring.flatMap((one) =>
+      one.step === "drain" ? [waitedOut(one, policy), endsSessionsAt(one, policy)] : [],
+    ),
+  );
+}
+
+// ---- the questions -------------------------------------------------------------------------------------------------
+
+/**
+ * All of rule W3: settled since published and since heard, and nobody seen for the whole quiet period. When the pod
+ * stops the application stops too, and nobody is left to read an old file: then the quiet period is enough.
+ */
+function isDrained(one: Retiring, state: State, now: number, policy: Policy): boolean {
+  if (!policy.observes) return waitedOut(one, policy) <= now;
+  const settled =
+    state.stopping !== null ||
+    (one.heardAt !== null && now >= one.heardAt + policy.readerGrace && now >= one.replacedAt + policy.readerGrace);
+  return settled && one.quiet !== null && one.quiet.looks >= 3 && now - one.quiet.since >= policy.quietPeriod;
+}
+
+/** Where sessions cannot be seen: a known lifetime after it was heard; never without one, and never at an exit. */
+function waitedOut(one: Retiring, policy: Policy): number {
+  if (policy.observes || one.heardAt === null || policy.connectionMaxLifetime === null || one.publishedAt === null)
+    return Number.POSITIVE_INFINITY;
+  return Math.max(one.heardAt, one.replacedAt) + settlingOf(policy) + policy.margin;
+}
+
+/** The old sessions' time is over, and they are still there. */
+function endsSessions(one: Retiring, now: number, policy: Policy): "idle" | "all" | null {
+  if (one.ended === "all" || one.sessions === null || one.sessions === 0 || endsSessionsAt(one, policy) > now)
+    return null;
+  return one.ended === "none" ? "idle" : "all";
+}
+
+function endsSessionsAt(one: Retiring, policy: Policy): number {
+  if (!policy.terminates || one.heardAt === null || one.ended === "all") return Number.POSITIVE_INFINITY;
+  return one.heardAt + settlingOf(policy) + (one.ended === "idle" ? policy.quietPeriod : 0);
+}
+
+/** Sessions are of interest until the application has taken the current one and every older one is drained. */
+function wantsWatch(state: State): boolean {
+  return (
+    state.look ||
+    state.retiring.some((one) => one.step === "drain") ||
+    (state.current !== null && state.current.lease !== "" && state.current.heardAt === null)
+  );
+}
+
+/** Postgres cannot be asked, and waiting longer would eat the lead of the one in use (DESIGN §8.6). */
+function goesUnverified(candidate: Candidate, current: Current | null, now: number, policy: Policy): boolean {
+  if (candidate.failures === 0 || candidate.failingSince !== null) return false;
+  if (current === null) return now - candidate.readAt >= UNVERIFIED_PATIENCE;
+  return now >= horizonOf(current) - leadFor(current, policy) / 2;
+}
+
+/** When the budget allows another user: `maxNewPerHour` in any hour. */
+function budgetFree(issued: readonly number[], now: number, policy: Policy): number {
+  const hour = withinTheHour(issued, now);
+  return hour.length < policy.maxNewPerHour ? now : (hour[hour.length - policy.maxNewPerHour] ?? now) + HOUR;
+}
+
+function isOver(state: State): boolean {
+  return state.stopping !== null && !state.reading && allHeld(state).length === 0;
+}
+
+/** Renewed as long as somebody may use it. */
+function isKept(held: Held): boolean {
+  return !isRetiring(held) || held.step === "drain";
+}
+
+/** The earliest appointment that is ahead; never now, never for ever. */
+function wait(now: number, ...appointments: readonly (number | undefined)[]): Action {
+  const ahead = appointments.filter((at): at is number => at !== undefined && at > now);
+  return { do: "wait", until: Math.min(now + FAR, ...ahead) };
+}

@@ -1,0 +1,242 @@
+/** Says what has happened to a credential, by looking at its state before and after; and keeps the time of each stage. */
+import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../events.ts";
+import type { Clock, Emit } from "../ports.ts";
+import type { Outcome } from "./outcomes.ts";
+import { expiryOf, horizonOf, leadFits, leadFor } from "./schedule.ts";
+import { allHeld, type Current, type Held, isRetiring, type Policy, type State } from "./state.ts";
+import { finite } from "./tokens.ts";
+
+export interface Narrator {
+  tell(before: State, outcome: Outcome, after: State, policy: Policy): void;
+  /** A read is about to be made, for this reason. */
+  rotation(state: State, reason: RotationReason | "first" | null): void;
+  lastError(): string | null;
+}
+
+type Times = Partial<Record<RotationStage | "begun", number>>;
+
+export function createNarrator(deps: { path: string; clock: Clock; emit: Emit }): Narrator {
+  const { path, clock, emit } = deps;
+  /** When each stage of a rotation ended, by the number of the credential that it brought. */
+  const times = new Map<number, Times>();
+  let rotationSaid = 0;
+  let leadSaid = false;
+  let lastError: string | null = null;
+
+  const by = (held: Held) => (held.user === null ? {} : { user: held.user });
+  const mark = (id: number, stage: RotationStage | "begun") =>
+    times.set(id, { ...times.get(id), [stage]: clock.now() });
+  const failed = (error: string) => {
+    lastError = error;
+  };
+
+  function tell(before: State, outcome: Outcome, after: State, policy: Policy): void {
+    const now = clock.now();
+    const held = "id" in outcome ? allHeld(before).find((one) => one.id === outcome.id) : undefined;
+    switch (outcome.is) {
+      case "read":
+        lastError = null;
+        mark(before.nextId, "read");
+        sayLead(after, policy);
+        break;
+      case "verified":
+        mark(outcome.id, "verify");
+        break;
+      case "published":
+        mark(outcome.id, "publish");
+        lastError = null;
+        break;
+      case "notified":
+        mark(outcome.id, "notify");
+        break;
+      case "read failed":
+        failed(outcome.error);
+        if (after.stopping === null)
+          emit({ is: "read failed", path, error: outcome.error, retryIn: after.read.retryAt - now });
+        break;
+      case "verification failed":
+        failed(outcome.error);
+        emit({
+          is: "verification failed",
+          path,
+          ...by(held!),
+          error: outcome.error,
+          retryIn: after.candidate === null ? null : after.candidate.retryAt - now,
+        });
+        break;
+      case "verification given up":
+        emit({
+          is: "warning",
+          code: "unverified",
+          path,
+          message: "the candidate is published unverified: Postgres cannot be asked, and the time is running out",
+        });
+        break;
+      case "publish failed":
+        failed(outcome.error);
+        emit({
+          is: "publish failed",
+          path,
+          ...by(held!),
+          error: outcome.error,
+          retryIn: (after.candidate?.retryAt ?? now) - now,
+        });
+        break;
+      case "notify failed":
+        for (const failure of outcome.failures) {
+          failed(failure.error);
+          emit({
+            is: "notify failed",
+            path,
+            ...failure,
+            retryIn: after.current?.telling ? after.current.telling.retryAt - now : null,
+          });
+        }
+        break;
+      case "watch failed":
+        failed(outcome.error);
+        emit({ is: "warning", code: "postgres-watch", path, message: `the sessions cannot be seen: ${outcome.error}` });
+        break;
+      case "renewal failed": {
+        failed(outcome.error);
+        const kept = allHeld(after).find((one) => one.id === outcome.id);
+        const retryIn = kept === undefined || !Number.isFinite(kept.renewAt) ? null : kept.renewAt - now;
+        emit({
+          is: "renewal failed",
+          path,
+          lease: held!.lease,
+          ...by(held!),
+          error: outcome.error,
+          verdict: outcome.verdict,
+          retryIn,
+        });
+        if (kept === undefined) emit({ is: "lost", path, lease: held!.lease, ...by(held!), reason: outcome.error });
+        break;
+      }
+      case "release failed": {
+        const kept = after.retiring.find((one) => one.id === outcome.id);
+        emit({
+          is: "release failed",
+          path,
+          lease: held!.lease,
+          ...by(held!),
+          error: outcome.error,
+          retryIn: kept === undefined ? null : kept.retryAt - now,
+        });
+        break;
+      }
+      case "expired":
+        if (held !== undefined) sayExpired(held);
+        break;
+      case "token lost":
+        for (const one of allHeld(before)) {
+          if (one.token === outcome.token)
+            emit({ is: "lost", path, lease: one.lease, ...by(one), reason: "its token has ended" });
+        }
+        break;
+      case "adopted":
+        emit({
+          is: "adopted",
+          path,
+          lease: outcome.grant.lease,
+          ...(outcome.grant.user === null ? {} : { user: outcome.grant.user }),
+          stage: outcome.stage,
+        });
+        break;
+      case "released":
+        finish(outcome.id, before);
+        break;
+      default:
+        break;
+    }
+    sayHeard(before.current, after.current, outcome);
+    sayDrained(before, after);
+  }
+
+  /** What the TTLs do not allow is said once, with the numbers (promise 4). */
+  function sayLead(state: State, policy: Policy): void {
+    const held = state.candidate;
+    if (held === null || held.lease === "" || leadSaid) return;
+    leadSaid = true;
+    if (!Number.isFinite(horizonOf(held)) || leadFits(held, policy)) return;
+    const life = horizonOf(held) - held.readAt;
+    const message =
+      `${path} lives ${seconds(life)} at most, and a rotation needs ${seconds(leadFor(held, policy))} (connections live ` +
+      `${seconds(policy.connectionMaxLifetime ?? 0)}): it begins at half the life, and connections may outlive their user. ` +
+      "Raise max_ttl (and token_max_ttl) to twice the lead or more, or shorten the connections' lifetime";
+    emit({ is: "warning", code: "lead", path, message });
+  }
+
+  function sayExpired(held: Held): void {
+    if (isRetiring(held) && held.step !== "drain")
+      emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
+    else if (isRetiring(held))
+      emit({
+        is: "lost",
+        path,
+        lease: held.lease,
+        ...by(held),
+        reason: `it ended before it was drained, with ${held.sessions ?? "unknown"} sessions open`,
+      });
+    else emit({ is: "lost", path, lease: held.lease, ...by(held), reason: "it has expired" });
+    finish(held.id, null);
+  }
+
+  function sayHeard(before: Current | null, after: Current | null, outcome: Outcome): void {
+    if (after === null || after.heardAt === null || (before?.id === after.id && before.heardAt !== null)) return;
+    mark(after.id, "confirm");
+    emit({
+      is: "confirmed",
+      path,
+      ...by(after),
+      by: outcome.is === "notified" ? "notify" : "sessions",
+      took: after.heardAt - after.publishedAt,
+    });
+  }
+
+  function sayDrained(before: State, after: State): void {
+    for (const one of after.retiring) {
+      const was = before.retiring.find((other) => other.id === one.id);
+      if (was?.step !== "drain" || one.step === "drain" || after.stopping?.release === "always") continue;
+      if (after.current !== null) mark(after.current.id, "drain");
+      emit({ is: "drained", path, ...by(one), took: clock.now() - one.replacedAt });
+    }
+  }
+
+  /** A rotation is over when the one that it replaced is released. */
+  function finish(id: number, before: State | null): void {
+    times.delete(id);
+    const current = before?.current;
+    const stages = current && times.get(current.id);
+    if (!current || !stages?.begun) return;
+    mark(current.id, "release");
+    const took: Partial<Record<RotationStage, number>> = {};
+    let last = stages.begun;
+    for (const stage of ROTATION_STAGES) {
+      const at = times.get(current.id)?.[stage];
+      if (at === undefined) continue;
+      took[stage] = Math.max(0, at - last);
+      last = Math.max(last, at);
+    }
+    times.set(current.id, {});
+    emit({ is: "rotated", path, ...by(current), stages: took as Record<RotationStage, number> });
+  }
+
+  function rotation(state: State, reason: RotationReason | "first" | null): void {
+    if (reason === "first" || reason === null || state.nextId === rotationSaid) return;
+    rotationSaid = state.nextId;
+    mark(state.nextId, "begun");
+    const { current } = state;
+    const times =
+      current === null
+        ? { expiry: clock.now(), horizon: null }
+        : { expiry: expiryOf(current), horizon: finite(horizonOf(current)) };
+    emit({ is: "rotation due", path, ...(current === null ? {} : by(current)), reason, ...times });
+  }
+
+  return { tell, rotation, lastError: () => lastError };
+}
+
+function seconds(time: number): string {
+  return `${Math.round(time / 100) / 10} s`;
+}

@@ -1,0 +1,94 @@
+/** What the lifecycle asks for, and what it is told: the two halves of its conversation with the keeper. */
+import type { Held, Stopping } from "./state.ts";
+
+export type Lane = "issue" | "keep" | "apply";
+
+export type Action =
+  | { readonly do: "read" }
+  | { readonly do: "renew"; readonly id: number }
+  | { readonly do: "release"; readonly id: number }
+  | { readonly do: "check release"; readonly id: number }
+  | { readonly do: "verify"; readonly id: number }
+  | { readonly do: "publish"; readonly id: number }
+  | { readonly do: "notify"; readonly id: number }
+  | { readonly do: "watch" }
+  | { readonly do: "terminate"; readonly id: number; readonly which: "idle" | "all" }
+  /** Nothing to be done outside: the time itself has decided. Handed back to `advance` as it is. */
+  | { readonly do: "note"; readonly outcome: Outcome }
+  | { readonly do: "wait"; readonly until: number }
+  | { readonly do: "done" };
+
+/** The times and grants of a read or an adoption. */
+export type Grant = Omit<Held, "id" | "validUntil" | "renewals" | "renewFailures" | "verified">;
+
+export type Outcome =
+  /** A read is about to be made: nothing may be called finished before it is answered (rule M2). */
+  | { readonly is: "reading" }
+  | { readonly is: "read"; readonly grant: Grant }
+  | {
+      readonly is: "read failed";
+      readonly mayHaveIssued: boolean;
+      readonly error: string;
+      readonly retryAfter?: number;
+    }
+  | {
+      readonly is: "adopted";
+      readonly grant: Grant;
+      readonly stage: "current" | "retiring";
+      readonly publishedAt: number;
+    }
+  | {
+      readonly is: "renewed";
+      readonly id: number;
+      readonly expiry: number;
+      readonly horizon: number;
+      readonly renewAt: number;
+    }
+  | {
+      readonly is: "renewal failed";
+      readonly id: number;
+      readonly verdict: "lost" | "kept" | "ended" | "unknown";
+      readonly error: string;
+      readonly expiry?: number;
+      readonly retryAfter?: number;
+    }
+  | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
+  | { readonly is: "token lost"; readonly token: number }
+  | { readonly is: "verified"; readonly id: number; readonly validFor: number | null }
+  | {
+      readonly is: "verification failed";
+      readonly id: number;
+      readonly blames: "credential" | "privilege" | "server";
+      readonly error: string;
+    }
+  | { readonly is: "verification given up"; readonly id: number }
+  | { readonly is: "published"; readonly id: number; readonly tell: boolean }
+  | { readonly is: "publish waits"; readonly id: number }
+  | { readonly is: "publish failed"; readonly id: number; readonly error: string }
+  | { readonly is: "notified"; readonly id: number }
+  | {
+      readonly is: "notify failed";
+      readonly id: number;
+      readonly permanent: boolean;
+      readonly failures: readonly { readonly kind: string; readonly target: string; readonly error: string }[];
+    }
+  | {
+      readonly is: "watched";
+      readonly roles: readonly { readonly id: number; readonly sessions: number; readonly validFor: number | null }[];
+    }
+  | { readonly is: "watch failed"; readonly error: string }
+  | { readonly is: "terminated"; readonly id: number; readonly which: "idle" | "all" }
+  | { readonly is: "release asked"; readonly id: number }
+  | {
+      readonly is: "release failed";
+      readonly id: number;
+      readonly error: string;
+      readonly retryAfter?: number;
+    }
+  | { readonly is: "released"; readonly id: number }
+  | { readonly is: "drained"; readonly id: number }
+  | { readonly is: "expired"; readonly id: number }
+  | { readonly is: "left"; readonly id: number }
+  | { readonly is: "woken" }
+  | { readonly is: "rotation asked" }
+  | { readonly is: "stop"; readonly stopping: Stopping };

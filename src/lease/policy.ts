@@ -1,0 +1,39 @@
+/** From a `credential` block to the lifecycle's numbers. */
+import type { CredentialConfig } from "../config/types.ts";
+import type { Policy } from "./state.ts";
+
+export interface PolicyContext {
+  readonly staticInterval: number;
+  /** From 0 to 1. */
+  readonly jitter: number;
+  /** Templates of this credential have commands. */
+  readonly hasCommands: boolean;
+}
+
+export function policyOf(config: CredentialConfig, context: PolicyContext): Policy {
+  const lifetime = config.connectionMaxLifetime ?? null;
+  return {
+    connectionMaxLifetime: lifetime,
+    readerGrace: config.readerGrace,
+    longestUse: config.longestUse ?? Math.max(60_000, (lifetime ?? 0) / 10),
+    preparation: config.preparation,
+    hearing: config.hearing,
+    margin: config.margin,
+    quietPeriod: config.quietPeriod,
+    maxNewPerHour: config.maxNewPerHour,
+    probe: config.probe,
+    verifies: config.postgres.length > 0,
+    observes: config.postgres.some((server) => server.drain !== "off"),
+    terminates: config.postgres.some((server) => server.drain === "terminate"),
+    notifies: config.notify.length > 0 || context.hasCommands,
+    staticInterval: context.staticInterval,
+    jitter: context.jitter,
+  };
+}
+
+/** A number from 0 to 1 that is the same for the whole life of a pod, and another for the next one. */
+export function jitterOf(podName: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < podName.length; i++) hash = Math.imul(hash ^ podName.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
+}

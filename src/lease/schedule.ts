@@ -1,0 +1,88 @@
+/**
+ * When things are due. Every formula about time is in here, so that the status page, `explain` and the lifecycle
+ * cannot disagree. Pure; the rules are those of lease semantics (W1, W2, W5).
+ */
+import type { Held, Policy } from "./state.ts";
+
+const HOUR = 3_600_000;
+/** The server cuts durations to whole seconds: less of a difference than this is no difference. */
+const TRUNCATION = 1_000;
+/** A renewal is never due sooner than this after the one before. */
+const MIN_RENEWAL_INTERVAL = 500;
+
+/** When it ends if nothing more succeeds: the lease's end, or its token's, or that of new logins. */
+export function expiryOf(held: Held): number {
+  return Math.min(held.expiry, held.tokenExpiry, held.validUntil);
+}
+
+/** What no renewal can pass; Infinity while no end is known. */
+export function horizonOf(held: Held): number {
+  return Math.min(held.horizon, held.tokenHorizon, held.validUntil);
+}
+
+/**
+ * How long before its horizon a credential has to be replaced, so that every connection made with it has closed by
+ * itself before it ends: preparation, until the application has heard, until its last reader has connected, the life
+ * of that connection, its longest use, and a margin. Without a known lifetime a third of the credential's life, at most 1 h.
+ */
+export function leadOf(policy: Policy, life: number): number {
+  if (policy.connectionMaxLifetime === null) return Math.min(life / 3, HOUR);
+  return policy.preparation + policy.hearing + settlingOf(policy) + policy.margin;
+}
+
+/** From the moment when the application has heard until its last old connection has closed by itself. */
+export function settlingOf(policy: Policy): number {
+  return policy.readerGrace + (policy.connectionMaxLifetime ?? 0) + policy.longestUse;
+}
+
+/** The lead of a credential that is held. */
+export function leadFor(held: Held, policy: Policy): number {
+  return leadOf(policy, lifeOf(held));
+}
+
+/** Two generations fit: the horizon is two leads away from the read, or more (rule W2). */
+export function leadFits(held: Held, policy: Policy): boolean {
+  return lifeOf(held) >= 2 * leadFor(held, policy);
+}
+
+/**
+ * When the rotation begins; Infinity while no end is known. Never before half of the life is over: where the lead does
+ * not fit it is the lead that is lost, not the budget (rule W2). The jitter only ever makes it earlier.
+ */
+export function rotationDue(held: Held, policy: Policy): number {
+  if (held.lease === "") return held.readAt + policy.staticInterval * (1 - policy.jitter / 10);
+  const horizon = horizonOf(held);
+  if (horizon === Number.POSITIVE_INFINITY) return horizon;
+  const life = horizon - held.readAt;
+  const lead = leadOf(policy, life);
+  const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
+  return held.readAt + Math.max(life - lead - spread, life / 2);
+}
+
+/** What to ask for at a renewal: as long as it was given for, and long enough that the lead always fits (rule W1). */
+export function incrementFor(duration: number, lead: number): number {
+  return Math.ceil(Math.max(duration, 1.5 * lead) / 1_000) * 1_000;
+}
+
+/** Fewer than asked for means that the max TTL was met (rule M1): the horizon is where the grant ends. */
+export function horizonFrom(sentAt: number, asked: number, granted: number): number {
+  return granted < asked - TRUNCATION ? sentAt + granted : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * When to renew what was granted at `sentAt`: at some 60 to 70 % of it, and no later than a lead before its end, so
+ * that a renewal that comes back shortened still leaves the lead. Never, once the horizon is reached.
+ */
+export function renewalDue(sentAt: number, granted: number, horizon: number, lead: number, jitter: number): number {
+  if (sentAt + granted >= horizon - TRUNCATION) return Number.POSITIVE_INFINITY;
+  const usual = granted * (0.6 + jitter / 10);
+  const latest = Math.max(granted - lead, granted / 3);
+  return sentAt + Math.max(Math.min(usual, latest), MIN_RENEWAL_INTERVAL);
+}
+
+function lifeOf(held: Held): number {
+  const horizon = horizonOf(held);
+  return horizon === Number.POSITIVE_INFINITY
+    ? Math.max(held.duration, expiryOf(held) - held.readAt)
+    : horizon - held.readAt;
+}

@@ -1,0 +1,185 @@
+/**
+ * What a sidecar holds, kept for the one that comes after it: the init container's for the sidecar, a killed one's for
+ * the restarted one. It holds secrets: a memory-backed folder, mode 0600, and sealed when there is a key to seal with.
+ */
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { describe, LesseeError } from "../errors.ts";
+import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
+import type { Files, Random } from "../ports.ts";
+import { publishFile } from "../publish/file.ts";
+import type { Dependency } from "../render/template.ts";
+import { Sensitive } from "../sensitive.ts";
+import { secretFrom } from "../vault/answer.ts";
+import type { HeldRecord } from "./keeper.ts";
+
+/** Whose state it is: another server's, role's or pod's is put aside untouched (rule W11). */
+export interface Binding {
+  readonly address: string;
+  readonly namespace: string;
+  readonly mount: string;
+  readonly role: string;
+  /** The pod's uid as its JWT has it; empty where there is none. */
+  readonly pod: string;
+}
+
+export interface SavedCredential {
+  readonly dependency: Dependency;
+  readonly stage: "current" | "retiring";
+  readonly lease: string;
+  readonly user: string | null;
+  readonly readAt: number;
+  readonly duration: number;
+  readonly horizon: number | null;
+  readonly publishedAt: number | null;
+  readonly oids: readonly number[] | undefined;
+  /** The secret's answer as text, so that numbers keep their spelling. */
+  readonly answer: string;
+}
+
+export interface SavedState {
+  readonly token: Sensitive<string>;
+  readonly credentials: readonly SavedCredential[];
+}
+
+export interface StateFile {
+  save(state: SavedState): Promise<void>;
+  /** null when there is none, or none of ours; what cannot be used is put aside, and said. */
+  load(): Promise<{ readonly state: SavedState | null; readonly warning: string | null }>;
+  remove(): Promise<void>;
+}
+
+export interface StateFileOptions {
+  readonly folder: string;
+  readonly binding: Binding;
+  readonly key: Sensitive<string> | null;
+  readonly files: Files;
+  readonly random: Random;
+}
+
+const VERSION = 1;
+const NAME = "lessee-state.json";
+
+export function openStateFile(options: StateFileOptions): StateFile {
+  const { binding, files, folder } = options;
+  const path = join(folder, NAME);
+
+  async function putAside(why: string): Promise<string> {
+    await files.rename(path, `${path}.unusable`).catch(() => {});
+    return `the state in ${path} is not taken up and was put aside as ${NAME}.unusable: ${why}`;
+  }
+
+  return {
+    async save(state) {
+      const content = Buffer.from(
+        JSON.stringify(
+          seal({ version: VERSION, binding, token: state.token.reveal(), credentials: state.credentials }, options.key),
+        ),
+      );
+      await files.mkdir(folder, { recursive: true, mode: 0o700 });
+      await publishFile({ destination: path, content, perms: 0o600, createDestDirs: false, backup: false }, options);
+    },
+    async load() {
+      let text: string;
+      try {
+        text = await files.readFile(path, "utf8");
+      } catch (error) {
+        const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+        return { state: null, warning: missing ? null : `the state in ${path} cannot be read: ${describe(error)}` };
+      }
+      try {
+        const saved = unseal(JSON.parse(text), options.key);
+        if (saved.version !== VERSION)
+          throw new LesseeError("state", `it is of version ${saved.version}, and this lessee knows ${VERSION}`);
+        const foreign = Object.keys(binding).filter(
+          (name) => saved.binding?.[name as keyof Binding] !== binding[name as keyof Binding],
+        );
+        if (foreign.length > 0) throw new LesseeError("state", `it belongs to another ${foreign.join(", ")}`);
+        return {
+          state: { token: new Sensitive(String(saved.token)), credentials: saved.credentials ?? [] },
+          warning: null,
+        };
+      } catch (error) {
+        return { state: null, warning: await putAside(describe(error)) };
+      }
+    },
+    remove: () => files.rm(path, { force: true }),
+  };
+}
+
+/** What is kept of a held credential. */
+export function saved(dependency: Dependency, record: HeldRecord): SavedCredential {
+  const { held, secret } = record;
+  return {
+    dependency,
+    stage: record.stage,
+    lease: held.lease,
+    user: held.user,
+    readAt: held.readAt,
+    duration: held.duration,
+    horizon: Number.isFinite(held.horizon) ? held.horizon : null,
+    publishedAt: record.publishedAt,
+    oids: record.oids,
+    answer: stringify({
+      lease_id: secret.lease.id,
+      renewable: secret.lease.renewable,
+      data: secret.data.reveal(),
+    }),
+  };
+}
+
+export function secretOf(credential: SavedCredential) {
+  const answer = parseJson(credential.answer) as { [key: string]: JsonValue };
+  const secret = secretFrom(answer);
+  return { ...secret, lease: { ...secret.lease, durationSeconds: Math.floor(credential.duration / 1_000) } };
+}
+
+// ---- internal ----
+
+interface Contents {
+  readonly version: number;
+  readonly binding?: Binding;
+  readonly token?: string;
+  readonly credentials?: readonly SavedCredential[];
+}
+
+interface Sealed {
+  readonly version: number;
+  readonly nonce: string;
+  readonly sealed: string;
+}
+
+function seal(contents: Contents, key: Sensitive<string> | null): Contents | Sealed {
+  if (key === null) return contents;
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", keyFrom(key), nonce);
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(contents), "utf8"), cipher.final(), cipher.getAuthTag()]);
+  return { version: VERSION, nonce: nonce.toString("base64"), sealed: sealed.toString("base64") };
+}
+
+function unseal(read: Contents | Sealed, key: Sensitive<string> | null): Contents {
+  if (typeof read !== "object" || read === null) throw new LesseeError("state", "it is no state");
+  if (!("sealed" in read)) return read;
+  if (key === null) throw new LesseeError("state", "it is sealed, and there is no state.key_file");
+  const bytes = Buffer.from(read.sealed, "base64");
+  const decipher = createDecipheriv("aes-256-gcm", keyFrom(key), Buffer.from(read.nonce, "base64"));
+  decipher.setAuthTag(bytes.subarray(-16));
+  const opened = Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]);
+  return JSON.parse(opened.toString("utf8")) as Contents;
+}
+
+function keyFrom(key: Sensitive<string>): Buffer {
+  return createHash("sha256").update(key.reveal()).digest();
+}
+
+/** JSON with the numbers as Vault spelled them. */
+function stringify(value: unknown): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(stringify).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, one]) => `${JSON.stringify(key)}:${stringify(one)}`)
+      .join(",")}}`;
+  }
+  return JSON.stringify(value ?? null);
+}

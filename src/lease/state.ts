@@ -1,0 +1,153 @@
+/** What is known of one path's credential: the shapes that lifecycle.ts walks over. No secret is in here. */
+
+/** How one credential is to be looked after; all durations in milliseconds. */
+export interface Policy {
+  /** null is not known. */
+  readonly connectionMaxLifetime: number | null;
+  readonly readerGrace: number;
+  readonly longestUse: number;
+  readonly preparation: number;
+  readonly hearing: number;
+  readonly margin: number;
+  readonly quietPeriod: number;
+  readonly maxNewPerHour: number;
+  /** Whether the max TTL is asked for right after the read. */
+  readonly probe: boolean;
+  /** Candidates are logged in with before they are published. */
+  readonly verifies: boolean;
+  /** Sessions can be seen, so that hearing and draining are observed rather than waited out. */
+  readonly observes: boolean;
+  /** Sessions of a retiring user that outstay their time are ended. */
+  readonly terminates: boolean;
+  /** There is somebody to tell. */
+  readonly notifies: boolean;
+  /** When a secret without a lease is read again. */
+  readonly staticInterval: number;
+  /** From 0 to 1, the same for the life of the pod: spreads a fleet. */
+  readonly jitter: number;
+}
+
+/** A lease with the data that was read under it; the data itself stays with the keeper, under `id`. */
+export interface Held {
+  /** Our own number for it, rising. */
+  readonly id: number;
+  /** The server's name for it; empty for a secret without a lease. */
+  readonly lease: string;
+  readonly user: string | null;
+  readonly readAt: number;
+  /** As granted at the read. */
+  readonly duration: number;
+  /** When the lease ends if it is not renewed; Infinity without a lease. */
+  readonly expiry: number;
+  /** What no renewal of the lease can pass: its max TTL once that is known; Infinity until then. */
+  readonly horizon: number;
+  readonly renewable: boolean;
+  /** The token that it was read with: its number, and its own expiry and horizon. */
+  readonly token: number;
+  readonly tokenExpiry: number;
+  readonly tokenHorizon: number;
+  /** Until when Postgres accepts new logins, where that was seen and is sooner than the lease (rule M5). */
+  readonly validUntil: number;
+  /** When the next renewal is due; Infinity when none is. */
+  readonly renewAt: number;
+  readonly renewals: number;
+  readonly renewFailures: number;
+  readonly verified: boolean;
+}
+
+export interface Candidate extends Held {
+  readonly step: "verify" | "publish";
+  readonly failures: number;
+  readonly failingSince: number | null;
+  readonly retryAt: number;
+}
+
+export interface Current extends Held {
+  readonly publishedAt: number;
+  /** When the application was first known to have taken it. */
+  readonly heardAt: number | null;
+  /** Telling it: null when there is nothing (more) to tell. */
+  readonly telling: { readonly failures: number; readonly retryAt: number } | null;
+  readonly sessions: number | null;
+}
+
+export interface Retiring extends Held {
+  /** `check`: a release was asked for and is not yet seen to be done. After that no way leads back (rule W7). */
+  readonly step: "drain" | "release" | "check";
+  readonly publishedAt: number | null;
+  /** When its successor was published. */
+  readonly replacedAt: number;
+  /** When the application was known to have taken a successor. */
+  readonly heardAt: number | null;
+  /** Since when every look has shown no session, and how many looks that were. */
+  readonly quiet: { readonly since: number; readonly looks: number } | null;
+  readonly sessions: number | null;
+  readonly ended: "none" | "idle" | "all";
+  readonly failures: number;
+  readonly retryAt: number;
+}
+
+export interface State {
+  readonly candidate: Candidate | null;
+  readonly current: Current | null;
+  readonly retiring: readonly Retiring[];
+  readonly nextId: number;
+  readonly read: { readonly failures: number; readonly retryAt: number };
+  /** A read is under way. */
+  readonly reading: boolean;
+  /** When users were (or may have been) made within the last hour: the budget. */
+  readonly issued: readonly number[];
+  /** When candidates were refused by Postgres within the last hour. */
+  readonly rejected: readonly number[];
+  /** Why a rotation is due now whatever the times say. */
+  readonly wanted: Wanted | null;
+  /** When the sessions are looked at next, if anybody wants to know. */
+  readonly watchAt: number;
+  /** One look is wanted even so: whether the renewal has moved VALID UNTIL. */
+  readonly look: boolean;
+  readonly watchFailures: number;
+  readonly rotations: number;
+  readonly stopping: Stopping | null;
+}
+
+export type Wanted = "lost" | "renewals ended" | "asked for" | "rejected";
+
+export interface Stopping {
+  readonly at: number;
+  readonly until: number;
+  /** `never` leaves everything as it is: init mode, or release_on_exit = "never". */
+  readonly release: "drained" | "always" | "never";
+}
+
+export const NOTHING_YET: State = {
+  candidate: null,
+  current: null,
+  retiring: [],
+  nextId: 1,
+  read: { failures: 0, retryAt: 0 },
+  reading: false,
+  issued: [],
+  rejected: [],
+  wanted: null,
+  watchAt: 0,
+  look: false,
+  watchFailures: 0,
+  rotations: 0,
+  stopping: null,
+};
+
+/** Everything that is held, in the order in which it would be missed. */
+export function allHeld(state: State): readonly Held[] {
+  return [state.current, state.candidate, ...state.retiring].filter((held) => held !== null);
+}
+
+export function isRetiring(held: Held): held is Retiring {
+  return "replacedAt" in held;
+}
+
+const HOUR = 3_600_000;
+
+/** The times that still count for a budget by the hour. */
+export function withinTheHour(times: readonly number[], now: number): readonly number[] {
+  return times.filter((time) => time > now - HOUR);
+}

@@ -1,0 +1,198 @@
+/**
+ * A token's life, pure: the parent of the leases. It is renewed as they are; near its horizon a new one is logged in
+ * for, and the old one stays alive until nothing depends on it, then it is revoked.
+ *
+ *   log in ─► active: renewed ─► (its time, or it does not last for a read) ─► older: renewed ─► childless ─► revoked
+ */
+import { type BackoffPolicy, backoff, SECRET_BACKOFF } from "./backoff.ts";
+
+export interface TokenPolicy {
+  /** The longest lead of the credentials that are read with it. */
+  readonly lead: number;
+  readonly jitter: number;
+  readonly backoff: BackoffPolicy;
+}
+
+export interface HeldToken {
+  /** Our own number for it, rising. */
+  readonly number: number;
+  readonly loggedInAt: number;
+  /** As granted at the login; Infinity for a token without end. */
+  readonly duration: number;
+  readonly expiry: number;
+  readonly horizon: number;
+  readonly renewable: boolean;
+  readonly renewAt: number;
+  readonly renewFailures: number;
+}
+
+export interface TokenState {
+  readonly active: HeldToken | null;
+  readonly older: readonly HeldToken[];
+  /** Tokens that leases depend on, or reads that are under way. */
+  readonly parents: ReadonlySet<number>;
+  readonly login: { readonly failures: number; readonly retryAt: number };
+  /** A new one is wanted whatever the times say. */
+  readonly wanted: boolean;
+  readonly stopping: boolean;
+}
+
+export type TokenLane = "login" | "keep";
+
+export type TokenAction =
+  | { readonly do: "log in" }
+  | { readonly do: "renew"; readonly number: number }
+  | { readonly do: "revoke"; readonly number: number }
+  | { readonly do: "note"; readonly outcome: TokenOutcome }
+  | { readonly do: "wait"; readonly until: number }
+  | { readonly do: "done" };
+
+export type TokenOutcome =
+  | { readonly is: "logged in"; readonly token: HeldToken }
+  | { readonly is: "login failed"; readonly retryAfter?: number }
+  | {
+      readonly is: "renewed";
+      readonly number: number;
+      readonly expiry: number;
+      readonly horizon: number;
+      readonly renewAt: number;
+    }
+  | {
+      readonly is: "renewal failed";
+      readonly number: number;
+      readonly verdict: "lost" | "kept" | "ended" | "unknown";
+      readonly retryAfter?: number;
+    }
+  | { readonly is: "lost"; readonly number: number }
+  | { readonly is: "revoked"; readonly number: number }
+  | { readonly is: "wanted" }
+  | { readonly is: "woken" }
+  | { readonly is: "parents"; readonly parents: ReadonlySet<number> }
+  | { readonly is: "stop" };
+
+export const NO_TOKEN: TokenState = {
+  active: null,
+  older: [],
+  parents: new Set(),
+  login: { failures: 0, retryAt: 0 },
+  wanted: false,
+  stopping: false,
+};
+
+const FAR = 10 * 60_000;
+
+export function decideToken(state: TokenState, lane: TokenLane, now: number, policy: TokenPolicy): TokenAction {
+  if (state.stopping) return { do: "done" };
+  return lane === "login" ? login(state, now, policy) : keep(state, now);
+}
+
+export function advanceToken(
+  state: TokenState,
+  outcome: TokenOutcome,
+  now: number,
+  policy: TokenPolicy,
+  chance: number,
+): TokenState {
+  switch (outcome.is) {
+    case "logged in":
+      return {
+        ...state,
+        active: outcome.token,
+        older: state.active === null ? state.older : [...state.older, state.active],
+        login: { failures: 0, retryAt: now },
+        wanted: false,
+      };
+    case "login failed": {
+      const failures = state.login.failures + 1;
+      return {
+        ...state,
+        login: { failures, retryAt: now + backoff(policy.backoff, failures, chance, outcome.retryAfter) },
+      };
+    }
+    case "renewed":
+      return change(state, outcome.number, () => ({
+        expiry: outcome.expiry,
+        horizon: outcome.horizon,
+        renewAt: outcome.renewAt,
+        renewFailures: 0,
+      }));
+    case "renewal failed":
+      if (outcome.verdict === "lost") return drop(state, outcome.number);
+      if (outcome.verdict === "ended") {
+        return change(state, outcome.number, (token) => ({ renewAt: Number.POSITIVE_INFINITY, horizon: token.expiry }));
+      }
+      return change(state, outcome.number, (token) => ({
+        renewFailures: token.renewFailures + 1,
+        renewAt: now + backoff(SECRET_BACKOFF, token.renewFailures + 1, chance, outcome.retryAfter),
+      }));
+    case "lost":
+    case "revoked":
+      return drop(state, outcome.number);
+    case "wanted":
+      return { ...state, wanted: true };
+    case "woken":
+      return { ...state, login: { ...state.login, retryAt: Math.min(state.login.retryAt, now) } };
+    case "parents":
+      return { ...state, parents: outcome.parents };
+    case "stop":
+      return { ...state, stopping: true };
+  }
+}
+
+/**
+ * Whether a read under this token is worth while: a lease of `life` should not be cut short by its token when a new
+ * login would give it longer. `life` is Infinity while it is not known.
+ */
+export function serves(token: HeldToken, life: number, now: number): boolean {
+  const left = token.horizon - now;
+  const fresh = token.horizon - token.loggedInAt;
+  return left >= Math.min(life, 0.9 * fresh) || left === Number.POSITIVE_INFINITY;
+}
+
+/** When a new login is due for its own sake; Infinity while no end is known. */
+export function loginDue(token: HeldToken, policy: TokenPolicy): number {
+  if (token.horizon === Number.POSITIVE_INFINITY) return token.horizon;
+  const life = token.horizon - token.loggedInAt;
+  const lead = Math.max(policy.lead, Math.min(life / 10, 60_000));
+  const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
+  return token.loggedInAt + Math.max(life - lead - spread, life / 2);
+}
+
+// ---- internal ----
+
+function login(state: TokenState, now: number, policy: TokenPolicy): TokenAction {
+  const due = state.active === null || state.wanted ? now : loginDue(state.active, policy);
+  if (due > now) return wait(now, due);
+  return state.login.retryAt <= now ? { do: "log in" } : wait(now, state.login.retryAt);
+}
+
+function keep(state: TokenState, now: number): TokenAction {
+  const all = state.active === null ? state.older : [state.active, ...state.older];
+  for (const token of all) {
+    if (token.expiry <= now) return { do: "note", outcome: { is: "lost", number: token.number } };
+  }
+  for (const token of state.older) {
+    if (!state.parents.has(token.number)) return { do: "revoke", number: token.number };
+  }
+  for (const token of all) {
+    if (token.renewAt <= now && token.renewAt < token.expiry) return { do: "renew", number: token.number };
+  }
+  return wait(now, ...all.flatMap((token) => [token.expiry, token.renewAt]));
+}
+
+function wait(now: number, ...appointments: readonly number[]): TokenAction {
+  return { do: "wait", until: Math.min(now + FAR, ...appointments.filter((at) => at > now)) };
+}
+
+function change(state: TokenState, number: number, changes: (token: HeldToken) => Partial<HeldToken>): TokenState {
+  const changed = (token: HeldToken) => (token.number === number ? { ...token, ...changes(token) } : token);
+  return { ...state, active: state.active && changed(state.active), older: state.older.map(changed) };
+}
+
+function drop(state: TokenState, number: number): TokenState {
+  return {
+    ...state,
+    active: state.active?.number === number ? null : state.active,
+    older: state.older.filter((token) => token.number !== number),
+  };
+}

@@ -1,0 +1,304 @@
+/** What the lifecycle asks of Vault: read, renew, release. Every failure is turned into an outcome here. */
+import { describe, LesseeError, TransportError, VaultError } from "../errors.ts";
+import type { Clock, Emit } from "../ports.ts";
+import type { Dependency } from "../render/template.ts";
+import type { Sensitive } from "../sensitive.ts";
+import type { VaultClient } from "../vault/client.ts";
+import type { VaultSecret } from "../vault/secret.ts";
+import type { Grant, Outcome } from "./outcomes.ts";
+import { horizonFrom, incrementFor, leadFor, leadOf, renewalDue } from "./schedule.ts";
+import type { Held, Policy, State } from "./state.ts";
+import { finite, isPassing, retryAfter, type Session, type Tokens } from "./tokens.ts";
+
+export interface VaultOperationsDeps {
+  readonly dependency: Dependency;
+  readonly path: string;
+  readonly client: VaultClient;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  policy(): Policy;
+  /** Takes in what was read, under the number that the lifecycle will give it. */
+  remember(id: number, secret: VaultSecret): string | null;
+}
+
+export interface VaultOperations {
+  read(state: State, stop: AbortSignal): Promise<Outcome>;
+  renew(held: Held): Promise<Outcome>;
+  release(held: Held): Promise<Outcome>;
+  /** `roleExists` is what Postgres says, where it can be asked. */
+  checkRelease(held: Held, roleExists: () => Promise<boolean>): Promise<Outcome>;
+}
+
+/** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
+const PROBE_SECONDS = 99_999_999;
+/** A policy that forbids the read is not cured by logging in at every try. */
+const RELOGIN_INTERVAL = 5 * 60_000;
+
+export function createVaultOperations(deps: VaultOperationsDeps): VaultOperations {
+  const { client, clock, emit, path, tokens } = deps;
+  let reloggedInAt = Number.NEGATIVE_INFINITY;
+  let mayRevoke = true;
+  /** How long the last lease could live at most: whether a token lasts for the next one. */
+  let longestLife = Number.POSITIVE_INFINITY;
+
+  async function read(state: State, stop: AbortSignal): Promise<Outcome> {
+    let session: Session;
+    try {
+      session = await tokens.borrow(longestLife, stop);
+    } catch {
+      return { is: "read failed", mayHaveIssued: false, error: "stopping" };
+    }
+    try {
+      const sentAt = clock.now();
+      const secret = await fetchSecret(session.token);
+      if (secret === null)
+        throw new VaultError(404, `${path}: there is nothing at this path`, [], undefined, {
+          hint: "check the path in the template",
+        });
+      return { is: "read", grant: await grantOf(state.nextId, secret, session, sentAt) };
+    } catch (error) {
+      if (error instanceof VaultError && error.status === 403 && clock.now() - reloggedInAt >= RELOGIN_INTERVAL) {
+        // One login per refusal (rule R6): the token may be dead, or older than its policies.
+        reloggedInAt = clock.now();
+        tokens.refused(session);
+        return read(state, stop);
+      }
+      const unclear =
+        error instanceof TransportError ? error.effect === "unknown" : isServerFault(error) && state.current !== null;
+      return { is: "read failed", mayHaveIssued: unclear, error: describe(error), ...retryAfter(error) };
+    } finally {
+      tokens.giveBack(session);
+    }
+  }
+
+  async function fetchSecret(token: Sensitive<string>): Promise<VaultSecret | null> {
+    const { dependency } = deps;
+    switch (dependency.kind) {
+      case "read":
+        return client.read(token, dependency.path, dependency.version);
+      case "write":
+      case "pki":
+        return client.write(token, dependency.path, dependency.data);
+      case "list":
+        return client.list(token, dependency.path);
+      case "file":
+        throw new LesseeError("dependency", `${path}: a file is not read from Vault`);
+    }
+  }
+
+  /** Takes the lease in, and finds out in its first second how long it can live. */
+  async function grantOf(id: number, secret: VaultSecret, session: Session, sentAt: number): Promise<Grant> {
+    const user = deps.remember(id, secret);
+    const { lease } = secret;
+    const duration = lease.durationSeconds * 1_000;
+    const parent = { token: session.number, tokenExpiry: session.expiry, tokenHorizon: session.horizon };
+    emit({
+      is: "read",
+      path,
+      lease: lease.id,
+      ...(user === null ? {} : { user }),
+      ttl: duration,
+      renewable: lease.renewable,
+    });
+    const base = { lease: lease.id, user, readAt: sentAt, duration, ...parent };
+    if (lease.id === "") {
+      const never = Number.POSITIVE_INFINITY;
+      return {
+        ...base,
+        expiry: never,
+        horizon: never,
+        tokenExpiry: never,
+        tokenHorizon: never,
+        renewable: false,
+        renewAt: never,
+      };
+    }
+    const expiry = sentAt + duration;
+    if (!lease.renewable)
+      return { ...base, expiry, horizon: expiry, renewable: false, renewAt: Number.POSITIVE_INFINITY };
+    const policy = deps.policy();
+    const plain: Grant = {
+      ...base,
+      expiry,
+      horizon: Number.POSITIVE_INFINITY,
+      renewable: true,
+      renewAt: renewalDue(sentAt, duration, Number.POSITIVE_INFINITY, leadOf(policy, duration), policy.jitter),
+    };
+    return policy.probe ? await probe(plain, session.token) : plain;
+  }
+
+  async function probe(grant: Grant, token: Sensitive<string>): Promise<Grant> {
+    try {
+      const askedAt = clock.now();
+      const most = await client.renewLease(token, grant.lease, PROBE_SECONDS);
+      const horizon = horizonFrom(askedAt, PROBE_SECONDS * 1_000, most.seconds * 1_000);
+      longestLife = horizon - grant.readAt;
+      // The lease now lives that long; it is brought back to its rhythm, so that a killed pod's user does not.
+      const atMost = { ...grant, expiry: askedAt + most.seconds * 1_000, horizon, renewAt: Number.POSITIVE_INFINITY };
+      return { ...atMost, ...(await renewal(atMost, token)) };
+    } catch (error) {
+      emit({
+        is: "warning",
+        code: "lease-probe",
+        path,
+        message: `the max TTL of ${path} is not known yet: ${describe(error)}`,
+      });
+      return grant;
+    }
+  }
+
+  async function renewal(
+    grant: Grant,
+    token: Sensitive<string>,
+  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
+    const policy = deps.policy();
+    const lead = Number.isFinite(grant.horizon)
+      ? leadOf(policy, grant.horizon - grant.readAt)
+      : leadOf(policy, grant.duration);
+    const asked = incrementFor(grant.duration, lead);
+    const sentAt = clock.now();
+    const granted = await client.renewLease(token, grant.lease, asked / 1_000);
+    const expiry = sentAt + granted.seconds * 1_000;
+    const horizon = granted.renewable
+      ? Math.min(grant.horizon, horizonFrom(sentAt, asked, granted.seconds * 1_000))
+      : expiry;
+    return { expiry, horizon, renewAt: renewalDue(sentAt, granted.seconds * 1_000, horizon, lead, policy.jitter) };
+  }
+
+  async function renew(held: Held): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token === undefined) return { is: "token lost", token: held.token };
+    const user = held.user === null ? {} : { user: held.user };
+    try {
+      const lead = leadFor(held, deps.policy());
+      const asked = incrementFor(held.duration, lead);
+      const sentAt = clock.now();
+      const granted = await client.renewLease(token, held.lease, asked / 1_000);
+      const expiry = sentAt + granted.seconds * 1_000;
+      const horizon = granted.renewable ? horizonFrom(sentAt, asked, granted.seconds * 1_000) : expiry;
+      const known = Math.min(horizon, held.horizon);
+      emit({
+        is: "renewed",
+        path,
+        lease: held.lease,
+        ...user,
+        ttl: granted.seconds * 1_000,
+        expiry,
+        horizon: finite(Math.min(known, held.tokenHorizon)),
+      });
+      return {
+        is: "renewed",
+        id: held.id,
+        expiry,
+        horizon,
+        renewAt: renewalDue(sentAt, granted.seconds * 1_000, known, lead, deps.policy().jitter),
+      };
+    } catch (error) {
+      const judged = await judge(held, token, error);
+      return { is: "renewal failed", id: held.id, ...judged, error: describe(error), ...retryAfter(error) };
+    }
+  }
+
+  /** A refused renewal is followed by one lookup, and that decides (rule W6). */
+  async function judge(
+    held: Held,
+    token: Sensitive<string>,
+    error: unknown,
+  ): Promise<{ verdict: "lost" | "kept" | "ended" | "unknown"; expiry?: number }> {
+    if (!(error instanceof VaultError) || isPassing(error) || error.status >= 500) return { verdict: "unknown" };
+    const said = error.errors.join(" ");
+    const ended = /past the max TTL|could not find role|lease is not renewable/i.test(said);
+    try {
+      const sentAt = clock.now();
+      const info = await client.lookupLease(token, held.lease);
+      if (info.ttlSeconds <= 0) return { verdict: "lost" };
+      const expiry = sentAt + info.ttlSeconds * 1_000;
+      return { verdict: ended || !info.renewable ? "ended" : "kept", expiry };
+    } catch (second) {
+      if (!(second instanceof VaultError)) return { verdict: "unknown" };
+      if (second.status === 400) return { verdict: "lost" };
+      if (second.status !== 403) return { verdict: "unknown" };
+      // Nobody may look: the words are all there is.
+      if (/lease not found|lease expired|invalid lease/i.test(said)) return { verdict: "lost" };
+      return { verdict: ended || error.status === 403 ? "ended" : "unknown" };
+    }
+  }
+
+  /** Revoked where that is allowed, else ended by a renewal for one second (rule W7). */
+  async function release(held: Held): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token === undefined) return { is: "released", id: held.id };
+    try {
+      if (mayRevoke) {
+        try {
+          await client.revokeLease(token, held.lease, true);
+          return { is: "release asked", id: held.id };
+        } catch (error) {
+          if (!(error instanceof VaultError && error.status === 403)) throw error;
+          mayRevoke = false;
+        }
+      }
+      await client.renewLease(token, held.lease, 1);
+      return { is: "release asked", id: held.id };
+    } catch (error) {
+      if (error instanceof VaultError && error.status === 403) {
+        emit({
+          is: "warning",
+          code: "release-forbidden",
+          path,
+          message: `${held.lease} may neither be revoked nor renewed, and is left to expire: ${describe(error)}`,
+        });
+        return { is: "left", id: held.id };
+      }
+      if (await isGone(held, token)) return released(held);
+      return releaseFailed(held, error);
+    }
+  }
+
+  /** A release has ended only when the lease is unknown and the role is gone (rule W7). */
+  async function checkRelease(held: Held, roleExists: () => Promise<boolean>): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token !== undefined && !(await isGone(held, token))) {
+      return releaseFailed(held, new VaultError(200, `${held.lease}: the server still holds the lease`, []));
+    }
+    if (await roleExists()) {
+      const hint = "a role that owns objects cannot be dropped; see revocation_statements in docs/troubleshooting.md";
+      return releaseFailed(
+        held,
+        new VaultError(200, `${held.user ?? held.lease}: the role is still in Postgres`, [], undefined, { hint }),
+      );
+    }
+    return released(held);
+  }
+
+  async function isGone(held: Held, token: Sensitive<string>): Promise<boolean> {
+    try {
+      const info = await client.lookupLease(token, held.lease);
+      return info.ttlSeconds <= 0 && !info.renewable && held.user === null;
+    } catch (error) {
+      return error instanceof VaultError && (error.status === 400 || error.status === 403);
+    }
+  }
+
+  function released(held: Held): Outcome {
+    emit({
+      is: "released",
+      path,
+      lease: held.lease,
+      ...(held.user === null ? {} : { user: held.user }),
+      by: mayRevoke ? "revoke" : "short renewal",
+    });
+    return { is: "released", id: held.id };
+  }
+
+  function releaseFailed(held: Held, error: unknown): Outcome {
+    return { is: "release failed", id: held.id, error: describe(error), ...retryAfter(error) };
+  }
+
+  return { read, renew, release, checkRelease };
+}
+
+function isServerFault(error: unknown): boolean {
+  return error instanceof VaultError && error.status >= 500 && !isPassing(error);
+}

@@ -1,0 +1,39 @@
+/** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { readFileSync, realpathSync } from "node:fs";
+import { sep } from "node:path";
+import { LesseeError } from "../errors.ts";
+import type { Clock } from "../ports.ts";
+import type { TemplateHost } from "../render/template.ts";
+
+export interface HostOptions {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Files outside of this folder may not be read, whatever links lead there. */
+  readonly sandboxPath?: string;
+  print(text: string): void;
+}
+
+export function createHost(options: HostOptions): TemplateHost {
+  return {
+    now: () => options.clock.now(),
+    random: (bytes) => randomBytes(bytes),
+    hash: (algorithm, data) => createHash(algorithm).update(data).digest(),
+    hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
+    readFile: (path) => read(path, options.sandboxPath),
+    env: (name) => options.env[name],
+    print: options.print,
+  };
+}
+
+function read(path: string, sandbox: string | undefined): string | undefined {
+  try {
+    if (sandbox !== undefined && !`${realpathSync(path)}${sep}`.startsWith(`${realpathSync(sandbox)}${sep}`)) {
+      throw new LesseeError("sandbox", `'${path}' is outside of sandbox`);
+    }
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

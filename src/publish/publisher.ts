@@ -1,0 +1,172 @@
+/**
+ * From secrets to files: evaluates the templates against what is known, and writes those whose data is complete. All
+ * files of one credential are evaluated before the first is written, and written before anybody is told.
+ */
+import { LesseeError } from "../errors.ts";
+import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
+import {
+  type Brain,
+  type Dependency,
+  dependencyKey,
+  type Execution,
+  type Template,
+  type TemplateHost,
+} from "../render/template.ts";
+import type { TemplateStatus } from "../status.ts";
+import type { PublishRequest } from "./file.ts";
+import { publishTogether, type Strategy } from "./together.ts";
+
+export interface PublishedTemplate {
+  /** For messages: the source's name, or the destination's. */
+  readonly name: string;
+  readonly template: Template;
+  readonly target: Omit<PublishRequest, "content">;
+  /** What is run once the file has changed. */
+  readonly command: Notifier | null;
+  readonly host: TemplateHost;
+}
+
+export interface PublisherDeps {
+  readonly templates: readonly PublishedTemplate[];
+  readonly brain: Brain;
+  readonly files: Files;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Replaces what is secret in an error's text. */
+  redact(text: string): string;
+}
+
+export interface Outcome {
+  readonly files: readonly string[];
+  readonly commands: readonly Notifier[];
+  /** A file changed that somebody may have read before. */
+  readonly tell: boolean;
+}
+
+export type PublishAttempt =
+  | ({ readonly is: "published" } & Outcome)
+  | { readonly is: "waits"; readonly missing: readonly string[] }
+  | { readonly is: "failed"; readonly error: unknown };
+
+/** A template whose data is all there. */
+interface Complete {
+  readonly one: PublishedTemplate;
+  readonly content: Uint8Array;
+  readonly uses: readonly string[];
+}
+
+interface TemplateState {
+  readonly renderedAt: number | null;
+  readonly missing: readonly string[];
+  readonly error: string | null;
+  /** What its file was last written from. */
+  readonly writtenFrom: readonly string[];
+}
+
+const NEVER_RENDERED: TemplateState = { renderedAt: null, missing: [], error: null, writtenFrom: [] };
+
+export interface Publisher {
+  /** Everything that the templates ask for at this moment, known or not. */
+  dependencies(): readonly Dependency[];
+  /** Writes every template that uses `key`; with null, those that use nothing at all. */
+  publish(key: string | null, strategy: Strategy): Promise<PublishAttempt>;
+  status(): readonly TemplateStatus[];
+}
+
+export function createPublisher(deps: PublisherDeps): Publisher {
+  const states = new Map<PublishedTemplate, TemplateState>(deps.templates.map((one) => [one, NEVER_RENDERED]));
+  let queue: Promise<unknown> = Promise.resolve();
+
+  function evaluate(one: PublishedTemplate): Execution {
+    const state = states.get(one)!;
+    try {
+      const execution = one.template.execute(deps.brain, one.host);
+      states.set(one, { ...state, missing: execution.missing.map(dependencyKey), error: null });
+      return execution;
+    } catch (error) {
+      const text = deps.redact(error instanceof Error ? error.message : String(error));
+      if (state.error !== text)
+        deps.emit({ is: "render failed", template: one.name, destination: one.target.destination, error: text });
+      states.set(one, { ...state, error: text });
+      throw new LesseeError("render", `${one.name}: ${text}`);
+    }
+  }
+
+  /** What a template asks for; one that fails asks for nothing that could help. */
+  function wishes(one: PublishedTemplate): readonly Dependency[] {
+    try {
+      const execution = evaluate(one);
+      return [...execution.used, ...execution.missing];
+    } catch {
+      return [];
+    }
+  }
+
+  async function publish(key: string | null, strategy: Strategy): Promise<PublishAttempt> {
+    const complete: Complete[] = [];
+    const missing = new Set<string>();
+    for (const one of deps.templates) {
+      try {
+        const execution = evaluate(one);
+        const wanted = [...execution.used, ...execution.missing].map(dependencyKey);
+        if (key === null ? wanted.length > 0 : !wanted.includes(key)) continue;
+        for (const name of execution.missing.map(dependencyKey)) missing.add(name);
+        complete.push({ one, content: execution.output, uses: wanted });
+      } catch (error) {
+        // A broken template holds up nothing but itself, unless its file still has what this publish replaces.
+        if (key !== null && states.get(one)!.writtenFrom.includes(key)) return { is: "failed", error };
+      }
+    }
+    if (missing.size > 0) return { is: "waits", missing: [...missing] };
+    try {
+      return { is: "published", ...(await write(complete, strategy)) };
+    } catch (error) {
+      return { is: "failed", error };
+    }
+  }
+
+  async function write(complete: readonly Complete[], strategy: Strategy): Promise<Outcome> {
+    const existed = await Promise.all(complete.map(({ one }) => exists(one.target.destination)));
+    const requests = complete.map(({ one, content }) => ({ ...one.target, content }));
+    const results = await publishTogether(requests, strategy, deps);
+    const changed = complete.map(({ one }, index) => {
+      const changed = results[index]?.changed === true;
+      states.set(one, { renderedAt: deps.clock.now(), missing: [], error: null, writtenFrom: complete[index]!.uses });
+      deps.emit({ is: "rendered", template: one.name, destination: one.target.destination, changed });
+      return changed;
+    });
+    return {
+      files: complete.map(({ one }) => one.target.destination),
+      commands: complete.flatMap(({ one }, index) => (changed[index] && one.command !== null ? [one.command] : [])),
+      tell: complete.some(({ one }, index) => changed[index] && (existed[index] || one.command !== null)),
+    };
+  }
+
+  async function exists(path: string): Promise<boolean> {
+    return deps.files.stat(path).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  return {
+    dependencies() {
+      const found = new Map(
+        deps.templates.flatMap(wishes).map((dependency) => [dependencyKey(dependency), dependency]),
+      );
+      return [...found.values()];
+    },
+    publish(key, strategy) {
+      // One at a time: two credentials of one template must not write it at once.
+      const turn = queue.then(() => publish(key, strategy));
+      queue = turn;
+      return turn;
+    },
+    status: () =>
+      deps.templates.map((one) => {
+        const { renderedAt, missing, error } = states.get(one)!;
+        return { name: one.name, destination: one.target.destination, renderedAt, missing, error };
+      }),
+  };
+}

@@ -1,0 +1,89 @@
+/** What follows from the configuration and is replaced whole when that is read anew: templates, policies, hooks. */
+import { defaultCredential } from "./config/defaults.ts";
+import type { AgentConfig, CredentialConfig } from "./config/types.ts";
+import { jitterOf, policyOf } from "./lease/policy.ts";
+import { leadOf } from "./lease/schedule.ts";
+import type { Policy } from "./lease/state.ts";
+import { createNotifier } from "./notify/notifiers.ts";
+import type { NotifyPorts } from "./notify/ports.ts";
+import type { Databases, Emit, Notifier, World } from "./ports.ts";
+import { openDatabases } from "./postgres/databases.ts";
+import { createPublisher, type Publisher } from "./publish/publisher.ts";
+import { loadTemplates } from "./publish/templates.ts";
+import type { Brain, Dependency } from "./render/template.ts";
+
+export interface CredentialSetup {
+  readonly config: CredentialConfig;
+  readonly policy: Policy;
+  readonly databases: Databases | null;
+  readonly notifiers: readonly Notifier[];
+}
+
+export interface Setup {
+  readonly config: AgentConfig;
+  readonly publisher: Publisher;
+  credential(dependency: Dependency): CredentialSetup;
+  /** The longest lead that a token's leases need; 0 while none is known. */
+  longestLead(): number;
+  close(): Promise<void>;
+}
+
+export interface SetupPorts {
+  readonly world: World;
+  readonly notify: NotifyPorts;
+  readonly brain: Brain;
+  readonly emit: Emit;
+  redact(text: string): string;
+}
+
+/** @throws ConfigError for templates that cannot be read or do not parse. */
+export async function createSetup(config: AgentConfig, ports: SetupPorts): Promise<Setup> {
+  const { world, brain, emit, redact } = ports;
+  const { clock, env, files, random } = world;
+  const templates = await loadTemplates(config.templates, {
+    files,
+    clock,
+    env,
+    run: ports.notify.run,
+    print: (text) => void world.stderr.write(redact(text)),
+  });
+  const publisher = createPublisher({ templates, brain, files, random, clock, emit, redact });
+  const credentials = new Map<string, CredentialSetup>();
+  const context = {
+    staticInterval: config.templateConfig.staticSecretRenderInterval,
+    jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(world.pid)),
+    hasCommands: config.templates.some((template) => template.command !== undefined),
+  };
+
+  function make(path: string): CredentialSetup {
+    const own = config.credentials.find((one) => one.path === path) ?? defaultCredential(path);
+    return {
+      config: own,
+      policy: policyOf(own, context),
+      databases: own.postgres.length === 0 ? null : openDatabases(own.postgres, { clock, files }),
+      notifiers: own.notify.map((one) => createNotifier(one, ports.notify)),
+    };
+  }
+  // Faults of a block are found now, and not when its credential is first needed.
+  for (const { path } of config.credentials) credentials.set(path, make(path));
+
+  return {
+    config,
+    publisher,
+    credential({ path }) {
+      const known = credentials.get(path) ?? make(path);
+      credentials.set(path, known);
+      return known;
+    },
+    longestLead: () =>
+      Math.max(
+        0,
+        ...[...credentials.values()].map(({ policy }) =>
+          policy.connectionMaxLifetime === null ? 0 : leadOf(policy, 0),
+        ),
+      ),
+    close: async () => {
+      await Promise.all([...credentials.values()].map(({ databases }) => databases?.close()));
+    },
+  };
+}

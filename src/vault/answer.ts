@@ -1,0 +1,138 @@
+/** From the text that a server answered to what the program knows; pure. Whatever comes, it is an answer or an error. */
+import { VaultError } from "../errors.ts";
+import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
+import type { HttpResponse } from "../ports.ts";
+import { Sensitive } from "../sensitive.ts";
+import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
+
+type JsonObject = { readonly [key: string]: JsonValue };
+
+/**
+ * The answer's object; null for 204 and for a 404 without data.
+ * @throws VaultError for every other status and for what is not a JSON object. Never quotes the body.
+ */
+export function readAnswer(response: HttpResponse, what: string): JsonObject | null {
+  const body = parsed(response.body);
+  if (response.status === 204) return null;
+  if (response.status === 200) {
+    if (body !== null) return body;
+    throw garbage(response, what);
+  }
+  if (response.status === 404 && body !== null && (list(body.errors).length === 0 || isObject(body.data))) return null;
+  throw refusal(response, body, what);
+}
+
+export function secretFrom(body: JsonObject): VaultSecret {
+  return {
+    requestId: text(body.request_id),
+    lease: {
+      id: text(body.lease_id),
+      durationSeconds: seconds(body.lease_duration),
+      renewable: body.renewable === true,
+    },
+    data: new Sensitive(isObject(body.data) ? body.data : null),
+    warnings: list(body.warnings).map(text),
+    auth: isObject(body.auth) ? authFrom(body.auth) : null,
+    wrapInfo: isObject(body.wrap_info) ? wrapInfoFrom(body.wrap_info) : null,
+  };
+}
+
+function authFrom(auth: JsonObject): VaultAuth {
+  return {
+    token: new Sensitive(text(auth.client_token)),
+    accessor: new Sensitive(text(auth.accessor)),
+    policies: list(auth.policies).map(text),
+    metadata: isObject(auth.metadata)
+      ? Object.fromEntries(Object.entries(auth.metadata).map(([key, value]) => [key, text(value)]))
+      : {},
+    durationSeconds: seconds(auth.lease_duration),
+    renewable: auth.renewable === true,
+    type: auth.token_type === "batch" ? "batch" : "service",
+    orphan: auth.orphan !== false,
+    numUses: seconds(auth.num_uses),
+  };
+}
+
+function wrapInfoFrom(info: JsonObject): VaultWrapInfo {
+  return {
+    token: new Sensitive(text(info.token)),
+    accessor: new Sensitive(text(info.accessor)),
+    ttlSeconds: seconds(info.ttl),
+    creationTime: text(info.creation_time),
+    creationPath: text(info.creation_path),
+    wrappedAccessor: new Sensitive(text(info.wrapped_accessor)),
+  };
+}
+
+/** A whole number of seconds, 0 for anything that is none: garbage must not become NaN in a time. */
+export function seconds(value: JsonValue | undefined): number {
+  const number = value instanceof JsonNumber ? value.toNumber() : Number.NaN;
+  return Number.isFinite(number) && number > 0 ? Math.floor(number) : 0;
+}
+
+export function isObject(value: JsonValue | undefined): value is { [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+}
+
+function refusal(response: HttpResponse, body: JsonObject | null, what: string): VaultError {
+  const errors = list(body?.errors).map((error) => text(error).replace(/\s+/g, " ").trim());
+  const words =
+    errors.length > 0
+      ? errors.join("; ")
+      : body === null && response.body !== ""
+        ? "an answer that is not Vault's"
+        : "no reason given";
+  const hint = hintFor(response, errors);
+  return new VaultError(
+    response.status,
+    `${what}: ${response.status} ${words}`,
+    errors,
+    retryAfter(response),
+    hint === undefined ? {} : { hint },
+  );
+}
+
+function garbage(response: HttpResponse, what: string): VaultError {
+  const looks = /^\s*</.test(response.body) ? "HTML" : "something that is not a JSON object";
+  return new VaultError(response.status, `${what}: the answer is ${looks}`, [], undefined, {
+    hint: "is there a proxy in between, or another service at that address?",
+  });
+}
+
+function hintFor(response: HttpResponse, errors: readonly string[]): string | undefined {
+  const said = errors.join(" ");
+  if (response.status >= 300 && response.status < 400)
+    return "redirects are not followed, because the token would go with them; set vault.address to the active node or a load balancer";
+  if (/sealed/i.test(said)) return "Vault is sealed; somebody has to unseal it";
+  if (/invalid role name/.test(said)) return "the auth method has no such role; check auto_auth.method.config.role";
+  if (/namespace not authorized|service account name not authorized/.test(said))
+    return "the role is not bound to this pod's service account";
+  if (response.status === 403) return "the token's policies do not allow it, or the token has ended";
+  if (response.status === 429) return "a rate limit of the server; waiting";
+  if (/no handler for route/.test(said)) return "nothing is mounted there; check the path";
+  if (/unknown role/.test(said)) return "the secrets engine has no such role; check the path in the template";
+  return undefined;
+}
+
+function retryAfter(response: HttpResponse): number | undefined {
+  const header = response.headers["retry-after"];
+  if (header === undefined || !/^\d{1,9}$/.test(header.trim())) return undefined;
+  return Number(header) * 1_000;
+}
+
+function parsed(text: string): JsonObject | null {
+  try {
+    const value = parseJson(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
+}
+
+function list(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? value : [];
+}
