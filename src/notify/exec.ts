@@ -22,8 +22,8 @@ export function execNotifier(config: ConfigOf<"exec">, { run }: NotifyPorts): No
   };
 }
 
-/** For commands of notify blocks and of templates. Times are seconds since 1970, files stand one a line. */
-export function changeVariables(change: CredentialChange): Record<string, string> {
+/** Times are seconds since 1970, files stand one a line. */
+function changeVariables(change: CredentialChange): Record<string, string> {
   return {
     LESSEE_PATH: change.path,
     LESSEE_LEASE_ID: change.leaseId,

@@ -46,9 +46,11 @@ export function parseConnectionUrl(template: string, user: DatabaseUser): Connec
   if (name !== "" && name !== user.username) {
     throw fault(`it names the user "${name}"`, "write {{username}}:{{password}}@ where the credential's go");
   }
+  const port = Number(parameter("port") ?? (url.port || 5432));
+  if (!Number.isInteger(port)) throw fault("its port is not a number", "it has the form HOST:PORT");
   return {
     host: parameter("host") ?? (decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1") || "localhost"),
-    port: Number(parameter("port") ?? (url.port || 5432)),
+    port,
     database: parameter("dbname") ?? (decodeURIComponent(url.pathname.slice(1)) || user.username),
     sslMode: sslMode(parameter("sslmode")),
     sslRootCert: parameter("sslrootcert"),

@@ -1,4 +1,5 @@
 /** One shared connection per user and server: verify, watch and drain take turns on it (rule M7). */
+import { DatabaseError } from "../errors.ts";
 import type { Clock, DatabaseUser, Files } from "../ports.ts";
 import { type Connection, connect, type Login } from "./connect.ts";
 
@@ -39,6 +40,8 @@ export function openConnections(ports: { readonly clock: Clock; readonly files: 
     async use(server, user, signal, work, how) {
       const slot = slotOf(server, user.username);
       return await takeTurn(slot, async () => {
+        // A healthy connection is not ended for a question that nobody asks any more.
+        if (signal.aborted) throw new DatabaseError("server", "given up before it was asked");
         slot.idle?.abort();
         if (how?.fresh || !slot.connection?.alive) {
           await end(slot);

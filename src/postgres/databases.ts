@@ -104,8 +104,8 @@ export function openDatabases(
 }
 
 function openBlock(config: PostgresConfig, index: number): Block {
-  // Read once with a name that stands for any: what is wrong with the URL is said at start, not at the first rotation.
-  parseConnectionUrl(config.connectionUrl, { username: "user", password: new Sensitive("password") });
+  // Read once with the places standing for themselves: what is wrong is said at start, not at the first rotation.
+  parseConnectionUrl(config.connectionUrl, { username: "{{username}}", password: new Sensitive("{{password}}") });
   const target = (user: DatabaseUser) => parseConnectionUrl(config.connectionUrl, user);
   return {
     config,

@@ -316,6 +316,20 @@ describe("sessions", () => {
     });
   });
 
+  it("answers questions one after the other, and drops one that is no longer asked", async () => {
+    const user = await makeRole();
+    const role = await watched(user);
+    const databases = open();
+    const stop = new AbortController();
+    const first = databases.sessions(user, [role], never);
+    const second = failure(databases.sessions(user, [role], stop.signal));
+    const third = databases.sessions(user, [role], never);
+    stop.abort();
+    expect((await second).message).toMatch(/given up/);
+    expect(await first).toEqual(await third);
+    expect(await activity(user, "true")).toBe(1);
+  });
+
   it("leaves no session behind after close", async () => {
     const user = await makeRole();
     const databases = open({ drain: "terminate" });
@@ -376,6 +390,8 @@ describe("a connection_url that cannot be used is said at once", () => {
     ["postgresql://{{username}}:{{password}}@a:1,b:2/db", /several hosts/],
     ["mysql://{{username}}:{{password}}@a/db", /begins with mysql:/],
     ["postgresql://admin:secret-of-admin@a/db", /names the user "admin"/],
+    ["postgresql://user:secret-of-admin@a/db", /names the user "user"/],
+    ["postgresql://a/db?port=x", /port is not a number/],
     ["postgresql://a/db?sslmode=on", /sslmode=on is not known/],
     ["postgresql://a/db?sslmod=require", /parameter "sslmod" is not known/],
     ["no url", /not a URL/],
