@@ -4,6 +4,7 @@ import { createKubernetesBackend } from "./auth-kubernetes.ts";
 import type { Core } from "./core.ts";
 import { createDatabaseBackend } from "./engine-database.ts";
 import { createKvBackend } from "./engine-kv.ts";
+import { createPkiBackend } from "./engine-pki.ts";
 import { type Backend, Refusal } from "./protocol.ts";
 
 /** Throws a Refusal for a type that the server does not have. */
@@ -24,6 +25,7 @@ const SECRET_ENGINES: Readonly<Record<string, Make>> = {
   database: (core) => createDatabaseBackend(core.clock),
   kv: (core, options) => createKvBackend(core.clock, options.version === "2"),
   "kv-v2": (core) => createKvBackend(core.clock, true),
+  pki: (core) => createPkiBackend(core.clock),
 };
 
 const AUTH_METHODS: Readonly<Record<string, Make>> = {

@@ -20,14 +20,13 @@ export interface Database {
 
 export function createDatabase(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: 4, idleTimeoutMillis: 5000, allowExitOnIdle: true });
-  // An idle connection that breaks is replaced at its next use.
+  // A connection that breaks is told of by the query that fails on it, and replaced at its next use when it lay idle.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
 
   /** A connection that failed in any way is not used again. */
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await connect(pool);
-    const ignore = () => {};
-    client.on("error", ignore);
     let failed = true;
     try {
       const result = await work(client);
@@ -36,7 +35,6 @@ export function createDatabase(url: string): Database {
     } catch (error) {
       throw inWordsOfPgx(error);
     } finally {
-      client.off("error", ignore);
       client.release(failed);
     }
   }
@@ -92,9 +90,20 @@ const DEFAULT_RENEWAL = `ALTER ROLE "{{name}}" VALID UNTIL '{{expiration}}';`;
 
 class ConnectError extends Error {}
 
+/** One that broke while it lay idle is passed over, as Go's pool does. */
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
-    return await pool.connect();
+    for (;;) {
+      const idle = pool.idleCount;
+      const client = await pool.connect();
+      const broken = await client.query("SELECT 1").then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      if (!broken) return client;
+      client.release(true);
+      if (idle === 0) throw broken;
+    }
   } catch (error) {
     const { connectionString } = pool.options;
     const url = new URL(connectionString!);

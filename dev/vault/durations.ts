@@ -34,9 +34,9 @@ export function toSeconds(duration: number): number {
   return Math.trunc(duration / 1000);
 }
 
-/** With the nanoseconds that Go prints; the machine's clock knows no more than the first three digits. */
+/** As Go prints it: without zeros at the end of the fraction, and without an empty one. */
 export function formatTime(time: number): string {
-  return new Date(time).toISOString();
+  return new Date(time).toISOString().replace(/\.?0*Z$/, "Z");
 }
 
 /** What bounds the life of a lease or token. 0 is "not given". */

@@ -37,7 +37,7 @@ export async function serve(
       await new Promise((resolve) => core.clock.at(core.clock.now() + fault.milliseconds, () => resolve(undefined)));
       break;
     case "answer":
-      return send(outgoing, fault.status, JSON.stringify(fault.body), fault.headers);
+      return send(outgoing, fault.status, JSON.stringify(fault.body), { ...HEADERS, ...fault.headers });
     case "garbage":
       return send(outgoing, 200, fault.text);
   }
@@ -50,6 +50,7 @@ export async function serve(
 interface HttpAnswer {
   readonly status: number;
   readonly body: unknown;
+  /** In place of the usual ones. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -70,7 +71,7 @@ async function answer(
     return await core.handle(vaultRequest(incoming, url, path, body, gone.signal));
   } catch (error) {
     if (error instanceof TooLarge)
-      return { status: 413, body: { errors: ["http: request body too large"] }, headers: { connection: "close" } };
+      return { status: 413, body: { errors: ["http: request body too large"] }, headers: TOO_LARGE_HEADERS };
     if (error instanceof Refusal) return { status: error.status, body: { errors: error.errors } };
     return { status: 500, body: { errors: [multierror((error as Error).message)] } };
   }
@@ -147,14 +148,17 @@ const HEADERS = {
   "strict-transport-security": "max-age=31536000; includeSubDomains",
 };
 
+/** Refused before the request reaches the part that sets the others. */
+const TOO_LARGE_HEADERS = { connection: "close", "content-type": "application/json" };
+
 function send(
   outgoing: ServerResponse,
   status: number,
   text: string | undefined,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>> = HEADERS,
 ): void {
   const length = text === undefined ? {} : { "content-length": Buffer.byteLength(text) };
-  outgoing.writeHead(status, { ...HEADERS, ...length, ...headers }).end(text);
+  outgoing.writeHead(status, { ...length, ...headers }).end(text);
 }
 
 /** The whole length is promised and half of it is sent. */

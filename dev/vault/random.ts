@@ -14,7 +14,7 @@ export function serviceTokenId(): string {
 }
 
 export function batchTokenId(): string {
-  return `b.AAAAAQ${randomBytes(105).toString("base64url")}`;
+  return `b.AAAAAQ${randomBytes(102).toString("base64url")}`;
 }
 
 /** Twenty characters with at least one of each kind. */
