@@ -17,6 +17,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   },
   ENOENT: { what: "the folder does not exist", hint: "create it, or set create_dest_dirs = true" },
   ENOTDIR: { what: "a part of the path is not a folder", hint: "name a path inside folders" },
+  EEXIST: { what: "something else stands there", hint: "a part of the path may be a file where a folder is needed" },
   EBUSY: {
     what: "the file is a mount point and cannot be replaced",
     hint: 'mount the folder instead of the file (no subPath), or set publish = "in-place"',
