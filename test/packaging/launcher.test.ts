@@ -29,10 +29,13 @@ describe("the launcher", () => {
     ]);
   });
 
-  it("leaves the JIT to everything else", async () => {
-    const { stdout } = await run(join(installed(), "bin/lessee"), ["validate"], { env: ours });
-    expect(JSON.parse(stdout)).toEqual([["validate"], []]);
-  });
+  it.each([[["validate"]], [["agent", "-config=x", "-exit-after-auth"]], [[]]])(
+    "leaves the JIT, which starts faster, to %j",
+    async (args) => {
+      const { stdout } = await run(join(installed(), "bin/lessee"), args, { env: ours });
+      expect(JSON.parse(stdout)).toEqual([args, []]);
+    },
+  );
 
   it("works through symlinks, relative ones too, from another folder", async () => {
     const path = installed();

@@ -5,6 +5,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folder, root, run } from "./run.ts";
 
+/** npm would leave its compile cache in the temporary folder. */
+const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" };
+
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after npm run build)", () => {
@@ -12,6 +15,7 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     const [packed] = JSON.parse(
       execFileSync("npm", ["pack", "--dry-run", "--json"], {
         cwd: root,
+        env,
         encoding: "utf8",
         stdio: ["ignore", "pipe", "ignore"],
       }),
@@ -37,7 +41,7 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
 
   it("runs with any Node of 24 or newer on PATH and without a single package beside it", async () => {
     const path = folder();
-    execFileSync("npm", ["pack", "--pack-destination", path], { cwd: root, stdio: "ignore" });
+    execFileSync("npm", ["pack", "--pack-destination", path], { cwd: root, env, stdio: "ignore" });
     execFileSync("tar", ["-xzf", `lessee-${version}.tgz`], { cwd: path });
     const { code, stdout } = await run(join(path, "package/bin/lessee"), ["version"], {
       cwd: "/",
