@@ -27,13 +27,15 @@ export interface Fault {
   readonly hint?: string;
 }
 
-/** A configuration that cannot be used, with every fault that was found. */
+/** A configuration that cannot be used, with every fault that was found, and what would have been a warning. */
 export class ConfigError extends LesseeError {
   readonly faults: readonly Fault[];
+  readonly warnings: readonly Fault[];
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], warnings: readonly Fault[] = []) {
     super("config", faults.map(formatFault).join("\n"));
     this.faults = faults;
+    this.warnings = warnings;
   }
 }
 

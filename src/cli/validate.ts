@@ -1,6 +1,8 @@
 /** `lessee validate`: is this configuration one that an agent could run with? */
+import { parseAuthMethod } from "../auth/methods.ts";
 import { loadConfig } from "../config/load.ts";
-import { ConfigError, type Fault, formatFault } from "../errors.ts";
+import type { AgentConfig } from "../config/types.ts";
+import { ConfigError, type Fault, formatFault, LesseeError } from "../errors.ts";
 import type { World } from "../ports.ts";
 import { AGENT_FLAGS } from "./agent-flags.ts";
 import { configPaths } from "./config-paths.ts";
@@ -44,7 +46,7 @@ export async function runValidate(args: readonly string[], world: World): Promis
       flags,
     });
     say("warning: ", loaded.warnings);
-    say("warning: an agent will not start: ", loaded.refusals);
+    say("warning: an agent will not start: ", [...loaded.refusals, ...methodFaults(loaded.config)]);
     world.stdout.write(
       flags.values.get("json")?.at(-1) === "true"
         ? `${JSON.stringify(loaded.parsed, null, 2)}\n`
@@ -53,7 +55,22 @@ export async function runValidate(args: readonly string[], world: World): Promis
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    say("warning: ", error.warnings);
     say("", error.faults);
     return 1;
+  }
+}
+
+/** What the auth method says about its own part, which is no part of the verdict. */
+function methodFaults({ autoAuth }: AgentConfig): readonly Fault[] {
+  if (!autoAuth) return [];
+  const { type, config, place } = autoAuth.method;
+  try {
+    parseAuthMethod(type, config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof LesseeError)) throw error;
+    const { message, hint } = error;
+    return [{ ...(place ?? { file: "configuration" }), message, ...(hint === undefined ? {} : { hint }) }];
   }
 }

@@ -6,7 +6,8 @@ import type { DeclaredApiProxy, DeclaredCache, DeclaredVault } from "./decode/se
 import type { DeclaredTelemetry } from "./decode/telemetry.ts";
 import type { DeclaredEnvTemplate, DeclaredExec, DeclaredTemplate } from "./decode/template.ts";
 import type { Nanoseconds } from "./duration.ts";
-import type { Place, Subsystems } from "./types.ts";
+import type { Place } from "./place.ts";
+import type { Subsystems } from "./server-types.ts";
 
 /** A value that is judged only when it is known which of several is used. */
 export interface Placed<T> {

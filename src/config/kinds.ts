@@ -40,14 +40,14 @@ export function bool(block: BlockReader, key: string): boolean | undefined {
   return undefined;
 }
 
-/** A bool, a string that means one, or a number of which only 0 is false. */
-export function looseBool(block: BlockReader, key: string): boolean | undefined {
+/** A bool, a string that means one, or a number of which only 0 is false. `context` leads a fault in. */
+export function looseBool(block: BlockReader, key: string, context = ""): boolean | undefined {
   const found = block.attribute(key);
   if (!found) return undefined;
   const meaning = meaningOfBool(found.value);
   if (typeof meaning === "string") {
     block.fault(
-      `cannot parse '' as bool: ${meaning}`,
+      `${context}cannot parse '' as bool: ${meaning}`,
       `${qualified(block, key)} wants true or false, got ${describeValue(found.value)}`,
       found.line,
     );
@@ -56,8 +56,8 @@ export function looseBool(block: BlockReader, key: string): boolean | undefined 
   return meaning;
 }
 
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const FALSE = new Set(["0", "f", "F", "FALSE", "false", "False"]);
+const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);
+const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "FALSE", "false", "False"]);
 
 /** As Go's strconv.ParseBool; undefined is neither. */
 export function parseBool(text: string): boolean | undefined {

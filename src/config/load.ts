@@ -10,6 +10,7 @@ import { toParsed } from "./parsed.ts";
 import { type Environment, resolve } from "./resolve.ts";
 import { violations, withImpliedTokenUse } from "./rules.ts";
 import { startFaults } from "./start-faults.ts";
+import { withSubsystemsOfEnvironment } from "./subsystems.ts";
 import type { AgentConfig, ParsedFlags } from "./types.ts";
 import { unsupported } from "./unsupported.ts";
 
@@ -48,19 +49,18 @@ export async function loadConfig({ paths, files, env, flags }: LoadInput): Promi
     const text = { file: ENVIRONMENT_CONFIG, bytes: new TextEncoder().encode(appended) };
     declared = merge(declared, decodeText(text, env, errors, warnings));
   }
-  const merged = withImpliedTokenUse(declared);
+  const merged = withSubsystemsOfEnvironment(withImpliedTokenUse(declared), env, errors);
   const { config, faults, refusals } = resolve(merged, env, flags);
+  // What is missing may only be unreadable, and that was said already.
+  const readable = errors.length === 0;
   errors.push(...faults);
-  // With a file unread, every rule about the whole would only repeat that.
-  if (errors.length === 0) {
-    errors.push(
-      ...violations(merged).map(({ place, ...rest }) => ({ ...(place ?? { file: paths.join(", ") }), ...rest })),
-    );
+  for (const { place, absence, ...rest } of violations(merged)) {
+    if (readable || !absence) errors.push({ ...(place ?? { file: paths.join(", ") }), ...rest });
   }
-  if (errors.length > 0) throw new ConfigError(errors);
+  if (errors.length > 0) throw new ConfigError(inOrder(errors), inOrder(warnings));
   return {
     config,
-    warnings,
+    warnings: inOrder(warnings),
     refusals: [...refusals, ...startFaults(config), ...unsupported(config)],
     parsed: toParsed(merged),
   };
@@ -110,9 +110,18 @@ function decodeText({ file, bytes }: Text, env: Environment, errors: Fault[], wa
     return decodeDocument({ file, syntax, errors, warnings }, root, env);
   } catch (error) {
     if (!(error instanceof SyntaxFault)) throw error;
-    errors.push({ file, line: error.position.line, message: error.message });
+    const { position, message, hint } = error;
+    errors.push({ file, line: position.line, message, ...(hint === undefined ? {} : { hint }) });
     return NOTHING_DECLARED;
   }
+}
+
+/** By line within each file; files in the order in which they were read. */
+function inOrder(faults: readonly Fault[]): readonly Fault[] {
+  const files = [...new Set(faults.map((fault) => fault.file))];
+  return files.flatMap((file) =>
+    faults.filter((fault) => fault.file === file).sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  );
 }
 
 function describeFileError(error: unknown): string {

@@ -4,7 +4,8 @@ import type { DeclaredLog, Placed } from "./declared.ts";
 import { parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
 import { durationFault, oneOf, parseInteger } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
-import type { LogConfig, ParsedFlags, Place } from "./types.ts";
+import type { Place } from "./place.ts";
+import type { LogConfig, ParsedFlags } from "./types.ts";
 
 const LEVELS: Readonly<Record<string, LogConfig["level"]>> = {
   trace: "trace",

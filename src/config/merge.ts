@@ -1,7 +1,7 @@
 /** Several files become one configuration. */
 import type { Declared, DeclaredLog } from "./declared.ts";
 import { defined } from "./defaults.ts";
-import type { Subsystems } from "./types.ts";
+import type { Subsystems } from "./server-types.ts";
 
 /** What no file says anything about. */
 export const NOTHING_DECLARED: Declared = {

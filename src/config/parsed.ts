@@ -11,7 +11,9 @@ import type { DeclaredTelemetry } from "./decode/telemetry.ts";
 import type { DeclaredCommand, DeclaredEnvTemplate, DeclaredExec, DeclaredTemplate } from "./decode/template.ts";
 import { defined } from "./defaults.ts";
 import { formatDuration, type Nanoseconds } from "./duration.ts";
-import type { CommandEnvironment, PersistConfig } from "./types.ts";
+import { parsedLessee } from "./parsed-lessee.ts";
+import type { PersistConfig } from "./server-types.ts";
+import type { CommandEnvironment } from "./types.ts";
 
 export function toParsed(config: Declared): object {
   const { disableIdleConnections: idle, disableKeepAlives: keepAlives, log } = config;
@@ -42,7 +44,7 @@ export function toParsed(config: Declared): object {
     log_rotate_max_files: log.rotateMaxFiles,
     cluster_name: config.clusterName,
     default_max_request_duration: go(config.defaultMaxRequestDuration),
-    lessee: lessee(config),
+    lessee: parsedLessee(config),
   });
 }
 
@@ -219,46 +221,12 @@ function telemetry(config: DeclaredTelemetry): object {
       prefix_filter: config.prefixFilter,
     }),
     ...defined({ filter_default: config.filterDefault }),
-    ...config.services,
+    ...withoutToken(config.services),
   };
 }
 
-/** Ours, with the defaults of a credential filled in; undefined when the files do not speak of it. */
-function lessee(config: Declared): object | undefined {
-  const { credentials, health, state, job, shutdownTimeout, releaseOnExit } = config;
-  const own = defined({
-    credential: credentials.length > 0 ? credentials.map(redactUrls) : undefined,
-    health,
-    state,
-    job,
-    shutdown_timeout: shutdownTimeout,
-    release_on_exit: releaseOnExit,
-  });
-  return Object.keys(own).length > 0 ? own : undefined;
-}
-
-/** A connection URL that holds a password of its own is shown without it. */
-function redactUrls(credential: Declared["credentials"][number]): object {
-  return snakeCase({
-    ...credential,
-    postgres: credential.postgres.map((postgres) => ({
-      ...postgres,
-      connectionUrl: postgres.connectionUrl.replace(/(:\/\/[^/@:]*:)(?!\{\{)[^@/]*@/, "$1[redacted]@"),
-    })),
-  }) as object;
-}
-
-function snakeCase(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(snakeCase);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => inner !== undefined)
-      .map(([key, inner]) => [
-        key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-        key === "headers" || key === "env" ? inner : snakeCase(inner),
-      ]),
-  );
+function withoutToken(services: DeclaredTelemetry["services"]): object {
+  return { ...services, ...("circonus_api_token" in services ? { circonus_api_token: "[redacted]" } : {}) };
 }
 
 function go(duration: Nanoseconds | undefined): string | undefined {

@@ -5,7 +5,7 @@
 import type { Fault } from "../errors.ts";
 import type { Item, Key, ObjectValue, Value } from "./hcl/ast.ts";
 import { nearest } from "./nearest.ts";
-import type { Place } from "./types.ts";
+import type { Place } from "./place.ts";
 
 /** The file that is being read, and what was found out about it so far. */
 export interface Source {

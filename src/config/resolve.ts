@@ -7,13 +7,13 @@ import { defined } from "./defaults.ts";
 import { parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
 import { durationFault, parseBool, parseInteger, quote } from "./kinds.ts";
 import { resolveLog } from "./log.ts";
+import type { TelemetryConfig } from "./server-types.ts";
 import type {
   AgentConfig,
   AutoAuthConfig,
   CommandConfig,
   EnvTemplateConfig,
   ParsedFlags,
-  TelemetryConfig,
   TemplateConfig,
   TemplateEngineConfig,
   VaultConfig,

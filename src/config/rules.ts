@@ -2,13 +2,15 @@
 import type { Declared } from "./declared.ts";
 import type { DeclaredEnvTemplate } from "./decode/template.ts";
 import { quote } from "./kinds.ts";
-import type { Place } from "./types.ts";
+import type { Place } from "./place.ts";
 
 export interface Violation {
   readonly message: string;
   /** Absent where the fault is that something is nowhere. */
   readonly place?: Place;
   readonly hint?: string;
+  /** Something is missing, perhaps only because what stands for it has a fault of its own. */
+  readonly absence?: true;
 }
 
 /** Every rule that the configuration breaks. */
@@ -36,7 +38,11 @@ function* cache(config: Declared): Generator<Violation> {
   if (!config.cache) return;
   const { place } = config.cache;
   if (config.listeners.length + config.templates.length + config.envTemplates.length === 0) {
-    yield { place, message: "enabling the cache requires at least 1 template or 1 listener to be defined" };
+    yield {
+      place,
+      absence: true,
+      message: "enabling the cache requires at least 1 template or 1 listener to be defined",
+    };
   }
   if (config.cache.useAutoAuthToken) yield* tokenAtHand(config, "cache", place);
 }
@@ -45,7 +51,7 @@ function* apiProxy(config: Declared): Generator<Violation> {
   if (!config.apiProxy) return;
   const { place } = config.apiProxy;
   if (config.listeners.length === 0) {
-    yield { place, message: "configuring the api_proxy requires at least 1 listener to be defined" };
+    yield { place, absence: true, message: "configuring the api_proxy requires at least 1 listener to be defined" };
   }
   if (config.apiProxy.declaresTokenUse && config.apiProxy.useAutoAuthToken) {
     yield* tokenAtHand(config, "api_proxy", place);
@@ -54,7 +60,7 @@ function* apiProxy(config: Declared): Generator<Violation> {
 
 function* tokenAtHand(config: Declared, block: string, place: Place): Generator<Violation> {
   if (!config.autoAuth) {
-    yield { place, message: `${block}.use_auto_auth_token is true but auto_auth not configured` };
+    yield { place, absence: true, message: `${block}.use_auto_auth_token is true but auto_auth not configured` };
   } else if (config.autoAuth.method.wrapTtl > 0) {
     yield { place, message: `${block}.use_auto_auth_token is true and auto_auth uses wrapping` };
   }
@@ -65,11 +71,12 @@ function* autoAuth(config: Declared): Generator<Violation> {
   if (config.autoAuth && outputs === 0 && !config.apiProxy?.useAutoAuthToken) {
     yield {
       place: config.autoAuth.place,
+      absence: true,
       message: "auto_auth requires at least one sink or at least one template or api_proxy.use_auto_auth_token=true",
     };
   }
   if (!config.autoAuth && !config.cache && config.listeners.length === 0) {
-    yield { message: "no auto_auth, cache, or listener block found in config" };
+    yield { absence: true, message: "no auto_auth, cache, or listener block found in config" };
   }
 }
 
@@ -79,14 +86,20 @@ function* processMode(config: Declared): Generator<Violation> {
   if (!exec) {
     yield {
       place: envTemplates[0]!.place,
+      absence: true,
       message: "a top-level 'exec' element must be specified with 'env_template' entries",
     };
   } else {
     const { place } = exec;
     if (envTemplates.length === 0) {
-      yield { place, message: "must specify at least one 'env_template' element with a top-level 'exec' element" };
+      yield {
+        place,
+        absence: true,
+        message: "must specify at least one 'env_template' element with a top-level 'exec' element",
+      };
     }
-    if (exec.command.length === 0) yield { place, message: "'exec' requires a non-empty 'command' field" };
+    if (exec.command.length === 0)
+      yield { place, absence: true, message: "'exec' requires a non-empty 'command' field" };
     if (!["always", "never"].includes(exec.restartOnSecretChanges)) {
       const message = `'exec.restart_on_secret_changes' unexpected value: ${quote(exec.restartOnSecretChanges)}`;
       yield { place, message, hint: 'it is "always" or "never"' };
@@ -109,7 +122,7 @@ function* envTemplateRules(templates: readonly DeclaredEnvTemplate[]): Generator
     }
     names.add(name);
     if (contents === undefined && source === undefined) {
-      yield { place, message: `env_template[${name}]: either 'contents' or 'source' must be specified` };
+      yield { place, absence: true, message: `env_template[${name}]: either 'contents' or 'source' must be specified` };
     } else if (contents !== undefined && source !== undefined) {
       yield { place, message: `env_template[${name}]: 'contents' and 'source' cannot be specified together` };
     }

@@ -1,6 +1,7 @@
 /** What Vault Agent takes as valid and refuses when it starts, in its words. */
 import type { Fault } from "../errors.ts";
-import type { AgentConfig, AuthMethodConfig, Place, SinkConfig, TemplateConfig, VaultConfig } from "./types.ts";
+import type { Place } from "./place.ts";
+import type { AgentConfig, AuthMethodConfig, SinkConfig, TemplateConfig, VaultConfig } from "./types.ts";
 
 /** Every reason not to start that can be told from the configuration alone. */
 export function startFaults(config: AgentConfig): readonly Fault[] {

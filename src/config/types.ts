@@ -3,12 +3,8 @@
  * under the words of DESIGN (`credential`, `health`, `state`, `job`). Durations in milliseconds.
  */
 import type { Sensitive } from "../sensitive.ts";
-
-/** Where something stands in the configuration; absent where it was made up (defaults, tests). */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-}
+import type { Place } from "./place.ts";
+import type { ApiProxyConfig, CacheConfig, ListenerConfig, Subsystems, TelemetryConfig } from "./server-types.ts";
 
 /** The command line after it was split up; src/cli/flags.ts makes it. */
 export interface ParsedFlags {
@@ -168,75 +164,6 @@ export interface ExecConfig {
   readonly childStdout?: string;
   readonly childStderr?: string;
   readonly place?: Place;
-}
-
-export interface ListenerConfig {
-  readonly type: "tcp" | "unix";
-  /** Absent: 127.0.0.1:8200 for tcp. */
-  readonly address?: string;
-  readonly role: "default" | "metrics_only";
-  readonly tlsDisable: boolean;
-  readonly tlsCertFile?: string;
-  readonly tlsKeyFile?: string;
-  readonly tlsMinVersion?: string;
-  readonly tlsMaxVersion?: string;
-  readonly tlsCipherSuites?: string;
-  readonly tlsRequireAndVerifyClientCert: boolean;
-  readonly tlsClientCaFile?: string;
-  readonly tlsDisableClientCerts: boolean;
-  readonly requireRequestHeader: boolean;
-  readonly enableQuit: boolean;
-  readonly socketMode?: string;
-  readonly socketUser?: string;
-  readonly socketGroup?: string;
-  readonly place?: Place;
-}
-
-export interface ApiProxyConfig {
-  readonly useAutoAuthToken: boolean;
-  /** The auto-auth token replaces the one that a client sends. */
-  readonly forceAutoAuthToken: boolean;
-  readonly place?: Place;
-}
-
-export interface CacheConfig {
-  readonly useAutoAuthToken: boolean;
-  readonly forceAutoAuthToken: boolean;
-  readonly persist?: PersistConfig;
-  readonly place?: Place;
-}
-
-export interface PersistConfig {
-  readonly type: string;
-  readonly path: string;
-  readonly keepAfterImport: boolean;
-  readonly exitOnErr: boolean;
-  readonly serviceAccountTokenFile: string;
-  readonly place?: Place;
-}
-
-export interface TelemetryConfig {
-  readonly metricsPrefix?: string;
-  readonly disableHostname: boolean;
-  readonly enableHostnameLabel: boolean;
-  readonly usageGaugePeriod: number;
-  readonly maximumGaugeCardinality: number;
-  readonly statsiteAddress?: string;
-  readonly statsdAddress?: string;
-  readonly dogstatsdAddr?: string;
-  readonly dogstatsdTags: readonly string[];
-  /** 0 is off. */
-  readonly prometheusRetentionTime: number;
-  readonly filterDefault?: boolean;
-  readonly prefixFilter: readonly string[];
-  readonly place?: Place;
-}
-
-/** Which of the agent's parts a setting is for. */
-export interface Subsystems {
-  readonly autoAuth: boolean;
-  readonly apiProxy: boolean;
-  readonly templating: boolean;
 }
 
 export interface TemplateEngineConfig {

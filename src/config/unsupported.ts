@@ -1,20 +1,17 @@
-/** What is valid and well understood, and cannot be run by this version. */
+/** What is valid and well understood, and cannot be run by this version. Auth methods are judged by themselves. */
 import type { Fault } from "../errors.ts";
-import type { AgentConfig, Place } from "./types.ts";
+import type { Place } from "./place.ts";
+import type { AgentConfig } from "./types.ts";
 
 /** One fault for each; an agent must refuse to start rather than leave out what it was asked for. */
 export function unsupported(config: AgentConfig): readonly Fault[] {
   const { autoAuth, telemetry } = config;
   const faults: Fault[] = [];
-  const refuse = (place: Place | undefined, what: string, hint?: string) =>
+  const refuse = (place: Place | undefined, what: string) =>
     faults.push({
       ...(place ?? { file: "configuration" }),
       message: `${what} is not supported by this version of lessee`,
-      ...(hint ? { hint } : {}),
     });
-  if (autoAuth && !METHODS.includes(autoAuth.method.type)) {
-    refuse(autoAuth.method.place, `auth method "${autoAuth.method.type}"`, `supported: ${METHODS.join(", ")}`);
-  }
   if (autoAuth && autoAuth.method.wrapTtl > 0) refuse(autoAuth.method.place, "auto_auth.method.wrap_ttl");
   for (const sink of autoAuth?.sinks ?? []) {
     if (sink.wrapTtl > 0) refuse(sink.place, "auto_auth.sink.wrap_ttl");
@@ -22,7 +19,8 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
   }
   for (const listener of config.listeners) refuse(listener.place, `listener "${listener.type}"`);
   if (config.cache) refuse(config.cache.place, "cache");
-  if (config.apiProxy && config.apiProxy.place?.line !== config.cache?.place?.line) {
+  // A proxy that the cache stands for has the cache's place.
+  if (config.apiProxy && config.apiProxy.place !== config.cache?.place) {
     refuse(config.apiProxy.place, "api_proxy");
   }
   if (config.exec) refuse(config.exec.place, "exec");
@@ -32,5 +30,3 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
   if (telemetry?.dogstatsdAddr) refuse(telemetry.place, "telemetry.dogstatsd_addr");
   return faults;
 }
-
-const METHODS = ["kubernetes"];

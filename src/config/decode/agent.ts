@@ -4,9 +4,9 @@ import type { Declared, DeclaredTemplateConfig, Placed } from "../declared.ts";
 import { defined } from "../defaults.ts";
 import type { ObjectValue } from "../hcl/ast.ts";
 import { bool, duration, float, integer, looseBool, nonEmptyString, string, strings } from "../kinds.ts";
-import { nearest } from "../nearest.ts";
 import { type BlockReader, readDocument, type Source } from "../reader.ts";
-import type { Subsystems } from "../types.ts";
+import type { Subsystems } from "../server-types.ts";
+import { type SubsystemSetting, subsystemsOf } from "../subsystems.ts";
 import { decodeAutoAuth } from "./auto-auth.ts";
 import { decodeLessee } from "./lessee.ts";
 import { decodeListeners } from "./listener.ts";
@@ -33,8 +33,8 @@ export function decodeDocument(source: Source, document: ObjectValue, env: Envir
     envTemplates: decodeEnvTemplates(root),
     listeners: decodeListeners(root),
     telemetry: decodeTelemetry(root),
-    disableIdleConnections: decodeSubsystems(root, "disable_idle_connections", env),
-    disableKeepAlives: decodeSubsystems(root, "disable_keep_alives", env),
+    disableIdleConnections: decodeSubsystems(root, "disable_idle_connections"),
+    disableKeepAlives: decodeSubsystems(root, "disable_keep_alives"),
     log: {
       level: placedString(root, "log_level"),
       format: placedString(root, "log_format"),
@@ -80,42 +80,16 @@ function decodeTemplateConfig(root: BlockReader): DeclaredTemplateConfig | undef
   return config;
 }
 
-const SUBSYSTEMS: Readonly<Record<string, keyof Subsystems>> = {
-  "auto-auth": "autoAuth",
-  caching: "apiProxy",
-  proxying: "apiProxy",
-  templating: "templating",
-};
-
-/** The environment replaces what the file says, and only it may be written in capitals. */
-function decodeSubsystems(root: BlockReader, key: string, env: Environment): Subsystems {
-  const variable = `VAULT_AGENT_${key.toUpperCase()}`;
-  const written = strings(root, key) ?? [];
-  const names = env[variable]
-    ? env[variable]
-        .toLowerCase()
-        .split(",")
-        .map((name) => name.trim())
-    : written;
-  const subsystems = { autoAuth: false, apiProxy: false, templating: false };
-  for (const name of names.filter((candidate) => candidate !== "")) {
-    const subsystem = Object.hasOwn(SUBSYSTEMS, name) ? SUBSYSTEMS[name] : undefined;
-    if (subsystem) {
-      subsystems[subsystem] = true;
-      continue;
-    }
-    const likely = nearest(name, Object.keys(SUBSYSTEMS));
-    const hint = likely ? `did you mean ${likely}?` : `known are ${Object.keys(SUBSYSTEMS).join(", ")}`;
-    const line = env[variable] ? undefined : root.attribute(key)?.line;
-    root.fault(`unknown ${key} value: ${name}`, env[variable] ? `from ${variable}; ${hint}` : hint, line);
-  }
-  return subsystems;
+function decodeSubsystems(root: BlockReader, key: SubsystemSetting): Subsystems {
+  const names = strings(root, key) ?? [];
+  const line = root.attribute(key)?.line;
+  return subsystemsOf(key, names, (message, hint) => root.fault(message, hint, line));
 }
 
 /** Keys of a Vault server, which the agent's parser shares: checked, and without effect here. */
 function checkServerKeys(root: BlockReader): void {
   string(root, "administrative_namespace_path");
-  const disabled = looseBool(root, "disable_mlock");
+  const disabled = looseBool(root, "disable_mlock", "error parsing 'disable_mlock': ");
   if (disabled === false) {
     root.fault(
       "disable_mlock = false asks for memory that is locked, which lessee cannot give",

@@ -1,8 +1,8 @@
 /** `auto_auth`: the method and the sinks. */
 import type { Nanoseconds } from "../duration.ts";
 import { bool, duration, map, nonEmptyString, string } from "../kinds.ts";
+import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
-import type { Place } from "../types.ts";
 
 export interface DeclaredAutoAuth {
   readonly place: Place;

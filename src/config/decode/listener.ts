@@ -1,7 +1,8 @@
 /** `listener "tcp" | "unix"`. */
 import { bool, duration, integer, looseBool, nonEmptyString, quote, string, strings } from "../kinds.ts";
+import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
-import type { ListenerConfig, Place } from "../types.ts";
+import type { ListenerConfig } from "../server-types.ts";
 
 /** The role is kept as written, and the types of the rest as the program uses them. */
 export type DeclaredListener = Omit<ListenerConfig, "role"> & {
@@ -59,9 +60,18 @@ function decodeListener(block: BlockReader, index: number): DeclaredListener {
     socketGroup: nonEmptyString(block, "socket_group"),
   };
   agentApi?.finish("ignored");
+  checkCipherSuites(block, fault);
   checkServerKeys(block);
   block.finish("ignored");
   return listener;
+}
+
+/** Go's names, apart by commas. */
+function checkCipherSuites(block: BlockReader, fault: (message: string, key: string) => void): void {
+  const suites = nonEmptyString(block, "tls_cipher_suites")?.split(",") ?? [];
+  const wrong = suites.find((suite) => !/^TLS_[A-Z0-9_]+$/.test(suite.trim()));
+  if (wrong !== undefined)
+    fault(`invalid value for tls_cipher_suites: unsupported cipher ${quote(wrong)}`, "tls_cipher_suites");
 }
 
 /** Keys of a Vault server's listener, which the agent's parser shares: checked, and without effect here. */
@@ -79,6 +89,9 @@ function checkServerKeys(block: BlockReader): void {
   }
   for (const key of ["x_forwarded_for_reject_not_present", "x_forwarded_for_reject_not_authorized", "cors_enabled"]) {
     looseBool(block, key);
+  }
+  for (const key of ["telemetry", "profiling", "inflight_requests_logging", "custom_response_headers", "proxy_api"]) {
+    block.attribute(key);
   }
   for (const key of ["cors_allowed_origins", "cors_allowed_headers"]) strings(block, key);
 }

@@ -1,7 +1,8 @@
 /** `vault`, `cache` and `api_proxy`: the server, and what stands between it and clients. */
 import { bool, integer, looseBool, nonEmptyString, parseBool, quote, string } from "../kinds.ts";
+import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
-import type { ApiProxyConfig, CacheConfig, PersistConfig, Place } from "../types.ts";
+import type { ApiProxyConfig, CacheConfig, PersistConfig } from "../server-types.ts";
 import { decodeType } from "./auto-auth.ts";
 
 export interface DeclaredVault {

@@ -2,8 +2,8 @@
 import type { Nanoseconds } from "../duration.ts";
 import { SECOND } from "../duration.ts";
 import { bool, duration, integer, nonEmptyString, string, strings } from "../kinds.ts";
+import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
-import type { Place } from "../types.ts";
 
 export interface DeclaredTelemetry {
   readonly place: Place;

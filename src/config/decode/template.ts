@@ -2,8 +2,9 @@
 import type { Nanoseconds } from "../duration.ts";
 import { parseDuration } from "../duration.ts";
 import { choice, durationFault } from "../kinds.ts";
+import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
-import type { CommandEnvironment, Place } from "../types.ts";
+import type { CommandEnvironment } from "../types.ts";
 import type { SignalName } from "./signals.ts";
 import {
   decode,

@@ -48,10 +48,12 @@ export const MAX_DEPTH = 500;
 /** The text is not HCL or JSON, and this is where it stops being so. */
 export class SyntaxFault extends Error {
   readonly position: Position;
+  readonly hint: string | undefined;
 
-  constructor(position: Position, message: string) {
+  constructor(position: Position, message: string, hint?: string) {
     super(message);
     this.name = "SyntaxFault";
     this.position = position;
+    this.hint = hint;
   }
 }

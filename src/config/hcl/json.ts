@@ -53,9 +53,9 @@ export function parseJsonConfig(source: string): ObjectValue {
       if (c === undefined || c === "\n" || c === "\0") fail("literal not terminated");
       if (c === '"') break;
       if (c === "\\") {
-        const escape = readEscape(source, at) ?? fail("illegal char escape");
-        text += escape.text;
-        at += escape.length;
+        const sequence = readEscape(source, at) ?? fail("illegal char escape");
+        text += sequence.text;
+        at += sequence.length;
       } else {
         text += c;
         at++;

@@ -25,7 +25,7 @@ const PUNCTUATION_BY_KIND = {
   SUB: "-",
 } as const;
 
-const PUNCTUATION = new Map(
+const PUNCTUATION: ReadonlyMap<string, Punctuation> = new Map(
   Object.entries(PUNCTUATION_BY_KIND).map(([kind, text]) => [text as string, kind as Punctuation]),
 );
 

@@ -23,15 +23,16 @@ export function parseHcl(source: string): ObjectValue {
     return comma;
   }
 
-  function fail(message: string, at: Token = token): never {
-    throw new SyntaxFault(at.position, message);
+  function fail(message: string, hint?: string): never {
+    throw new SyntaxFault(token.position, message, hint);
   }
 
-  function items(depth: number, closing: "RBRACE" | "EOF"): Item[] {
+  function items(depth: number, closing: "RBRACE" | "EOF", openedIn: number): Item[] {
     if (depth > MAX_DEPTH) fail("nested too deeply");
     const found: Item[] = [];
     while (token.kind !== closing) {
-      if (token.kind === "EOF") fail("object expected closing RBRACE got: EOF");
+      if (token.kind === "EOF")
+        fail("object expected closing RBRACE got: EOF", `the block was opened in line ${openedIn}`);
       found.push(item(depth));
       acceptComma();
     }
@@ -70,7 +71,7 @@ export function parseHcl(source: string): ObjectValue {
 
   function object(depth: number): ObjectValue {
     const { position } = take();
-    const found = items(depth + 1, "RBRACE");
+    const found = items(depth + 1, "RBRACE", position.line);
     take();
     return { kind: "object", items: found, position };
   }
@@ -113,5 +114,5 @@ export function parseHcl(source: string): ObjectValue {
     }
   }
 
-  return { kind: "object", items: items(0, "EOF"), position: { line: 1, column: 1 } };
+  return { kind: "object", items: items(0, "EOF", 1), position: { line: 1, column: 1 } };
 }

@@ -24,9 +24,9 @@ export function unquote(raw: string, fail: (message: string) => never): string {
       text += raw.slice(at, end);
       at = end;
     } else if (raw[at] === "\\") {
-      const escape = readEscape(raw, at) ?? fail("illegal char escape");
-      text += escape.text;
-      at += escape.length;
+      const sequence = readEscape(raw, at) ?? fail("illegal char escape");
+      text += sequence.text;
+      at += sequence.length;
     } else {
       text += raw[at++];
     }
