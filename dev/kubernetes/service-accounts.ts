@@ -51,7 +51,7 @@ export function createServiceAccountSigner(): ServiceAccountSigner {
 }
 
 /** Stable for an account, as it is in a cluster as long as the account is not made anew. */
-export function serviceAccountUid({ namespace, name, uid }: ServiceAccount): string {
+function serviceAccountUid({ namespace, name, uid }: ServiceAccount): string {
   if (uid !== undefined) return uid;
   const hex = createHash("sha256").update(`${namespace}/${name}`).digest("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

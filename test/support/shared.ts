@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** From LESSEE_SHARED; default `../shared` beside the repository. */
-export const sharedPath = resolve(import.meta.dirname, "../..", process.env.LESSEE_SHARED ?? "../shared");
+const sharedPath = resolve(import.meta.dirname, "../..", process.env.LESSEE_SHARED ?? "../shared");
 
 export const sharedAvailable = existsSync(sharedPath);
 
