@@ -4,10 +4,10 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type RunningPostgres, startPostgres } from "../../dev/postgres.ts";
-import { DatabaseError } from "../../src/errors.ts";
-import type { Clock, Databases, Verification } from "../../src/ports.ts";
+import type { Databases, Verification } from "../../src/ports.ts";
 import { openDatabases } from "../../src/postgres/databases.ts";
 import { Sensitive } from "../../src/sensitive.ts";
+import { failure, never, testClock } from "./fixture.ts";
 
 const opensslAvailable = (() => {
   try {
@@ -16,12 +16,6 @@ const opensslAvailable = (() => {
     return false;
   }
 })();
-
-const never = new AbortController().signal;
-const clock: Clock = {
-  now: () => 0,
-  sleep: (_until, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
-};
 
 /** Fails where the session is not encrypted. */
 const ENCRYPTED = "SELECT 1 / ssl::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
@@ -93,7 +87,7 @@ describe.skipIf(!opensslAvailable)("sslmode means what it means to libpq (openss
     await opened?.close();
     const connectionUrl = `postgresql://{{username}}:{{password}}@${host}:${server.port}/tsb?${query}`;
     opened = openDatabases([{ connectionUrl, verifyQuery: ENCRYPTED, drain: "watch", connectTimeout: 5_000 }], {
-      clock,
+      clock: testClock(),
       files: fs,
     });
     return await opened.verify({ username: server.user, password: new Sensitive(server.password) }, never);
@@ -106,13 +100,4 @@ function makeCertificate(base: string): void {
   execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", ...files, ...name], {
     stdio: "pipe",
   });
-}
-
-async function failure(work: Promise<unknown>): Promise<DatabaseError> {
-  const error = await work.then(
-    () => new Error("it did not fail"),
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof DatabaseError)) throw error;
-  return error;
 }
