@@ -3,22 +3,11 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSystemClock } from "../src/clock.ts";
 import { createRunCommand } from "../src/command.ts";
 import type { CommandConfig } from "../src/config/types.ts";
-import type { Clock } from "../src/ports.ts";
 
-const clock: Clock = {
-  now: Date.now,
-  sleep: (until, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(done, until - Date.now());
-      signal.addEventListener("abort", done);
-      function done() {
-        clearTimeout(timer);
-        resolve();
-      }
-    }),
-};
+const clock = createSystemClock(Date.now, () => performance.now());
 const never = new AbortController().signal;
 const env = { PATH: process.env.PATH, HOME: "/home/of-ours", PRIVATE: "x" };
 const run = createRunCommand({ spawn, kill: process.kill, clock, random: () => 0.5, env });
@@ -88,33 +77,34 @@ describe("a command", () => {
 });
 
 describe("its end", () => {
-  it("comes at the timeout, for the whole group", async () => {
-    const pids = join(folder, "pids");
-    const failed = run(config([`sleep 60 & echo $$ $! > ${pids}; wait`], { timeout: 300 }), {}, never);
-    await expect(failed).rejects.toThrow(/no end within 0.3 s/);
-    for (const pid of (await fs.readFile(pids, "utf8")).trim().split(" ")) await gone(Number(pid));
+  it("comes at the timeout", async () => {
+    await expect(run(config(["sleep 60; :"], { timeout: 50 }), {}, never)).rejects.toThrow(/no end within 0.05 s/);
+  });
+
+  it("comes for the whole group", async () => {
+    await stopped(`sleep 60 & echo $$ $! > started.new; mv started.new started; wait`);
+    for (const pid of (await fs.readFile(join(folder, "started"), "utf8")).trim().split(" ")) await gone(Number(pid));
   });
 
   it("comes by force where the signal is ignored", async () => {
-    const failed = run(config(["trap '' INT; sleep 60; :"], { timeout: 100, killTimeout: 100 }), {}, never);
-    await expect(failed).rejects.toThrow(/no end within 0.1 s/);
+    await stopped("trap '' INT; echo $$ > started; while :; do sleep 0.01; done", { killTimeout: 50 });
   });
 
   it("begins with the signal that is asked for", async () => {
-    const file = join(folder, "heard");
-    const script = `trap 'echo USR1 > ${file}; exit 1' USR1; while :; do sleep 0.01; done`;
-    await expect(run(config([script], { timeout: 300, killSignal: "SIGUSR1" }), {}, never)).rejects.toThrow();
-    expect(await fs.readFile(file, "utf8")).toBe("USR1\n");
+    const script = "trap 'echo heard > heard; exit 1' USR1; echo $$ > started; while :; do sleep 0.01; done";
+    await stopped(script, { killSignal: "SIGUSR1" });
+    expect(await fs.readFile(join(folder, "heard"), "utf8")).toBe("heard\n");
   });
 
-  it("comes when lessee stops", async () => {
+  /** Runs a script in the folder until it has made the file `started`, and then stops as lessee does. */
+  async function stopped(script: string, more: Partial<CommandConfig> = {}): Promise<void> {
     const stop = new AbortController();
-    const failed = run(config([`touch ${join(folder, "started")}; sleep 60`]), {}, stop.signal);
-    const rejected = expect(failed).rejects.toThrow(/because lessee is stopping/);
+    const ended = run(config([`cd ${folder}; ${script}`], more), {}, stop.signal);
+    const rejected = expect(ended).rejects.toThrow(/because lessee is stopping/);
     while (!(await fs.readdir(folder)).includes("started")) await new Promise((resolve) => setTimeout(resolve, 5));
     stop.abort();
     await rejected;
-  });
+  }
 });
 
 describe("its environment", () => {
