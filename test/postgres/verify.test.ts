@@ -180,19 +180,24 @@ describe("what a failure blames (W9)", () => {
     );
   });
 
-  it("a server that accepts and says nothing: the server, within the timeout", async () => {
+  it.each([
+    ["that accepts and says nothing", "disable", ""],
+    ["that does not answer the question for TLS", "require", ""],
+    ["that hangs in the middle of TLS", "require", "S"],
+    ["that speaks another protocol", "require", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+  ])("a server %s: the server, within the timeout", async (_, sslmode, answer) => {
     const user = await db.makeRole();
-    await withSilentServer(async (port) => {
-      const databases = db.open({ connectionUrl: db.url({ port }), connectTimeout: 100 });
+    await withDeafServer(answer, async (port) => {
+      const databases = db.open({ connectionUrl: db.url({ port, sslmode }), connectTimeout: 100 });
       const error = await failure(databases.verify(user, never));
       expect(error.blames).toBe("server");
-      expect(error.message).toMatch(/no answer within 100 ms/);
+      expect(error.message).toMatch(/no answer within 100 ms|error establishing an SSL connection/);
     });
   });
 
   it("an abort ends a login that is under way", async () => {
     const user = await db.makeRole();
-    await withSilentServer(async (port, connected) => {
+    await withDeafServer("", async (port, connected) => {
       const stop = new AbortController();
       const verified = failure(db.open({ connectionUrl: db.url({ port }) }).verify(user, stop.signal));
       await connected;
@@ -233,11 +238,16 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-async function withSilentServer(test: (port: number, connected: Promise<void>) => Promise<void>): Promise<void> {
+/** A server that gives one answer to whatever it hears first. */
+async function withDeafServer(
+  answer: string,
+  test: (port: number, connected: Promise<void>) => Promise<void>,
+): Promise<void> {
   const sockets: Socket[] = [];
   const listener = createServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => undefined);
+    socket.once("data", () => socket.write(answer));
   });
   const connected = new Promise<void>((resolve) => listener.once("connection", () => resolve()));
   try {
