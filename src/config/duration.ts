@@ -22,23 +22,39 @@ export const SECOND: Nanoseconds = 1e9;
 /** Go's int64. */
 const LONGEST: Nanoseconds = 2 ** 63;
 
-const PART = /(\d+(?:\.\d*)?|\.\d+)([^\d.]+)/y;
+const PART = /(?=\.?\d)(\d*)(?:\.(\d*))?([^\d.]*)/y;
 
 /** As time.ParseDuration: `1h30m`, `-5s`, `.5s`, `0`; undefined is not a duration. */
 export function parseDuration(text: string): Nanoseconds | undefined {
-  const sign = text.startsWith("-") ? -1 : 1;
+  const outcome = read(text);
+  return "value" in outcome ? outcome.value : undefined;
+}
+
+/** What Go says of a text that is not a duration. */
+export function durationFault(text: string): string {
+  const outcome = read(text);
+  const fault = "fault" in outcome ? outcome.fault : "invalid";
+  return `time: ${fault} duration ${JSON.stringify(text)}`;
+}
+
+function read(text: string): { readonly value: Nanoseconds } | { readonly fault: string } {
   const digits = text.replace(/^[+-]/, "");
-  if (digits === "0") return 0;
-  if (digits === "") return undefined;
+  if (digits === "0") return { value: 0 };
+  if (digits === "") return { fault: "invalid" };
   let total = 0;
   for (let at = 0; at < digits.length; at = PART.lastIndex) {
     PART.lastIndex = at;
     const part = PART.exec(digits);
-    const unit = UNITS[part?.[2] ?? ""];
-    if (!part || unit === undefined) return undefined;
-    total += Math.trunc(Number(part[1]) * unit);
+    if (!part) return { fault: "invalid" };
+    const [, whole = "", fraction = "", name = ""] = part;
+    if (name === "") return { fault: "missing unit in" };
+    const unit = Object.hasOwn(UNITS, name) ? UNITS[name] : undefined;
+    if (unit === undefined) return { fault: `unknown unit ${JSON.stringify(name)} in` };
+    // In this order a fraction of nine digits is exact, as it is in Go.
+    total += Number(whole) * unit + Math.trunc(Number(fraction) * (unit / 10 ** fraction.length));
   }
-  return total < LONGEST ? sign * total : undefined;
+  if (total >= LONGEST) return { fault: "invalid" };
+  return { value: text.startsWith("-") ? -total : total };
 }
 
 /** As Vault's ParseDurationSecond of a text: a whole number is seconds, `d` is days, empty is none. */

@@ -2,7 +2,7 @@
  * The kinds of values, as Vault Agent's HCL decoder takes them. Each function reads one key; undefined is an absent
  * key or one with a fault, which is then reported.
  */
-import { formatDuration, type Nanoseconds, parseDuration, parseDurationOrSeconds, SECOND } from "./duration.ts";
+import { durationFault, formatDuration, type Nanoseconds, parseDurationOrSeconds, SECOND } from "./duration.ts";
 import type { Item, Value } from "./hcl/ast.ts";
 import { nearest } from "./nearest.ts";
 import { type BlockReader, describeValue, withoutLabels } from "./reader.ts";
@@ -150,17 +150,6 @@ export function positiveDuration(block: BlockReader, key: string): Nanoseconds |
   if (length === undefined || length >= 0) return length;
   block.fault(`${key} cannot be negative, got ${formatDuration(length)}`, undefined, block.attribute(key)?.line);
   return undefined;
-}
-
-/** What Go says of a text that is not a duration. */
-export function durationFault(text: string): string {
-  const number = /^[+-]?(?:\d+\.?\d*|\.\d+)/.exec(text)?.[0];
-  if (number === undefined || parseDuration(text) !== undefined) return `time: invalid duration ${quote(text)}`;
-  const unit = /^[^\d.]+/.exec(text.slice(number.length))?.[0];
-  if (unit === undefined) return `time: missing unit in duration ${quote(text)}`;
-  return parseDuration(`${number}${unit}`) === undefined
-    ? `time: unknown unit ${quote(unit)} in duration ${quote(text)}`
-    : `time: invalid duration ${quote(text)}`;
 }
 
 /** A list of strings. */

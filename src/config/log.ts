@@ -1,8 +1,8 @@
 /** The log settings, judged once it is known which of flag, environment and file holds. */
 import type { Fault } from "../errors.ts";
 import type { DeclaredLog, Placed } from "./declared.ts";
-import { parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
-import { durationFault, oneOf, parseInteger } from "./kinds.ts";
+import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
+import { oneOf, parseInteger } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 import type { Place } from "./place.ts";
 import type { LogConfig, ParsedFlags } from "./types.ts";

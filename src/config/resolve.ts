@@ -4,8 +4,8 @@ import { Sensitive } from "../sensitive.ts";
 import type { Declared } from "./declared.ts";
 import type { DeclaredCommand, DeclaredEnvTemplate, DeclaredTemplate } from "./decode/template.ts";
 import { defined } from "./defaults.ts";
-import { parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
-import { durationFault, parseBool, parseInteger, quote } from "./kinds.ts";
+import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
+import { parseBool, parseInteger, quote } from "./kinds.ts";
 import { resolveLog } from "./log.ts";
 import type { TelemetryConfig } from "./server-types.ts";
 import type {

@@ -2,9 +2,9 @@
  * The kinds of values in `template`, `env_template` and `exec`, which Vault Agent hands to a second, stricter decoder
  * with rules of its own: a bare number is a duration in nanoseconds, a string is a list cut at its commas.
  */
-import { type Nanoseconds, parseDuration } from "../duration.ts";
+import { durationFault, type Nanoseconds, parseDuration } from "../duration.ts";
 import type { Value } from "../hcl/ast.ts";
-import { durationFault, parseInteger, quote } from "../kinds.ts";
+import { parseInteger, quote } from "../kinds.ts";
 import { nearest } from "../nearest.ts";
 import type { BlockReader } from "../reader.ts";
 import { SIGNAL_NAMES, type SignalName, signalNamed } from "./signals.ts";

@@ -1,7 +1,7 @@
 /** `template`, `env_template` and `exec`: what goes to Vault Agent's template engine. */
 import type { Nanoseconds } from "../duration.ts";
-import { parseDuration } from "../duration.ts";
-import { choice, durationFault } from "../kinds.ts";
+import { durationFault, parseDuration } from "../duration.ts";
+import { choice } from "../kinds.ts";
 import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
 import type { CommandEnvironment } from "../types.ts";
