@@ -64,7 +64,10 @@ function start(
   });
   const began = performance.now();
   const [command, ...first] = program.command;
-  const child = spawn(command, [...first, ...args], { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, [...first, ...args], {
+    env: environment(dirname(destination)),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   for (const output of [child.stdout, child.stderr]) output.on("data", (text) => (said += text));
   child.once("error", reject);
@@ -75,9 +78,13 @@ function start(
   return { child, written: written.finally(() => watcher.close()) };
 }
 
-/** Without the shell's Vault: the configuration alone says where to go. */
-function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO|LESSEE)_/.test(name)));
+/**
+ * Without the shell's Vault, so that the configuration alone says where to go; with a home of its own for each run, so
+ * that none takes up what the last one left.
+ */
+function environment(home: string): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO|LESSEE)_/.test(name));
+  return { ...Object.fromEntries(others), HOME: home };
 }
 
 /** User and system time so far, in milliseconds; Linux counts it in hundredths of a second. */
