@@ -1,5 +1,5 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
-import { backoff, LOCAL_BACKOFF, SECRET_BACKOFF } from "./backoff.ts";
+import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Stopping, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
@@ -22,7 +22,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       return taken(state, outcome.grant, now, policy);
     case "read failed": {
       const failures = state.read.failures + 1;
-      const retryAt = now + backoff(SECRET_BACKOFF, failures, chance, outcome.retryAfter);
+      const retryAt = now + backoff(READ_BACKOFF, failures, chance, outcome.retryAfter);
       const issued = outcome.mayHaveIssued ? [...withinTheHour(state.issued, now), now] : state.issued;
       return { ...state, reading: false, read: { failures, retryAt }, issued };
     }
@@ -93,7 +93,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       return changeRetiring(state, outcome.id, {
         step: "release",
         failures,
-        retryAt: now + backoff(SECRET_BACKOFF, failures, chance, outcome.retryAfter),
+        retryAt: now + backoff(RENEWAL_BACKOFF, failures, chance, outcome.retryAfter),
       });
     }
     case "drained":
@@ -241,7 +241,7 @@ function renewalFailed(state: State, outcome: Outcome & { is: "renewal failed" }
   return change(state, outcome.id, (held) => ({
     expiry: outcome.expiry ?? held.expiry,
     renewFailures: held.renewFailures + 1,
-    renewAt: now + backoff(SECRET_BACKOFF, held.renewFailures + 1, chance, outcome.retryAfter),
+    renewAt: now + backoff(RENEWAL_BACKOFF, held.renewFailures + 1, chance, outcome.retryAfter),
   }));
 }
 

@@ -8,11 +8,11 @@ export interface BackoffPolicy {
   readonly max: number;
 }
 
-/**
- * For requests about one secret: under a lasting failure 7 tries in the first minute and one a minute after it, which
- * with the lookup that may follow each stays within promise 6.
- */
-export const SECRET_BACKOFF: BackoffPolicy = { min: 1_000, max: 60_000 };
+/** For reads and logins: under a lasting failure 7 tries in the first minute, and then less than one a minute. */
+export const READ_BACKOFF: BackoffPolicy = { min: 1_000, max: 80_000 };
+
+/** For what is followed by a lookup: with it, promise 6's 10 requests in the first minute and 2 a minute after it. */
+export const RENEWAL_BACKOFF: BackoffPolicy = { min: 3_000, max: 80_000 };
 
 /** For what stays inside the pod (files, hooks, Postgres): sooner, because nobody else is bothered. */
 export const LOCAL_BACKOFF: BackoffPolicy = { min: 500, max: 15_000 };

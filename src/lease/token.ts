@@ -4,7 +4,7 @@
  *
  *   log in ─► active: renewed ─► (its time, or it does not last for a read) ─► older: renewed ─► childless ─► revoked
  */
-import { type BackoffPolicy, backoff, SECRET_BACKOFF } from "./backoff.ts";
+import { type BackoffPolicy, backoff, RENEWAL_BACKOFF } from "./backoff.ts";
 
 export interface TokenPolicy {
   /** The longest lead of the credentials that are read with it. */
@@ -123,7 +123,7 @@ export function advanceToken(
       }
       return change(state, outcome.number, (token) => ({
         renewFailures: token.renewFailures + 1,
-        renewAt: now + backoff(SECRET_BACKOFF, token.renewFailures + 1, chance, outcome.retryAfter),
+        renewAt: now + backoff(RENEWAL_BACKOFF, token.renewFailures + 1, chance, outcome.retryAfter),
       }));
     case "lost":
     case "revoked":

@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Policy } from "../../src/lease/state.ts";
+import { type WorldOptions, walk } from "./world.ts";
+
+const policies: fc.Arbitrary<Policy> = fc.record({
+  connectionMaxLifetime: fc.option(fc.integer({ min: 100, max: 3_600_000 })),
+  readerGrace: fc.integer({ min: 100, max: 30_000 }),
+  longestUse: fc.integer({ min: 0, max: 60_000 }),
+  preparation: fc.integer({ min: 100, max: 10_000 }),
+  hearing: fc.integer({ min: 100, max: 30_000 }),
+  margin: fc.integer({ min: 100, max: 6_000 }),
+  quietPeriod: fc.integer({ min: 300, max: 10_000 }),
+  maxNewPerHour: fc.integer({ min: 1, max: 50 }),
+  probe: fc.boolean(),
+  verifies: fc.boolean(),
+  observes: fc.boolean(),
+  terminates: fc.boolean(),
+  notifies: fc.boolean(),
+  staticInterval: fc.constant(300_000),
+  jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+});
+
+const SECOND = 1_000;
+const ttls = fc.oneof(
+  fc.constant(0),
+  fc.constant(SECOND),
+  fc.integer({ min: 2 * SECOND, max: 3_600 * SECOND }),
+  fc.constant(768 * 3_600 * SECOND),
+);
+
+const worlds: fc.Arbitrary<WorldOptions> = fc.record({
+  seed: fc.integer(),
+  policy: policies,
+  ttl: ttls,
+  maxTtl: ttls,
+  tokenTtl: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), ttls),
+  trouble: fc.constantFrom(0, 0.05, 0.3, 0.9, 1),
+  steps: fc.constant(600),
+  stopAfter: fc.integer({ min: 0, max: 500 }),
+  release: fc.constantFrom("drained" as const, "always" as const, "never" as const),
+});
+
+/** The shortest time in which one more than `many` of them fall. */
+function closest(times: readonly number[], many: number): number {
+  return Math.min(Number.POSITIVE_INFINITY, ...times.slice(many).map((at, index) => at - times[index]!));
+}
+
+describe("the lifecycle's laws, walked", () => {
+  it("never breaks one in a million steps", () => {
+    let steps = 0;
+    fc.assert(
+      fc.property(worlds, (options) => {
+        const result = walk(options);
+        steps += result.steps;
+        expect(result.broken).toEqual([]);
+      }),
+      { numRuns: 4_600 },
+    );
+    expect(steps).toBeGreaterThan(1_000_000);
+  });
+
+  it("comes to its end after every stop, and nothing is held then", () => {
+    fc.assert(
+      fc.property(worlds, (options) => {
+        const result = walk({ ...options, stopAfter: Math.min(options.stopAfter, 100), steps: 20_000 });
+        expect(result.done).toBe(true);
+        expect(result.broken).toEqual([]);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("makes no more users than the budget allows, whatever the server answers", () => {
+    fc.assert(
+      fc.property(worlds, (options) => {
+        const { users } = walk({ ...options, steps: 3_000, stopAfter: 3_000 });
+        expect(closest(users, options.policy.maxNewPerHour)).toBeGreaterThan(3_599_999);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("makes at most 10 requests in the first minute and 2 a minute after it, when all of them fail", () => {
+    fc.assert(
+      fc.property(worlds, (options) => {
+        // The budget would only make it fewer, and move the first minute.
+        const policy = { ...options.policy, maxNewPerHour: 1_000_000 };
+        const { calls } = walk({ ...options, policy, trouble: 1, steps: 3_000, stopAfter: 3_000 });
+        const start = calls[0] ?? 0;
+        expect(calls.filter((at) => at < start + 60_000).length).toBeLessThanOrEqual(10);
+        expect(
+          closest(
+            calls.filter((at) => at >= start + 60_000),
+            2,
+          ),
+        ).toBeGreaterThanOrEqual(60_000);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
