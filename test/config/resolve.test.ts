@@ -1,0 +1,324 @@
+import { describe, expect, it } from "vitest";
+import { load, loadValid, MINIMAL } from "./folder.ts";
+
+const VAULT = `${MINIMAL}vault {
+  address = "https://file:8200"
+  ca_cert = "/file/ca.pem"
+  tls_server_name = "file"
+  namespace = "file/"
+  retry { num_retries = 3 }
+}
+`;
+
+async function vault(hcl: string, args: readonly string[], env: Record<string, string>) {
+  return (await loadValid(hcl, args, env)).config.vault;
+}
+
+describe("which of several settings holds", () => {
+  it("takes defaults where nobody says anything", async () => {
+    const { config } = await loadValid(MINIMAL);
+    expect(config).toMatchObject({
+      exitAfterAuth: false,
+      vault: {
+        address: "https://127.0.0.1:8200",
+        tlsSkipVerify: false,
+        clientTimeout: 60_000,
+        numRetries: 12,
+        headers: {},
+        disableRedirects: false,
+      },
+      autoAuth: { method: { minBackoff: 1_000, maxBackoff: 300_000, wrapTtl: 0, exitOnErr: false } },
+      templateConfig: {
+        exitOnRetryFailure: false,
+        staticSecretRenderInterval: 300_000,
+        leaseRenewalThreshold: 0.9,
+        maxConnectionsPerHost: 10,
+      },
+      log: { level: "info", format: "standard", rotateBytes: 0, rotateDuration: 86_400_000, rotateMaxFiles: 0 },
+      health: { address: "0.0.0.0:9102" },
+      state: {},
+      shutdownTimeout: 20_000,
+      releaseOnExit: "drained",
+    });
+    expect(config.vault.namespace).toBeUndefined();
+  });
+
+  it("takes the file, then the environment, then the flag", async () => {
+    const env = { VAULT_ADDR: "https://env:8200", VAULT_CACERT: "/env/ca.pem", VAULT_NAMESPACE: "env/" };
+    expect(await vault(VAULT, [], {})).toMatchObject({
+      address: "https://file:8200",
+      caCert: "/file/ca.pem",
+      tlsServerName: "file",
+      namespace: "file/",
+      numRetries: 3,
+    });
+    expect(await vault(VAULT, [], env)).toMatchObject({
+      address: "https://env:8200",
+      caCert: "/env/ca.pem",
+      tlsServerName: "file",
+      namespace: "env/",
+    });
+    expect(await vault(VAULT, ["-address=https://flag:8200", "--namespace", "flag/"], env)).toMatchObject({
+      address: "https://flag:8200",
+      caCert: "/env/ca.pem",
+      namespace: "flag/",
+    });
+  });
+
+  it("lets a variable that is there but empty keep the file from being heard", async () => {
+    const { caCert, address } = await vault(VAULT, [], { VAULT_CACERT: "", VAULT_ADDR: "" });
+    expect(caCert).toBeUndefined();
+    expect(address).toBe("https://127.0.0.1:8200");
+  });
+
+  it("takes the method's namespace when there is no other, and -ns before -namespace", async () => {
+    const hcl = MINIMAL.replace("config = { role", 'namespace = "/team/a"\n    config = { role');
+    expect((await vault(hcl, [], {})).namespace).toBe("team/a/");
+    expect((await vault(hcl, [], { VAULT_NAMESPACE: "env/" })).namespace).toBe("env/");
+    expect((await vault(hcl, ["-namespace=long/", "-ns=short/"], {})).namespace).toBe("short/");
+  });
+
+  it.each([
+    ["", false],
+    ["false", false],
+    ["0", false],
+    ["F", false],
+    ["true", true],
+    ["1", true],
+    ["T", true],
+  ])("reads VAULT_SKIP_VERIFY=%j as a boolean", async (text, expected) => {
+    expect((await vault(MINIMAL, [], { VAULT_SKIP_VERIFY: text })).tlsSkipVerify).toBe(expected);
+  });
+
+  it("turns verification on again against the file", async () => {
+    const hcl = `${MINIMAL}vault { tls_skip_verify = true }\n`;
+    expect((await vault(hcl, [], {})).tlsSkipVerify).toBe(true);
+    expect((await vault(hcl, [], { VAULT_SKIP_VERIFY: "false" })).tlsSkipVerify).toBe(false);
+    expect((await vault(hcl, ["-tls-skip-verify=false"], { VAULT_SKIP_VERIFY: "true" })).tlsSkipVerify).toBe(false);
+  });
+
+  it.each([
+    ["VAULT_SKIP_VERIFY", "maybe", 'VAULT_SKIP_VERIFY: "maybe" is neither true nor false'],
+    ["VAULT_CLIENT_TIMEOUT", "soon", 'VAULT_CLIENT_TIMEOUT: time: invalid duration "soon"'],
+    ["VAULT_MAX_RETRIES", "x", 'VAULT_MAX_RETRIES: strconv.ParseInt: parsing "x": invalid syntax'],
+    ["VAULT_MAX_RETRIES", "-1", 'VAULT_MAX_RETRIES: strconv.ParseInt: parsing "-1": invalid syntax'],
+  ])("refuses to start with %s=%s, though the file is valid", async (name, value, message) => {
+    const { config, refusals } = await loadValid(MINIMAL, [], { [name]: value });
+    expect(refusals.map((fault) => `${fault.file}: ${fault.message}`)).toEqual([message]);
+    expect(config.vault.tlsSkipVerify).toBe(false);
+  });
+
+  it.each([
+    ["30", 30_000],
+    ["1m", 60_000],
+    ["0", 60_000],
+  ])("reads VAULT_CLIENT_TIMEOUT=%s", async (text, expected) => {
+    expect((await vault(MINIMAL, [], { VAULT_CLIENT_TIMEOUT: text })).clientTimeout).toBe(expected);
+  });
+
+  it("lets VAULT_MAX_RETRIES beat the file, 0 being off", async () => {
+    expect((await vault(VAULT, [], { VAULT_MAX_RETRIES: "0" })).numRetries).toBe(0);
+    expect((await vault(VAULT.replace("= 3", "= -1"), [], {})).numRetries).toBe(0);
+  });
+
+  it("keeps keys from the environment out of what is printed", async () => {
+    const env = { VAULT_CACERT_BYTES: "CA", VAULT_CLIENT_CERT_BYTES: "CERT", VAULT_CLIENT_KEY_BYTES: "KEY" };
+    const config = await vault(MINIMAL, [], env);
+    expect(config).toMatchObject({ caCertBytes: "CA", clientCertBytes: "CERT" });
+    expect(config.clientKeyBytes?.reveal()).toBe("KEY");
+    expect(JSON.stringify(config)).not.toContain("KEY");
+  });
+
+  it("adds headers, but none of Vault's own", async () => {
+    const { config, refusals } = await loadValid(MINIMAL, ["-header=A=b=c", "-header", "X-Vault-Token=s", "-header=d"]);
+    expect(config.vault.headers).toEqual({ A: "b=c" });
+    expect(refusals.map((fault) => fault.message)).toEqual([
+      'setting headers by name "X-Vault-Token" is not allowed',
+      'missing = in "d"',
+    ]);
+  });
+
+  it("lets -exit-after-auth switch on and off, and the health server be off with it", async () => {
+    const on = `${MINIMAL}exit_after_auth = true\nhealth { address = "127.0.0.1:1" }\n`;
+    expect((await loadValid(on)).config).toMatchObject({ exitAfterAuth: true, health: { address: "" } });
+    expect((await loadValid(on, ["-exit-after-auth=false"])).config).toMatchObject({
+      exitAfterAuth: false,
+      health: { address: "127.0.0.1:1" },
+    });
+    expect((await loadValid(MINIMAL, ["-exit-after-auth"])).config.exitAfterAuth).toBe(true);
+  });
+
+  it("takes the log's settings from flag, environment and file, in this order", async () => {
+    const hcl = `${MINIMAL}log_level = "warn"\nlog_format = "json"\nlog_file = "/var/log/"\nlog_rotate_bytes = 5\n`;
+    const log = async (args: readonly string[], env: Record<string, string>) =>
+      (await loadValid(hcl, args, env)).config.log;
+    expect(await log([], {})).toMatchObject({
+      level: "warn",
+      format: "json",
+      file: "/var/log/agent.log",
+      rotateBytes: 5,
+    });
+    expect(await log([], { VAULT_LOG_LEVEL: "ERR", VAULT_LOG_FORMAT: "standard" })).toMatchObject({
+      level: "error",
+      format: "standard",
+    });
+    expect(
+      await log(["-log-level=notice", "-log-file=x", "-log-rotate-bytes=7", "-log-rotate-duration=60"], {
+        VAULT_LOG_LEVEL: "loud",
+      }),
+    ).toMatchObject({ level: "info", file: "x.log", rotateBytes: 7, rotateDuration: 60_000 });
+  });
+
+  it("merges LESSEE_CONFIG last", async () => {
+    const { config, parsed } = await loadValid(
+      `${MINIMAL}pid_file = "a"\ncredential "x" { max_new_per_hour = 1 }\n`,
+      [],
+      {
+        LESSEE_CONFIG: 'pid_file = "b"\ncredential "x" { max_new_per_hour = 2 }\ncredential "y" {}\n',
+      },
+    );
+    expect(config.pidFile).toBe("b");
+    expect(config.credentials.map(({ path, maxNewPerHour }) => [path, maxNewPerHour])).toEqual([
+      ["x", 2],
+      ["y", 6],
+    ]);
+    expect(parsed).toMatchObject({ pid_file: "b" });
+  });
+
+  it("names LESSEE_CONFIG and its line where it is wrong", async () => {
+    const { faults } = await load({ "agent.hcl": MINIMAL }, undefined, { LESSEE_CONFIG: "health {\n adress = 1\n}" });
+    expect(faults).toBe('LESSEE_CONFIG:2: unknown key "adress" in health (did you mean address?)');
+  });
+
+  it("reads a folder's files by name, whatever their order on disk", async () => {
+    const { loaded } = await load(
+      { "conf/b.hcl": 'pid_file = "b"', "conf/a.hcl": `${MINIMAL}pid_file = "a"`, "conf/c.json": '{"pid_file":"c"}' },
+      ["-config=conf/"],
+    );
+    expect(loaded?.config.pidFile).toBe("c");
+  });
+});
+
+describe("templates", () => {
+  async function template(body: string) {
+    const { config } = await loadValid(`${MINIMAL}template {\n destination = "o"\n contents = "x"\n ${body}\n}\n`);
+    return config.templates[0];
+  }
+
+  it("have the real agent's defaults", async () => {
+    expect(await template("")).toMatchObject({
+      destination: "o",
+      contents: "x",
+      engine: "go",
+      createDestDirs: true,
+      backup: false,
+      errorOnMissingKey: false,
+      errorFatal: true,
+      leftDelimiter: "{{",
+      rightDelimiter: "}}",
+      functionDenylist: [],
+    });
+  });
+
+  it.each([
+    ["engine", 'engine = "handlebars"', "handlebars"],
+    ["source", 'source = "/etc/a.hbs"', "handlebars"],
+    ["neither", 'source = "/etc/a.ctmpl"', "go"],
+  ])("choose their engine by %s", async (_, body, engine) => {
+    expect((await template(body))?.engine).toBe(engine);
+  });
+
+  it.each([
+    ["command = \"sh -c 'a'\"", { command: ["sh -c 'a'"], timeout: 30_000 }],
+    ['command = ["a", "b"]\n command_timeout = "5s"', { command: ["a", "b"], timeout: 5_000 }],
+    ['command = "a"\n exec { command = ["b"] timeout = "2s" }', { command: ["b"], timeout: 2_000 }],
+    [
+      'exec { command = ["b"] kill_signal = "sigterm" reload_signal = "SIGHUP" splay = "1s" env { pristine = true custom = ["A=b"] } }',
+      {
+        command: ["b"],
+        timeout: 30_000,
+        killSignal: "SIGTERM",
+        reloadSignal: "SIGHUP",
+        splay: 1_000,
+        env: { pristine: true, custom: ["A=b"], allowlist: [], denylist: [] },
+      },
+    ],
+    ['exec { command = ["b"] enabled = false }', undefined],
+    ["", undefined],
+  ])("run after %j", async (body, expected) => {
+    expect((await template(body))?.command).toEqual(expected);
+  });
+
+  it.each([
+    ['wait = "2s:10s"', { min: 2_000, max: 10_000 }],
+    ['wait = "5s"', { min: 5_000, max: 20_000 }],
+    ['wait { min = "3s" }', { min: 3_000, max: 12_000 }],
+    ['wait { max = "3s" }', undefined],
+  ])("wait as in %s", async (body, expected) => {
+    expect((await template(body))?.wait).toEqual(expected);
+  });
+
+  it.each([
+    ['perms = "0640"', { perms: 0o640 }],
+    ["perms = 0640", { perms: 0o640 }],
+    ["perms = 640", { perms: 0o1200 }],
+    ['user = "app"\n group = "1000"', { user: "app", group: "1000" }],
+    ["uid = 100\n gid = 1000", { user: "100", group: "1000" }],
+  ])("own their file as in %s", async (body, expected) => {
+    expect(await template(body)).toMatchObject(expected);
+  });
+
+  it("stay with nobody in particular for a negative uid", async () => {
+    expect(await template("uid = -1")).not.toHaveProperty("user");
+  });
+});
+
+describe("what this version cannot run", () => {
+  it("is named with its place, and the configuration stays valid", async () => {
+    const { refusals } = await loadValid(`auto_auth {
+  method "kubernetes" {
+    wrap_ttl = "5m"
+    config = { role = "pg" }
+  }
+  sink "file" {
+    dh_type = "curve25519"
+    dh_path = "p"
+    config = { path = "token" }
+  }
+}
+listener "tcp" { tls_disable = true }
+listener "unix" { address = "s" }
+cache {}
+api_proxy {}
+telemetry { statsd_address = "x:1" }
+`);
+    expect(
+      refusals.map(({ file, line, message }) => `${file}:${line} ${message.replace(/ is not supp.*/, "")}`),
+    ).toEqual([
+      "agent.hcl:2 auto_auth.method.wrap_ttl",
+      "agent.hcl:6 auto_auth.sink.dh_type",
+      'agent.hcl:12 listener "tcp"',
+      'agent.hcl:13 listener "unix"',
+      "agent.hcl:14 cache",
+      "agent.hcl:15 api_proxy",
+      "agent.hcl:16 telemetry.statsd_address",
+    ]);
+  });
+
+  it("holds for exec and its templates too", async () => {
+    const { refusals } = await loadValid(`auto_auth {
+  method "kubernetes" { config = { role = "pg" } }
+}
+exec { command = ["app"] }
+env_template "A" { contents = "x" }
+`);
+    expect(refusals.map(({ line, message }) => `${line} ${message}`)).toEqual([
+      "4 exec is not supported by this version of lessee",
+      '5 env_template "A" is not supported by this version of lessee',
+    ]);
+  });
+
+  it("is nothing in the smallest configuration", async () => {
+    expect((await loadValid(MINIMAL)).refusals).toEqual([]);
+  });
+});
