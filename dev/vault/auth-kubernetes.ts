@@ -148,7 +148,7 @@ function parseRole(body: MountedRequest["body"], before: Role | undefined): Role
 function describeRole(role: Role): Record<string, unknown> {
   return {
     alias_name_source: "serviceaccount_uid",
-    audience: role.audience,
+    ...(role.audience !== "" && { audience: role.audience }),
     bound_service_account_names: role.names,
     bound_service_account_namespace_selector: "",
     bound_service_account_namespaces: role.namespaces,

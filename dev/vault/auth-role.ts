@@ -63,6 +63,7 @@ export function describeSettings(settings: TokenSettings): Record<string, unknow
     token_num_uses: settings.numUses,
     token_period: toSeconds(settings.period),
     token_policies: settings.policies,
+    token_strictly_bind_ip: false,
     token_ttl: toSeconds(settings.ttl),
     token_type: settings.type,
   };

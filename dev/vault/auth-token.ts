@@ -20,15 +20,12 @@ export function createTokenBackend(core: Core): Backend {
     handle(request) {
       const { subpath, operation, body } = request;
       const own = request.token!;
-      const named = () => core.tokens.find(textField(body, "token")) ?? badToken();
-      switch (subpath) {
-        case "lookup-self":
-          return { data: describeToken(own, core.clock.now()) };
-        case "lookup":
-          return { data: describeToken(operation === "read" ? own : named(), core.clock.now()) };
-        default:
-          if (operation !== "update") methodNotAllowed();
-      }
+      const id = textField(body, "token");
+      const named = () => (id === "" ? own : (core.tokens.find(id) ?? badToken()));
+      if (!ACTIONS.has(subpath)) throw new Refusal(404, multierror("unsupported path"));
+      if (subpath === "lookup-self") return { data: describeToken(own, core.clock.now()) };
+      if (subpath === "lookup") return { data: describeToken(named(), core.clock.now()) };
+      if (operation !== "update") methodNotAllowed();
       switch (subpath) {
         case "renew-self":
           return renew(core, own, body);
@@ -36,19 +33,30 @@ export function createTokenBackend(core: Core): Backend {
           return renew(core, named(), body);
         case "revoke-self":
           return revoke(core, own);
-        case "revoke":
-          return revoke(core, named());
+        case "revoke": {
+          const token = core.tokens.find(id);
+          return token ? revoke(core, token) : null;
+        }
         case "revoke-accessor":
           return revoke(core, core.tokens.findByAccessor(textField(body, "accessor")) ?? badToken());
-        case "create":
-        case "create-orphan":
-          return create(core, request, subpath === "create-orphan");
         default:
-          throw new Refusal(404, multierror("unsupported path"));
+          return create(core, request, subpath === "create-orphan");
       }
     },
   };
 }
+
+const ACTIONS = new Set([
+  "lookup-self",
+  "lookup",
+  "renew-self",
+  "renew",
+  "revoke-self",
+  "revoke",
+  "revoke-accessor",
+  "create",
+  "create-orphan",
+]);
 
 function badToken(): never {
   throw new Refusal(403, "bad token");
@@ -95,6 +103,8 @@ function create(core: Core, { body, token: parent }: MountedRequest, orphan: boo
   if (!isRoot && (orphan || body.no_parent === true || body.id !== undefined || body.period !== undefined))
     throw new Refusal(403, multierror(PERMISSION_DENIED));
 
+  const type = textField(body, "type") === "batch" ? "batch" : "service";
+  if (type === "batch") refuseForBatch(body, policies);
   const period = parseDuration(body.period) ?? 0;
   const explicitMaxTtl = parseDuration(body.explicit_max_ttl) ?? 0;
   const terms = { ttl: parseDuration(body.ttl) ?? 0, maxTtl: 0, period, explicitMaxTtl };
@@ -104,7 +114,7 @@ function create(core: Core, { body, token: parent }: MountedRequest, orphan: boo
   const id = textField(body, "id");
   const token = core.tokens.create({
     ...(id !== "" && { id }),
-    type: textField(body, "type") === "batch" ? "batch" : "service",
+    type,
     ...(!orphan && body.no_parent !== true && { parent: parent!.id }),
     path: orphan ? "auth/token/create-orphan" : "auth/token/create",
     displayName: name === "" ? "token" : `token-${name}`,
@@ -115,7 +125,13 @@ function create(core: Core, { body, token: parent }: MountedRequest, orphan: boo
     terms,
     ttl: granted?.ttl ?? null,
   });
-  const unknown = policies.filter((policy) => core.policies.text(policy) === undefined);
+  const unknown = policies.filter((policy) => core.policies.find(policy) === undefined);
   const warnings = [...(granted?.warnings ?? []), ...unknown.map((policy) => `Policy "${policy}" does not exist`)];
   return { auth: describeAuth(token, token.issueTime), warnings };
+}
+
+function refuseForBatch(body: MountedRequest["body"], policies: readonly string[]): void {
+  const impossible = ["explicit_max_ttl", "num_uses", "period"].find((name) => body[name]);
+  if (impossible) throw new Refusal(400, `batch tokens cannot have "${impossible}" set`);
+  if (policies.includes("root")) throw new Refusal(400, "batch tokens cannot be root tokens");
 }

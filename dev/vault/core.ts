@@ -74,10 +74,7 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
 
     const unwraps = request.path === "sys/wrapping/unwrap" && wrapping.isWrapping(request.clientToken);
     const token = tokens.find(request.clientToken);
-    if (!token)
-      throw request.path === "sys/wrapping/unwrap"
-        ? new Refusal(400, INVALID_WRAPPING)
-        : new Refusal(403, PERMISSION_DENIED);
+    if (!token) throw withoutToken(request);
     const last = useToken(token);
     try {
       const operation =
@@ -96,6 +93,11 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
       }
       const seconds = Math.round((lease.expireTime - lease.issueTime) / 1000);
       return reply(request, { ...answer, lease: { id: lease.id, seconds }, warnings });
+    } catch (error) {
+      // Only on the paths without a token is this one said plainly.
+      throw error instanceof Refusal && error.status === 405
+        ? new Refusal(405, multierror("unsupported operation"))
+        : error;
     } finally {
       if (last) tokens.revoke(token);
     }
@@ -141,6 +143,8 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
       if (request.operation === "read" || request.operation === "list") throw new Refusal(404);
       return { status: 204, body: undefined };
     }
+    // Accepted, and nothing to say yet.
+    if (answer.status === 202) return { status: 202, body: undefined };
     if (answer.bare) return { status: answer.status ?? 200, body: answer.bare };
     const framed = {
       request_id: request.id,
@@ -204,8 +208,14 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
 
 /** Answered by a sealed server too. */
 const STATE_PATHS = new Set(["sys/health", "sys/seal-status", "sys/unseal"]);
-const INVALID_WRAPPING = "wrapping token is not valid or does not exist";
 const LAST_USE = "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.";
+
+function withoutToken({ path, clientToken }: VaultRequest): Refusal {
+  if (path !== "sys/wrapping/unwrap") return new Refusal(403, PERMISSION_DENIED);
+  return clientToken === undefined
+    ? new Refusal(403, "error validating wrapping token: token is empty")
+    : new Refusal(400, "wrapping token is not valid or does not exist");
+}
 
 function isWrappable(path: string): boolean {
   return path === "sys/wrapping/wrap" || !path.startsWith("sys/");

@@ -18,7 +18,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** In what it reports, the password of `url` is never readable. */
 export function createDatabase(url: string): Database {
+  const password = decodeURIComponent(new URL(url).password);
   const pool = new pg.Pool({ connectionString: url, max: 4, idleTimeoutMillis: 5000, allowExitOnIdle: true });
   // A connection that breaks is told of by the query that fails on it, and replaced at its next use when it lay idle.
   pool.on("error", () => {});
@@ -63,25 +65,36 @@ export function createDatabase(url: string): Database {
     });
   }
 
+  async function guarded<T>(work: Promise<T>): Promise<T> {
+    return work.catch((error: Error) => {
+      throw new Error(password === "" ? error.message : error.message.replaceAll(password, "[password]"));
+    });
+  }
+  async function createUser(
+    ...[user, statements, rollback, signal]: Parameters<Database["createUser"]>
+  ): Promise<void> {
+    if (statements.length === 0) throw new Error("empty creation statements");
+    const values = { ...user, name: user.username };
+    try {
+      await inTransaction(statements, values, { prefix: "failed to execute query: ", signal });
+    } catch (error) {
+      if (error instanceof ConnectError) throw new Error(`unable to start transaction: ${error.message}`);
+      if (rollback.length > 0) await inTransaction(rollback, values).catch(() => {});
+      throw error;
+    }
+  }
+
   return {
-    ping: () => withClient(async (client) => void (await client.query("SELECT 1"))),
-    async createUser(user, statements, rollback, signal) {
-      if (statements.length === 0) throw new Error("empty creation statements");
-      const values = { ...user, name: user.username };
-      try {
-        await inTransaction(statements, values, { prefix: "failed to execute query: ", signal });
-      } catch (error) {
-        if (error instanceof ConnectError) throw new Error(`unable to start transaction: ${error.message}`);
-        if (rollback.length > 0) await inTransaction(rollback, values).catch(() => {});
-        throw error;
-      }
-    },
+    ping: () => guarded(withClient(async (client) => void (await client.query("SELECT 1")))),
+    createUser: (...given) => guarded(createUser(...given)),
     renewUser: (user, statements) =>
-      inTransaction(statements.length > 0 ? statements : [DEFAULT_RENEWAL], { ...user, name: user.username }),
+      guarded(inTransaction(statements.length > 0 ? statements : [DEFAULT_RENEWAL], { ...user, name: user.username })),
     dropUser: (username, statements) =>
-      statements.length > 0
-        ? inTransaction(statements, { name: username, username })
-        : withClient((client) => dropByDefault(client, username)),
+      guarded(
+        statements.length > 0
+          ? inTransaction(statements, { name: username, username })
+          : withClient((client) => dropByDefault(client, username)),
+      ),
     close: () => pool.end(),
   };
 }
@@ -112,7 +125,7 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
     const detail =
       reason === "ECONNREFUSED"
         ? `dial error: dial tcp ${where}: connect: connection refused`
-        : `server error: ${inWordsOfPgx(error).message}`;
+        : `${reason === "28P01" ? "failed SASL auth" : "server error"}: ${inWordsOfPgx(error).message}`;
     throw new ConnectError(
       `failed to connect to \`user=${decodeURIComponent(url.username)} database=${url.pathname.slice(1)}\`: ${where} (${url.hostname}): ${detail}`,
     );

@@ -1,15 +1,29 @@
 /** Durations as the server takes and prints them, and its calculation of a TTL. Milliseconds unless named otherwise. */
 import { Refusal } from "./protocol.ts";
 
-/** Seconds as a number or text, or a Go duration, as `90s`, `1h30m` or `2d`. Undefined for nothing given. */
-export function parseDuration(value: unknown): number | undefined {
+/**
+ * Seconds as a number or text, or a Go duration, as `90s`, `1h30m` or `2d`. Undefined for nothing given.
+ * A Refusal of what is neither begins with `complaint`.
+ */
+export function parseDuration(value: unknown, complaint = INVALID_FIELD): number | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   const text = String(value).trim();
-  if (/^-?\d+$/.test(text)) return Number(text) * 1000;
+  if (/^-\d/.test(text)) throw new Refusal(400, `${complaint}cannot provide negative value '${text}'`);
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[dhms])/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text)
-    throw new Refusal(400, `error converting input for field: time: invalid duration ${JSON.stringify(text)}`);
+    throw new Refusal(400, `${complaint}${inWordsOfGo(text)}`);
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit as keyof typeof UNITS], 0);
+}
+
+const INVALID_FIELD = "Field validation failed: error converting input for field: ";
+
+function inWordsOfGo(text: string): string {
+  const [, unit] = /^\d+(?:\.\d+)?([^\d.]*)/.exec(text) ?? [];
+  if (unit === undefined) return `time: invalid duration "${text}"`;
+  return unit === ""
+    ? `time: missing unit in duration "${text}"`
+    : `time: unknown unit "${unit}" in duration "${text}"`;
 }
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

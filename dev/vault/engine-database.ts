@@ -46,10 +46,7 @@ export function createDatabaseBackend(clock: ServerClock): Backend {
     if (body.verify_connection !== false) {
       await database.ping().catch(async (error: Error) => {
         await database.close();
-        throw new Refusal(
-          400,
-          `error creating database object: error verifying connection: ping failed: ${error.message}`,
-        );
+        throw new Refusal(400, `error creating database object: error verifying connection: ${error.message}`);
       });
     }
     await connections.get(name)?.database.close();
@@ -177,7 +174,7 @@ function parseRole(body: MountedRequest["body"], before: Role | undefined): Role
     revocation: statements("revocation_statements", before?.revocation),
     rollback: statements("rollback_statements", before?.rollback),
   };
-  if (role.dbName === "") throw new Refusal(400, "empty database name attribute");
+  if (role.dbName === "") throw new Refusal(400, "database name is required");
   return role;
 }
 

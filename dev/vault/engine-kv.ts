@@ -92,6 +92,10 @@ function versionedStore(clock: ServerClock): Backend {
           if (latest) latest.deleted = clock.now();
           return null;
         }
+        case "read metadata": {
+          const versions = entries.get(path);
+          return versions ? { data: describeVersions(versions) } : null;
+        }
         case "list metadata":
           return list([...entries.keys()], path);
         case "delete metadata":
@@ -99,6 +103,7 @@ function versionedStore(clock: ServerClock): Backend {
           return null;
         default:
           if (area === "data" || area === "metadata") methodNotAllowed();
+          if (operation === "read") return { status: 404, data: null, warnings: [VERSIONED] };
           throw new Refusal(404, multierror("unsupported path"));
       }
     },
@@ -114,6 +119,31 @@ function metadata(version: Version, number: number): Values {
     version: number,
   };
 }
+
+function describeVersions(versions: readonly Version[]): Values {
+  const [first, latest] = [versions[0]!, versions.at(-1)!];
+  const one = ({ created, deleted, destroyed }: Version) => ({
+    created_time: formatTime(created),
+    deletion_time: deleted === undefined ? "" : formatTime(deleted),
+    destroyed,
+  });
+  return {
+    cas_required: false,
+    created_time: formatTime(first.created),
+    current_metadata_version: 0,
+    current_version: versions.length,
+    custom_metadata: null,
+    delete_version_after: "0s",
+    max_versions: 0,
+    metadata_cas_required: false,
+    oldest_version: 0,
+    updated_time: formatTime(latest.created),
+    versions: Object.fromEntries(versions.map((version, index) => [String(index + 1), one(version)])),
+  };
+}
+
+const VERSIONED =
+  "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the OpenBao CLI, use 'bao kv get' for this operation.";
 
 /** Folders end with a slash. */
 function list(paths: readonly string[], folder: string): Answer | null {

@@ -86,6 +86,8 @@ function vaultRequest(
 ): VaultRequest {
   const operation = url.searchParams.get("list") === "true" && method === "GET" ? "list" : OPERATIONS[method];
   if (!operation) throw new Refusal(405);
+  if (!ROOT_NAMESPACE.has(headers["x-vault-namespace"]?.toString() ?? ""))
+    throw new Refusal(404, "namespace not found");
   const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
   return {
     id: uuid(),
@@ -94,10 +96,13 @@ function vaultRequest(
     query: url.searchParams,
     body,
     clientToken: headers["x-vault-token"]?.toString() ?? bearer,
-    wrapTtl: parseDuration(headers["x-vault-wrap-ttl"]),
+    wrapTtl: parseDuration(headers["x-vault-wrap-ttl"], "error parsing X-Vault-Wrap-TTL header: "),
     signal,
   };
 }
+
+/** There is no other namespace here. */
+const ROOT_NAMESPACE = new Set(["", "/", "root", "root/"]);
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   GET: "read",

@@ -30,8 +30,8 @@ export interface LeaseStore {
   find(id: string): Lease | undefined;
   /** The seconds that were granted. Throws an Error with the server's words. */
   renew(id: string, increment: number): Promise<{ lease: Lease; seconds: number; warnings: readonly string[] }>;
-  /** Resolves when the back end has done it; a failure leaves the lease as it was. */
-  revoke(id: string): Promise<void>;
+  /** Resolves when the back end has done it; a failure leaves the lease as it was, unless it is forgotten by force. */
+  revoke(id: string, force?: boolean): Promise<void>;
   /** Resolves when it is marked as expired; then it is tried until it succeeds or the attempts are used up. */
   revokeLater(id: string): Promise<void>;
   revokeByToken(token: Token): Promise<void>;
@@ -95,12 +95,13 @@ export function createLeaseStore(clock: ServerClock, retries: RetryPolicy): Leas
       });
     });
   }
-  async function end(lease: Lease): Promise<void> {
+  async function end(lease: Lease, force = false): Promise<void> {
     if (leases.get(lease.id) !== lease) return;
     try {
       await lease.backend.revokeSecret?.(lease.secret);
     } catch (error) {
-      throw new Error(`failed to revoke entry: resp: (*logical.Response)(nil) err: ${(error as Error).message}`);
+      if (!force)
+        throw new Error(`failed to revoke entry: resp: (*logical.Response)(nil) err: ${(error as Error).message}`);
     }
     leases.delete(lease.id);
     forget(lease.id);
@@ -154,10 +155,10 @@ export function createLeaseStore(clock: ServerClock, retries: RetryPolicy): Leas
         const seconds = lease.expireTime < now + ttl ? Math.trunc((lease.expireTime - now) / 1000) : ttl / 1000;
         return { lease, seconds, warnings };
       }),
-    revoke: (id) =>
+    revoke: (id, force) =>
       inTurn(id, async () => {
         const lease = leases.get(id);
-        if (lease) await end(lease);
+        if (lease) await end(lease, force);
       }),
     revokeLater,
     async revokeByToken(token) {

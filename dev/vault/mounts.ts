@@ -47,11 +47,14 @@ export function createMountTable(): MountTable {
   };
 }
 
+/** Of these the server tells that they are supported; of the database engine, for one, it tells nothing. */
+const BUILT_IN = new Set(["kv", "pki", "kubernetes", "approle"]);
+
 export function describeMount(mount: Mount): Record<string, unknown> {
   return {
     accessor: mount.accessor,
     config: { default_lease_ttl: 0, force_no_cache: false, max_lease_ttl: 0 },
-    deprecation_status: "supported",
+    ...(BUILT_IN.has(mount.backend.type) && { deprecation_status: "supported" }),
     description: mount.description,
     external_entropy_access: false,
     local: false,

@@ -11,11 +11,13 @@ interface Rule {
 interface Policy {
   readonly text: string;
   readonly rules: readonly Rule[];
+  readonly version: number;
+  readonly modified: number;
 }
 
 export interface PolicyStore {
   names(): string[];
-  text(name: string): string | undefined;
+  find(name: string): Pick<Policy, "text" | "version" | "modified"> | undefined;
   write(name: string, text: string): void;
   remove(name: string): void;
   /** What tokens with these policies may do on a path; `["deny"]` for nothing, `["root"]` for everything. */
@@ -25,17 +27,22 @@ export interface PolicyStore {
 }
 
 export function createPolicyStore(): PolicyStore {
-  const policies = new Map<string, Policy>([["default", parsePolicy(DEFAULT_POLICY)]]);
+  const policies = new Map<string, Policy>();
+  function write(name: string, text: string): void {
+    const version = (policies.get(name)?.version ?? 0) + 1;
+    policies.set(name, { text, rules: parsePolicy(text), version, modified: Date.now() });
+  }
+  write("default", DEFAULT_POLICY);
   const rulesOf = (names: readonly string[]) => names.flatMap((name) => policies.get(name)?.rules ?? []);
   return {
     names: () => [...policies.keys(), "root"].sort(),
-    text: (name) => (name === "root" ? "" : policies.get(name)?.text),
+    find: (name) => (name === "root" ? { text: "", version: 0, modified: 0 } : policies.get(name)),
     write(name, text) {
       if (name === "root") throw new Refusal(400, 'cannot update "root" policy');
-      policies.set(name.toLowerCase(), parsePolicy(text));
+      write(name.toLowerCase(), text);
     },
     remove(name) {
-      if (name === "root" || name === "default") throw new Refusal(400, `cannot delete "${name}" policy`);
+      if (name === "root" || name === "default") throw new Refusal(400, `cannot delete ${name} policy`);
       policies.delete(name);
     },
     capabilities: (names, path) => (names.includes("root") ? ["root"] : decide(rulesOf(names), path)),
@@ -48,12 +55,12 @@ export function createPolicyStore(): PolicyStore {
 }
 
 /** The simple form: `path "…" { capabilities = ["…"] }`, as often as wanted, with comments. */
-export function parsePolicy(text: string): Policy {
+export function parsePolicy(text: string): Rule[] {
   const code = text.replace(/^\s*(#|\/\/).*$/gm, "");
   const block = /path\s+"([^"]+)"\s*\{([^}]*)\}/g;
   const rest = code.replace(block, "").trim();
   if (rest !== "") throw new Refusal(400, `failed to parse policy: unexpected ${JSON.stringify(rest.slice(0, 40))}`);
-  const rules = [...code.matchAll(block)].map(([, pattern, body]) => {
+  return [...code.matchAll(block)].map(([, pattern, body]) => {
     const list = /capabilities\s*=\s*\[([^\]]*)\]/.exec(body!)?.[1] ?? "";
     const capabilities = [...list.matchAll(/"([^"]*)"/g)].map(([, word]) => word!);
     const unknown = capabilities.find((word) => !KNOWN.has(word));
@@ -61,7 +68,6 @@ export function parsePolicy(text: string): Policy {
       throw new Refusal(400, `failed to parse policy: path "${pattern}": invalid capability "${unknown}"`);
     return { pattern: pattern!.replace(/^\//, ""), capabilities };
   });
-  return { text, rules };
 }
 
 const KNOWN = new Set(["create", "read", "update", "delete", "list", "patch", "scan", "sudo", "deny", "subscribe"]);

@@ -40,37 +40,64 @@ export interface SeedWorld {
 }
 
 export async function setUpSeed(options: SeedOptions): Promise<SeedWorld> {
-  const { postgres, kubernetes, prefix = "", ttl = {} } = options;
+  const { prefix = "" } = options;
   const api = vaultApi(options.address, options.token);
   const databaseMount = `${prefix}database`;
   const kubernetesMount = `${prefix}kubernetes`;
   const policy = `${prefix}pg-auth`;
 
-  await api.expect("POST", `sys/mounts/${databaseMount}`, { type: "database" });
-  await api.expect("POST", `${databaseMount}/config/tsb`, {
+  async function remove(): Promise<void> {
+    const paths = [`sys/auth/${kubernetesMount}`, `sys/mounts/${databaseMount}`, `sys/policies/acl/${policy}`];
+    const failures: unknown[] = [];
+    for (const path of paths) await api.expect("DELETE", path).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, "the set-up could not be taken away again");
+  }
+
+  try {
+    await setUpDatabase(api, databaseMount, options);
+    await api.expect("PUT", `sys/policies/acl/${policy}`, {
+      policy: `path "${databaseMount}/creds/*" { capabilities = ["read"] }\n`,
+    });
+    await setUpKubernetes(api, kubernetesMount, policy, options);
+  } catch (error) {
+    // Half a set-up is not left on somebody's server; why it failed matters more than what could not be removed.
+    await remove().catch(() => {});
+    throw error;
+  }
+  return { api, databaseMount, kubernetesMount, policy, credentialPath: `${databaseMount}/creds/pg-role`, remove };
+}
+
+async function setUpDatabase(api: VaultApi, mount: string, { postgres, ttl = {} }: SeedOptions): Promise<void> {
+  await api.expect("POST", `sys/mounts/${mount}`, { type: "database" });
+  await api.expect("POST", `${mount}/config/tsb`, {
     plugin_name: "postgresql-database-plugin",
     allowed_roles: "pg-role",
     connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}?sslmode=disable`,
     username: postgres.user,
     password: postgres.password,
   });
-  await api.expect("POST", `${databaseMount}/roles/pg-role`, {
+  await api.expect("POST", `${mount}/roles/pg-role`, {
     db_name: "tsb",
     default_ttl: ttl.default ?? "12h",
     max_ttl: ttl.max ?? "24h",
     creation_statements: CREATION_STATEMENTS,
   });
-  await api.expect("PUT", `sys/policies/acl/${policy}`, {
-    policy: `path "${databaseMount}/creds/*" { capabilities = ["read"] }\n`,
-  });
-  await api.expect("POST", `sys/auth/${kubernetesMount}`, { type: "kubernetes" });
-  await api.expect("POST", `auth/${kubernetesMount}/config`, {
+}
+
+async function setUpKubernetes(
+  api: VaultApi,
+  mount: string,
+  policy: string,
+  { kubernetes, ttl = {} }: SeedOptions,
+): Promise<void> {
+  await api.expect("POST", `sys/auth/${mount}`, { type: "kubernetes" });
+  await api.expect("POST", `auth/${mount}/config`, {
     token_reviewer_jwt: kubernetes.reviewerJwt,
     kubernetes_host: kubernetes.address,
     kubernetes_ca_cert: kubernetes.caCertificate,
   });
   for (const { role, serviceAccount, namespace } of KUBERNETES_ROLES) {
-    await api.expect("POST", `auth/${kubernetesMount}/role/${role}`, {
+    await api.expect("POST", `auth/${mount}/role/${role}`, {
       bound_service_account_names: serviceAccount,
       bound_service_account_namespaces: namespace,
       policies: policy,
@@ -78,19 +105,6 @@ export async function setUpSeed(options: SeedOptions): Promise<SeedWorld> {
       token_max_ttl: ttl.tokenMax ?? 0,
     });
   }
-
-  return {
-    api,
-    databaseMount,
-    kubernetesMount,
-    policy,
-    credentialPath: `${databaseMount}/creds/pg-role`,
-    async remove() {
-      await api.expect("DELETE", `sys/auth/${kubernetesMount}`);
-      await api.expect("DELETE", `sys/mounts/${databaseMount}`);
-      await api.expect("DELETE", `sys/policies/acl/${policy}`);
-    },
-  };
 }
 
 const CREATION_STATEMENTS =

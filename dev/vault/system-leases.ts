@@ -9,7 +9,10 @@ export async function handleLeases(core: Core, request: MountedRequest, action: 
   const inPath = rest.join("/");
   if (verb === "lookup" && request.operation === "list") return list(core, inPath);
   if (request.operation !== "update") methodNotAllowed();
-  if (verb === "revoke-prefix" || verb === "revoke-force") return revokePrefix(core, request, inPath);
+  if (verb === "revoke-prefix" || verb === "revoke-force") {
+    const ids = core.leases.ids(inPath.endsWith("/") ? inPath : `${inPath}/`);
+    return revoke(core, request, ids, verb === "revoke-force");
+  }
 
   const id = textField(request.body, "lease_id") || inPath;
   if (id === "") throw new Refusal(400, "lease_id must be specified");
@@ -20,7 +23,7 @@ export async function handleLeases(core: Core, request: MountedRequest, action: 
       return { data: describeLease(lease, core.clock.now()) };
     }
     case "renew": {
-      const increment = parseDuration(request.body.increment) ?? 0;
+      const increment = parseDuration(request.body.increment, INCREMENT) ?? 0;
       const { seconds, warnings } = await core.leases.renew(id, increment).catch(refuse);
       return { lease: { id, seconds }, warnings };
     }
@@ -31,17 +34,20 @@ export async function handleLeases(core: Core, request: MountedRequest, action: 
   }
 }
 
-function revokePrefix(core: Core, request: MountedRequest, prefix: string): Promise<Answer | null> {
-  return revoke(core, request, core.leases.ids(prefix.endsWith("/") ? prefix : `${prefix}/`));
-}
+const INCREMENT = 'Field validation failed: error converting input for field "increment": ';
 
 /** At once by default: a failure is the answer, and nothing is tried again. With `sync` false the server goes on by itself. */
-async function revoke(core: Core, { body }: MountedRequest, ids: readonly string[]): Promise<Answer | null> {
+async function revoke(
+  core: Core,
+  { body }: MountedRequest,
+  ids: readonly string[],
+  force = false,
+): Promise<Answer | null> {
   if (body.sync === false || body.sync === "false") {
     for (const id of ids) await core.leases.revokeLater(id);
-    return { status: 202, data: null };
+    return { status: 202 };
   }
-  for (const id of ids) await core.leases.revoke(id).catch(refuse);
+  for (const id of ids) await core.leases.revoke(id, force).catch(refuse);
   return null;
 }
 

@@ -57,7 +57,8 @@ export function createServerState(core: Core, unsealKey: string) {
           core.seal();
           return null;
         case "update unseal":
-          if (textField(body, "key") !== unsealKey) throw new Refusal(400, "failed to unseal: invalid key");
+          if (textField(body, "key") !== unsealKey)
+            throw new Refusal(400, "'key' must be a valid hex or base64 string");
           core.unseal();
           return sealStatus();
         default:

@@ -1,7 +1,7 @@
 /** `sys/`: mounts, policies, quotas, wrapping, and what the other files of the system back end add. */
 import { createBackend } from "./backends.ts";
 import type { Core } from "./core.ts";
-import { parseDuration } from "./durations.ts";
+import { formatTime, parseDuration, toSeconds } from "./durations.ts";
 import { describeMount, type Mount } from "./mounts.ts";
 import {
   type Answer,
@@ -9,12 +9,13 @@ import {
   listField,
   type MountedRequest,
   methodNotAllowed,
-  multierror,
+  PERMISSION_DENIED,
   Refusal,
   textField,
 } from "./protocol.ts";
 import { handleLeases } from "./system-leases.ts";
 import { createServerState } from "./system-state.ts";
+import type { Token } from "./tokens.ts";
 
 export function createSystemBackend(core: Core, unsealKey: string): Backend {
   const state = createServerState(core, unsealKey);
@@ -57,11 +58,12 @@ async function mount(core: Core, request: MountedRequest, prefix: "" | "auth/", 
   const { operation, body } = request;
   if (name === "") return operation === "read" ? listMounts(core, prefix) : methodNotAllowed();
   const path = `${prefix}${name.replace(/\/$/, "")}/`;
+  if (operation === "read") return readMount(core, path);
   if (operation === "update") {
     const taken = core.mounts.conflict(path);
-    if (taken) throw new Refusal(400, `path is already in use at ${taken.path}`);
-    const options = (body.options ?? null) as Mount["options"];
-    const backend = createBackend(prefix === "" ? "secret" : "auth", textField(body, "type"), options ?? {}, core);
+    if (taken) throw new Refusal(400, `path is already in use at ${taken.path.slice(prefix.length)}`);
+    const options = (body.options ?? {}) as NonNullable<Mount["options"]>;
+    const backend = createBackend(prefix === "" ? "secret" : "auth", textField(body, "type"), options, core);
     core.mounts.add(path, backend, { description: textField(body, "description"), options });
     return null;
   }
@@ -87,15 +89,22 @@ function listMounts(core: Core, prefix: "" | "auth/"): Answer {
   return { data, inject: true };
 }
 
+function readMount(core: Core, path: string): Answer {
+  const found = core.mounts.get(path);
+  if (!found) throw new Refusal(400, `No secret engine mount at ${path}`);
+  const { deprecation_status: _, ...data } = describeMount(found);
+  return { data, inject: true };
+}
+
 function policy(core: Core, { operation, body }: MountedRequest, name: string, key: "rules" | "policy"): Answer | null {
   if (name === "") {
     const names = core.policies.names();
-    return { data: key === "rules" ? { keys: names, policies: names } : { keys: names } };
+    return key === "rules" ? { data: { keys: names, policies: names }, inject: true } : { data: { keys: names } };
   }
   switch (operation) {
     case "read": {
-      const text = core.policies.text(name);
-      return text === undefined ? null : { data: { name, [key]: text } };
+      const found = core.policies.find(name);
+      return found ? { data: describePolicy(name, key, found), inject: key === "rules" } : null;
     }
     case "delete":
       core.policies.remove(name);
@@ -111,9 +120,26 @@ function policy(core: Core, { operation, body }: MountedRequest, name: string, k
   }
 }
 
+function describePolicy(
+  name: string,
+  key: "rules" | "policy",
+  { text, version, modified }: NonNullable<ReturnType<Core["policies"]["find"]>>,
+): Record<string, unknown> {
+  return {
+    allow_slashes_in_identity_templates: false,
+    allow_wildcards_in_identity_templates: false,
+    cas_required: false,
+    ...(version > 0 && { modified: formatTime(modified) }),
+    name,
+    [key]: text,
+    version,
+  };
+}
+
 function quota(core: Core, { operation, body }: MountedRequest, name: string): Answer | null {
   switch (operation) {
     case "update":
+      if (!(Number(body.rate) > 0)) throw new Refusal(400, "'rate' is invalid");
       core.quotas.set(name, {
         rate: Number(body.rate),
         interval: parseDuration(body.interval) ?? 1000,
@@ -137,7 +163,7 @@ function capabilities(core: Core, { body, token }: MountedRequest): Answer {
   if (paths.length === 0) throw new Refusal(400, "paths must be supplied");
   const granted = paths.map((path) => [path, core.policies.capabilities(token!.policies, path)] as const);
   const data = Object.fromEntries(granted);
-  return { data: paths.length === 1 ? { ...data, capabilities: granted[0]![1] } : data };
+  return { data: paths.length === 1 ? { ...data, capabilities: granted[0]![1] } : data, inject: true };
 }
 
 function wrapping(core: Core, request: MountedRequest, action: string): Answer | null {
@@ -153,10 +179,10 @@ function wrapping(core: Core, request: MountedRequest, action: string): Answer |
     }
     case "lookup": {
       const found = core.wrapping.find(id);
-      if (!found) throw new Refusal(403, multierror("permission denied"));
+      if (!found) throw new Refusal(400, "wrapping token is not valid or does not exist");
       const { token, path } = found;
-      const creation_time = new Date(token.issueTime).toISOString();
-      return { data: { creation_path: path, creation_time, creation_ttl: token.creationTtl / 1000 } };
+      const creation_time = formatTime(token.issueTime);
+      return { data: { creation_path: path, creation_time, creation_ttl: toSeconds(token.creationTtl) } };
     }
     default:
       throw new Refusal(404, "unsupported path");
@@ -166,11 +192,25 @@ function wrapping(core: Core, request: MountedRequest, action: string): Answer |
 /** Tells which mount a path belongs to: that is how a client learns whether a KV store has versions. */
 function preflight(core: Core, { clientToken }: MountedRequest, path: string): Answer {
   const token = core.tokens.find(clientToken);
+  if (path === "") return { data: visibleMounts(core, token) };
+  if (!token) throw new Refusal(403, PERMISSION_DENIED);
   const entry = core.mounts.match(`${path}/`);
-  if (!token || !entry || !core.policies.reaches(token.policies, entry.path))
+  if (!entry || !core.policies.reaches(token.policies, entry.path))
     throw new Refusal(
       403,
       `preflight capability check returned 403, please ensure client's policies grant access to path "${path}/"`,
     );
   return { data: { ...describeMount(entry), path: entry.path } };
+}
+
+/** Nothing for one without a token: that is how a log-in page asks. */
+function visibleMounts(core: Core, token: Token | undefined): Record<string, unknown> {
+  const reachable = core.mounts.all().filter((entry) => token && core.policies.reaches(token.policies, entry.path));
+  const below = (prefix: "" | "auth/") =>
+    Object.fromEntries(
+      reachable
+        .filter(({ path }) => path.startsWith("auth/") === (prefix === "auth/"))
+        .map((entry) => [entry.path.slice(prefix.length), describeMount(entry)]),
+    );
+  return { auth: below("auth/"), secret: below("") };
 }

@@ -52,6 +52,22 @@ export function leaseContract(world: () => World): void {
       }
     });
 
+    it("is not renewed by an increment that is no duration", async () => {
+      const { session, read } = world();
+      const api = await session();
+      const { leaseId } = await read(api);
+      for (const [increment, words] of [
+        ["1e3", 'time: unknown unit "e" in duration "1e3"'],
+        [-5, "cannot provide negative value '-5'"],
+      ]) {
+        const { status, body } = await api.send("PUT", "sys/leases/renew", { lease_id: leaseId, increment });
+        expect([status, body.errors]).toEqual([
+          400,
+          [`Field validation failed: error converting input for field "increment": ${words}`],
+        ]);
+      }
+    });
+
     it("shows its max TTL to a huge increment", async () => {
       const { session, read } = world();
       const api = await session();

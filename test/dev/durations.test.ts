@@ -16,8 +16,13 @@ describe("a duration", () => {
     expect(parseDuration(given)).toBe(expected);
   });
 
-  it.each(["1e3", "ten", "5x", "1h!"])("given as %s is refused", (given) => {
-    expect(() => parseDuration(given)).toThrow(/invalid duration/);
+  it.each([
+    ["1e3", 'time: unknown unit "e" in duration "1e3"'],
+    ["ten", 'time: invalid duration "ten"'],
+    ["1.5", 'time: missing unit in duration "1.5"'],
+    ["-5", "cannot provide negative value '-5'"],
+  ])("given as %s is refused", (given, words) => {
+    expect(() => parseDuration(given, "of a field: ")).toThrow(`of a field: ${words}`);
   });
 
   it.each([

@@ -68,7 +68,7 @@ describe.skipIf(!sharedAvailable)("the emulated Vault answers as recorded", () =
     [postgres, kubernetes] = await Promise.all([startPostgres(), startKubernetes()]);
     admin = new pg.Client(postgres.url);
     await admin.connect();
-    await admin.query("CREATE ROLE vaultadmin SUPERUSER LOGIN PASSWORD 'vaultadmin'");
+    await admin.query("CREATE ROLE vaultadmin SUPERUSER LOGIN PASSWORD 'never told'");
   });
   afterAll(async () => {
     await admin?.end();
@@ -182,7 +182,7 @@ async function setUpAsRecorded(
   const { api } = await setUpSeed({
     address: vault.address,
     token: vault.rootToken,
-    postgres: { host: "127.0.0.1", port, user: "vaultadmin", password: "vaultadmin", database },
+    postgres: { host: "127.0.0.1", port, user: "vaultadmin", password: "never told", database },
     kubernetes,
   });
   await api.expect("POST", "database/config/tsb", {
@@ -190,7 +190,7 @@ async function setUpAsRecorded(
     allowed_roles: "pg-role,pg-short,pg-cap",
     connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${port}/${database}?sslmode=disable`,
     username: "vaultadmin",
-    password: "vaultadmin",
+    password: "never told",
   });
   const { body: role } = await api.expect("GET", "database/roles/pg-role");
   await api.expect("POST", "database/roles/pg-short", { ...role.data, default_ttl: "10s", max_ttl: "30s" });

@@ -95,6 +95,11 @@ describe("the emulated Vault", () => {
     expect((await read()).status).toBe(200);
   });
 
+  it("knows no other namespace", async () => {
+    const { status, body } = await api.send("GET", "secret/data/app", undefined, { "x-vault-namespace": "team" });
+    expect([status, body.errors]).toEqual([404, ["namespace not found"]]);
+  });
+
   it("keeps a log without a secret", async () => {
     vault.requests.clear();
     const next = vault.requests.next(isRead);
