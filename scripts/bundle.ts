@@ -16,8 +16,6 @@ const LEFT_OUT = [
   { package: "handlebars", names: ["source-map"] },
   // Files and worker threads to write to; our lines go to a function.
   { package: "pino", names: ["sonic-boom", "thread-stream"] },
-  // node:cluster, node:https and OpenTelemetry.
-  { package: "prom-client", names: ["./lib/cluster", "./lib/pushgateway", "./lib/defaultMetrics"] },
 ];
 
 const leaveOut: Plugin = {
