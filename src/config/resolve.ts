@@ -57,7 +57,7 @@ export function resolve(declared: Declared, env: Environment, flags: ParsedFlags
 }
 
 /** The flag's value; of several the last. */
-export function lastFlag(flags: ParsedFlags, name: string): string | undefined {
+function lastFlag(flags: ParsedFlags, name: string): string | undefined {
   return flags.values.get(name)?.at(-1);
 }
 
@@ -87,7 +87,7 @@ function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, 
     }),
     tlsSkipVerify: switchSetting("tls-skip-verify", "VAULT_SKIP_VERIFY", file?.tlsSkipVerify ?? false),
     clientTimeout: clientTimeout(),
-    numRetries: maxRetries() ?? file?.numRetries ?? 12,
+    numRetries: Math.max(0, maxRetries() ?? file?.numRetries ?? 12),
     headers: requestHeaders(flags, refusals),
     disableRedirects: switchSetting("disable-redirects", "VAULT_DISABLE_REDIRECTS", false),
   };

@@ -43,7 +43,7 @@ function sinkFaults(sink: SinkConfig): readonly Fault[] {
   else if (typeof path !== "string") report("could not parse 'path' as string");
   if (mode !== undefined && typeof mode !== "number") {
     report("could not parse 'mode' as integer", "mode = 0640 in HCL, 416 in JSON");
-  } else if (typeof mode === "number" && (mode < 0 || mode > 0o777)) {
+  } else if (typeof mode === "number" && (mode < 0 || mode > 0o7777)) {
     report("file mode does not represent a regular file");
   }
   for (const key of ["uid", "gid", "owner", "group"]) {

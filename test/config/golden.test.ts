@@ -94,7 +94,7 @@ const DIVERGENCES: Readonly<Record<string, { readonly reason: string; readonly e
 
 /** Refused by both, in other words: what lessee says instead. */
 const REWORDED: Readonly<Record<string, string>> = {
-  "nul-byte": "literal not terminated",
+  "nul-byte": "unexpected null character (0x00)",
   "env-forbids-command": "env_template[A]: 'command' is not allowed",
   "env-forbids-perms": "env_template[A]: 'perms' is not allowed",
   "env-forbids-wait": "env_template[A]: 'wait' is not allowed",

@@ -11,6 +11,12 @@ export interface Document {
 /** HCL or JSON, told apart by the content: JSON begins with a brace. Throws SyntaxFault. */
 export function parseDocument(bytes: Uint8Array): Document {
   const text = decode(bytes).replaceAll("\r\n", "\n");
+  const nothing = text.indexOf("\0");
+  if (nothing !== -1) {
+    const before = text.slice(0, nothing).split("\n");
+    const position = { line: before.length, column: before.at(-1)!.length + 1 };
+    throw new SyntaxFault(position, "unexpected null character (0x00)");
+  }
   return text.trimStart().startsWith("{") && !text.startsWith(BYTE_ORDER_MARK)
     ? { syntax: "json", root: parseJsonConfig(text) }
     : { syntax: "hcl", root: parseHcl(text) };

@@ -50,7 +50,7 @@ export function parseJsonConfig(source: string): ObjectValue {
     let text = "";
     for (at++; ; ) {
       const c = source[at];
-      if (c === undefined || c === "\n" || c === "\0") fail("literal not terminated");
+      if (c === undefined || c === "\n") fail("literal not terminated");
       if (c === '"') break;
       if (c === "\\") {
         const sequence = readEscape(source, at) ?? fail("illegal char escape");

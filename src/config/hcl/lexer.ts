@@ -1,4 +1,4 @@
-/** HCL1 text → tokens. Line endings are already `\n`. */
+/** HCL1 text → tokens. Line endings are already `\n`, and there is no null character. */
 import { type Position, SyntaxFault } from "./ast.ts";
 import { unindent, unquote } from "./strings.ts";
 
@@ -50,13 +50,12 @@ export function lexer(source: string): () => Token {
 
   /** Moves past `length` characters and keeps count of the lines in them. */
   function advance(length: number): void {
-    const end = at + length;
-    for (let newline = source.indexOf("\n", at); newline !== -1 && newline < end; ) {
-      line++;
-      lineStart = newline + 1;
-      newline = source.indexOf("\n", newline + 1);
+    for (const end = at + length; at < end; at++) {
+      if (source[at] === "\n") {
+        line++;
+        lineStart = at + 1;
+      }
     }
-    at = end;
   }
 
   function match(pattern: RegExp): RegExpExecArray | null {
@@ -89,7 +88,7 @@ export function lexer(source: string): () => Token {
     let braces = 0;
     for (; ; end++) {
       const c = source[end];
-      if (c === undefined || c === "\0" || (c === "\n" && braces === 0)) {
+      if (c === undefined || (c === "\n" && braces === 0)) {
         advance(end - at);
         fail("literal not terminated", start);
       }
@@ -156,7 +155,7 @@ export function lexer(source: string): () => Token {
     const anchor = match(HEREDOC_ANCHOR);
     if (anchor) return heredoc(anchor);
     const punctuation = PUNCTUATION.get(c);
-    if (!punctuation) fail(c === "\0" ? "unexpected null character (0x00)" : "illegal char");
+    if (!punctuation) fail("illegal char");
     advance(1);
     return { kind: punctuation, text: c, position: start };
   };

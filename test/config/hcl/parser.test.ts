@@ -56,7 +56,8 @@ describe("HCL", () => {
     ["a = <<EOT b\nEOT\n", 1, "invalid characters in heredoc anchor"],
     ["a = <<\nb\n\n", 1, "zero-length heredoc anchor"],
     ["a = 1\n/* b", 2, "comment not terminated"],
-    ["a = \0", 1, "unexpected null character (0x00)"],
+    ["\n# \0", 2, "unexpected null character (0x00)"],
+    ['{"a": "\0"}', 1, "unexpected null character (0x00)"],
     ["\ufeffa = 1", 1, "illegal char"],
     ['\ufeff{"a": 1}', 1, "illegal char"],
   ])("refuses %j at line %i", (text, line, message) => {
@@ -217,7 +218,12 @@ describe("the laws of reading", () => {
     expect(faultOf(nested(100_000)).message).toBe("nested too deeply");
   });
 
-  it("reads a megabyte of text in time that grows with its length", () => {
+  it("reads a megabyte on one line in time that grows with its length", () => {
+    expect(parseDocument(bytes("a = 1 ".repeat(170_000))).root.items).toHaveLength(170_000);
+    expect(parseDocument(bytes(`{${'"a": 1,'.repeat(150_000)}}`)).root.items).toHaveLength(150_000);
+  });
+
+  it("reads a megabyte of text", () => {
     const text = `template {\n  contents = <<EOT\n${"x = {{ .Data.x }}\n".repeat(50_000)}EOT\n}\n`;
     expect(parseDocument(bytes(text)).root.items).toHaveLength(1);
   });
