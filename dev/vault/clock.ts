@@ -7,6 +7,7 @@ export interface ServerClock {
   at(time: number, callback: () => void): () => void;
   /** Moves the time forward; what falls due is called before this returns, in order of time. */
   advance(milliseconds: number): void;
+  /** Nobody is called back after it. */
   stop(): void;
 }
 
@@ -14,10 +15,12 @@ export function createServerClock(): ServerClock {
   const alarms = new Map<symbol, { readonly time: number; readonly callback: () => void }>();
   let offset = 0;
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   const now = () => Date.now() + offset;
 
   function arm(): void {
     clearTimeout(timer);
+    if (stopped) return;
     const next = Math.min(...[...alarms.values()].map((alarm) => alarm.time));
     if (Number.isFinite(next)) timer = setTimeout(ring, Math.min(Math.max(next - now(), 0), MAX_TIMEOUT));
   }
@@ -42,6 +45,7 @@ export function createServerClock(): ServerClock {
       ring();
     },
     stop() {
+      stopped = true;
       alarms.clear();
       clearTimeout(timer);
     },

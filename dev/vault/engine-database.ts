@@ -54,6 +54,13 @@ export function createDatabaseBackend(clock: ServerClock): Backend {
     return null;
   }
 
+  async function forget(name: string): Promise<null> {
+    const connection = connections.get(name);
+    connections.delete(name);
+    await connection?.database.close();
+    return null;
+  }
+
   async function issue(request: MountedRequest, roleName: string): Promise<Answer> {
     const role = roles.get(roleName);
     if (!role) throw new Refusal(400, `unknown role: ${roleName}`);
@@ -129,7 +136,7 @@ export function createDatabaseBackend(clock: ServerClock): Backend {
         case "read config":
           return describe(connections.get(name), describeConnection);
         case "delete config":
-          return connections.delete(name) ? null : null;
+          return forget(name);
         case "list config":
           return keys(connections);
         case "update roles":

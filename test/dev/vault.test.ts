@@ -187,6 +187,26 @@ describe("the emulated Vault with Postgres", () => {
     expect((await lookup(lease_id)).errors).toEqual(["invalid lease"]);
   });
 
+  it("ends a lease with its token even while the lease is being renewed", async () => {
+    const renew_statements = `SELECT pg_sleep(0.2); ALTER ROLE "{{name}}" VALID UNTIL '{{expiration}}'`;
+    const { body: role } = await api.expect("GET", "database/roles/pg-role");
+    await api.expect("POST", "database/roles/pg-role", { ...role.data, renew_statements });
+    const { body: made } = await api.expect("POST", "auth/token/create", { policies: ["pg-auth"] });
+    const owner = api.as(made.auth.client_token);
+    const { body } = await owner.expect("GET", "database/creds/pg-role");
+    const sleeping = async () =>
+      (await admin.query("SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"))
+        .rowCount;
+
+    const renewal = owner.send("PUT", "sys/leases/renew", { lease_id: body.lease_id, increment: 600 });
+    await expect.poll(sleeping, { interval: 10 }).toBe(1);
+    await owner.expect("PUT", "auth/token/revoke-self");
+    expect((await renewal).body.lease_duration).toBe(600);
+    await vault.idle();
+    expect((await lookup(body.lease_id)).errors).toEqual(["invalid lease"]);
+    await api.expect("POST", "database/roles/pg-role", role.data);
+  });
+
   it("leaves a user without a lease when the client goes away while it is committed", async () => {
     // A deferred trigger runs inside COMMIT: that is where the time is spent here.
     await admin.query(`
