@@ -32,7 +32,7 @@ const PURE = [
 
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
-  ...["adoption", "application-operations", "keeper", "keepers", "lane", "memory", "narrator"],
+  ...["adoption", "application-operations", "keeper", "keepers", "lane", "memory", "narrator", "release"],
   ...["state-file", "state-place", "tokens", "vault-operations"],
 ].map((name) => `src/lease/${name}.ts`);
 
