@@ -20,8 +20,8 @@ export interface Child {
   /** Resolves when it ends without `stop()`; never rejects. */
   readonly died: Promise<ChildDeath>;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL when it is not gone after `patience` ms. Says whether SIGTERM was enough. */
-  stop(patience: number): Promise<boolean>;
+  /** SIGTERM, and SIGKILL when it is not gone after `patience` ms. Says how it ended, undefined for exit code 0. */
+  stop(patience: number): Promise<string | undefined>;
 }
 
 export interface ChildDeath {
@@ -58,15 +58,11 @@ export function startChild({ name, command, args, env, guard, onLine = () => {} 
     kill: (signal) => void child.kill(signal),
     async stop(patience) {
       stopping = true;
-      let patient = true;
       child.kill("SIGTERM");
-      const timer = setTimeout(() => {
-        patient = false;
-        child.kill("SIGKILL");
-      }, patience);
-      await gone;
+      const timer = setTimeout(() => child.kill("SIGKILL"), patience);
+      const how = await gone;
       clearTimeout(timer);
-      return patient;
+      return child.exitCode === 0 ? undefined : how;
     },
   };
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Guard } from "../guard.ts";
 import { startGuard } from "../guard.ts";
-import type { ChildDeath } from "./child.ts";
+import type { Child, ChildDeath } from "./child.ts";
 import type { DemoOptions } from "./options.ts";
 import { type SampleApplication, startSampleApplication } from "./sample-application.ts";
 import type { Screen } from "./screen.ts";
@@ -94,7 +94,8 @@ export async function runDemo({ options, env, screen, interrupted, onGuard }: De
   ]);
   running.abort();
   screen.close();
-  return conclude(end, { screen, application, sidecar, users, tally });
+  // Awaited here: what the stack disposes of is needed until then.
+  return await conclude(end, { screen, application, sidecar, users, tally });
 }
 
 /** Why the demo ends; undefined is in due time, or as somebody wanted. */
@@ -114,8 +115,8 @@ async function conclude(end: End, { screen, application, sidecar, users, tally }
     screen.line(`${end.fault}${end.lastLines.length > 0 ? "; it said last:" : ""}`, "red");
     for (const line of end.lastLines) screen.line(`  ${line}`);
   }
-  if (!(await application.child.stop(APPLICATION_PATIENCE))) faults.push("the sample application had to be killed");
-  if (!(await sidecar.child.stop(LESSEE_PATIENCE))) faults.push("lessee had to be killed");
+  await endOf(application.child, APPLICATION_PATIENCE, faults);
+  await endOf(sidecar.child, LESSEE_PATIENCE, faults);
 
   const report = application.report();
   const outcome: Outcome = {
@@ -131,6 +132,11 @@ async function conclude(end: End, { screen, application, sidecar, users, tally }
   faults.push(...faultsOf(outcome));
   for (const fault of faults) screen.line(fault, "red");
   return end || faults.length > 0 ? 1 : 0;
+}
+
+async function endOf(child: Child, patience: number, faults: string[]): Promise<void> {
+  const how = await child.stop(patience);
+  if (how) faults.push(`${child.name}, told to end, ${how}`);
 }
 
 async function runTime(duration: number | undefined, published: Promise<void>): Promise<End> {

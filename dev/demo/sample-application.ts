@@ -14,8 +14,8 @@ export interface SampleApplication {
 const MAIN = new URL("../app/main.ts", import.meta.url).pathname;
 
 export function startSampleApplication(
-  options: DemoOptions,
-  world: World,
+  options: Pick<DemoOptions, "app" | "connectionMaxLifetime">,
+  world: Pick<World, "postgres">,
   configFile: string,
   env: NodeJS.ProcessEnv,
   guard: Guard,

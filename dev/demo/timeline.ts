@@ -45,7 +45,8 @@ export function createTimeline(start: number): Timeline {
     confirmed: (entry) => `${user(entry.user)} is in use, by its ${entry.by} (${entry.took})`,
     sessions: (entry) => {
       if (!entry.old_user) return undefined;
-      const now = `${user(entry.user)} has ${entry.new_sessions}, ${user(entry.old_user)} has ${entry.old_sessions}`;
+      const old = `${user(entry.old_user)} has ${entry.old_sessions}`;
+      const now = entry.user ? `${user(entry.user)} has ${entry.new_sessions}, ${old}` : old;
       if (now === sessions) return undefined;
       sessions = now;
       return now;
