@@ -1,12 +1,28 @@
 /** All functions that templates may call, whatever the engine. */
 import type { TemplateFunction } from "../go/function.ts";
 import { fail } from "../go/values.ts";
+import { DEBUG_FUNCTIONS } from "./debug.ts";
 import { ENCODING_FUNCTIONS } from "./encoding.ts";
 import { FILE_FUNCTIONS } from "./files.ts";
 import { JSON_FUNCTIONS } from "./json.ts";
+import { MAP_FUNCTIONS } from "./maps.ts";
+import { MATH_FUNCTIONS } from "./math.ts";
 import { PARSE_FUNCTIONS } from "./parse.ts";
+import { REGEX_FUNCTIONS } from "./regex.ts";
+import { SPRIG_DATA } from "./sprig/data.ts";
+import { SPRIG_DATES } from "./sprig/dates.ts";
+import { SPRIG_DICTS } from "./sprig/dicts.ts";
+import { SPRIG_LISTS } from "./sprig/lists.ts";
+import { SPRIG_NUMBERS } from "./sprig/numbers.ts";
+import { SPRIG_PATHS } from "./sprig/paths.ts";
+import { SPRIG_RANDOM } from "./sprig/random.ts";
+import { SPRIG_REGEX } from "./sprig/regex.ts";
+import { SPRIG_SEMVER } from "./sprig/semver.ts";
+import { SPRIG_STRINGS } from "./sprig/strings.ts";
 import { TEXT_FUNCTIONS } from "./text.ts";
+import { TOML_FUNCTIONS } from "./toml.ts";
 import { VAULT_FUNCTIONS } from "./vault.ts";
+import { YAML_FUNCTIONS } from "./yaml/functions.ts";
 
 const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
   [
@@ -16,6 +32,22 @@ const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
     ...ENCODING_FUNCTIONS,
     ...JSON_FUNCTIONS,
     ...FILE_FUNCTIONS,
+    ...YAML_FUNCTIONS,
+    ...TOML_FUNCTIONS,
+    ...MATH_FUNCTIONS,
+    ...MAP_FUNCTIONS,
+    ...REGEX_FUNCTIONS,
+    ...DEBUG_FUNCTIONS,
+    ...SPRIG_STRINGS,
+    ...SPRIG_LISTS,
+    ...SPRIG_DICTS,
+    ...SPRIG_NUMBERS,
+    ...SPRIG_DATA,
+    ...SPRIG_PATHS,
+    ...SPRIG_REGEX,
+    ...SPRIG_DATES,
+    ...SPRIG_SEMVER,
+    ...SPRIG_RANDOM,
   ].map((one) => [one.name, one]),
 );
 

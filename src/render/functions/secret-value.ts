@@ -3,7 +3,6 @@ import { JsonNumber, type JsonValue } from "../../json.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "../../vault/secret.ts";
 import {
   anyMap,
-  anySlice,
   GoMap,
   NilPointer,
   Slice,
@@ -51,7 +50,17 @@ export function secretValue(secret: VaultSecret): Struct {
 /** What stands in JSON, numbers with their spelling. */
 export function jsonValue(value: JsonValue): Value {
   if (value === null || typeof value !== "object" || value instanceof JsonNumber) return value;
-  return Array.isArray(value) ? anySlice(value.map(jsonValue)) : objectValue(value);
+  return Array.isArray(value) ? listValue(value.map(jsonValue)) : objectValue(value);
+}
+
+/** Go's decoder appends one by one, which doubles what is set aside. */
+function listValue(items: readonly Value[]): Slice {
+  return new Slice(
+    "interface {}",
+    items,
+    false,
+    items.length < 2 ? items.length : 2 ** Math.ceil(Math.log2(items.length)),
+  );
 }
 
 /** A pointer to a struct. */

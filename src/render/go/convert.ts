@@ -1,6 +1,6 @@
 /** Whether a value may be given where a type is wanted: Go's assignability, for the types that functions have here. */
 import { Boxed, type Result } from "./boxed.ts";
-import { FunctionError, GoMap, type ParameterType, Slice, typeName, type Value } from "./values.ts";
+import { FunctionError, GoMap, type ParameterType, Slice, typeName } from "./values.ts";
 
 /** The value as an argument of type `wanted`; throws a FunctionError that names both types. */
 export function convert(result: Result, wanted: ParameterType): Result {

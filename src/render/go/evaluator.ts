@@ -26,7 +26,6 @@ import {
   fail,
   GoMap,
   Integer,
-  integerOf,
   isTrue,
   type ParameterType,
   Slice,

@@ -100,11 +100,14 @@ export class Slice {
   readonly items: readonly Value[];
   /** A nil slice prints as an empty one, but is `null` in JSON. */
   readonly isNil: boolean;
+  /** What Go has set aside for it; only spew shows it. */
+  readonly capacity: number;
 
-  constructor(element: string, items: readonly Value[], isNil = false) {
+  constructor(element: string, items: readonly Value[], isNil = false, capacity = items.length) {
     this.element = element;
     this.items = items;
     this.isNil = isNil;
+    this.capacity = capacity;
   }
 }
 

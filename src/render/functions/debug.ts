@@ -1,0 +1,86 @@
+/** spew_…: values with their types, for looking at them. */
+import { formatPlain } from "../go/format.ts";
+import { defineVariadic, type TemplateFunction } from "../go/function.ts";
+import { sprintf } from "../go/printf.ts";
+import { quote } from "../go/quote.ts";
+import { byteLength } from "../go/text.ts";
+import { GoMap, kindOf, NilPointer, Slice, Struct, sortedEntries, typeName, type Value } from "../go/values.ts";
+
+const ANY = "interface {}";
+
+export const DEBUG_FUNCTIONS: readonly TemplateFunction[] = [
+  defineVariadic("spew_sdump", [], ANY, (values) => dumpAll(values)),
+  defineVariadic("spew_sprintf", ["string"], ANY, ([format, ...values]) => spewPrintf(format, values)),
+  defineVariadic("spew_dump", [], ANY, (values, { session }) => {
+    session.host.print(dumpAll(values));
+    return "";
+  }),
+  defineVariadic("spew_printf", ["string"], ANY, ([format, ...values], { session }) => {
+    session.host.print(spewPrintf(format, values));
+    return "";
+  }),
+];
+
+function dumpAll(values: readonly Value[]): string {
+  return values.map((value) => `${dump(value, "")}\n`).join("");
+}
+
+/** A value on lines of its own, with types, lengths and capacities. */
+function dump(value: Value, margin: string): string {
+  if (value === null) return "(interface {}) <nil>";
+  const inner = `${margin} `;
+  if (value instanceof Slice) {
+    const sizes = value.items.length === 0 ? "" : ` (len=${value.items.length} cap=${value.capacity})`;
+    if (value.isNil) return `(${typeName(value)}) <nil>`;
+    return `(${typeName(value)})${sizes} ${block(
+      value.items.map((item) => inner + dump(item, inner)),
+      margin,
+    )}`;
+  }
+  if (value instanceof GoMap) {
+    const sizes = value.entries.size === 0 ? "" : ` (len=${value.entries.size})`;
+    if (value.isNil) return `(${typeName(value)}) <nil>`;
+    const lines = sortedEntries(value).map(([key, item]) => `${inner}${dump(key, inner)}: ${dump(item, inner)}`);
+    return `(${typeName(value)})${sizes} ${block(lines, margin)}`;
+  }
+  if (value instanceof Struct && value.type.string === undefined) {
+    const lines = value.type.fields.map((name) => `${inner}${name}: ${dump(value.fields.get(name) ?? null, inner)}`);
+    return `(${typeName(value)})${block(lines, margin)}`;
+  }
+  if (value instanceof NilPointer) return `(${typeName(value)})(<nil>)`;
+  if (typeof value === "string") {
+    return `(string) ${value === "" ? "" : `(len=${byteLength(value)}) `}${quote(value)}`;
+  }
+  if (kindOf(value) === "string")
+    return `(${typeName(value)}) (len=${byteLength(String(value))}) ${quote(String(value))}`;
+  return `(${typeName(value)}) ${formatPlain(value)}`;
+}
+
+function block(lines: readonly string[], margin: string): string {
+  return lines.length === 0 ? `{\n${margin}}` : `{\n${lines.join(",\n")}\n${margin}}`;
+}
+
+/** Only %v, %+v, %#v and %#+v are spew's own; `#` brings the types along. */
+function spewPrintf(format: string, values: readonly Value[]): string {
+  let at = 0;
+  return format.replace(/%(%|([+#]*)v|[^a-zA-Z%]*[a-zA-Z])/g, (directive, body: string, flags?: string) => {
+    if (body === "%") return "%";
+    if (at >= values.length) return sprintf(directive, []);
+    const value = values[at++]!;
+    return flags === undefined ? sprintf(directive, [value]) : inline(value, flags.includes("#"));
+  });
+}
+
+function inline(value: Value, types: boolean): string {
+  if (value === null) return types ? "(interface {})<nil>" : "<nil>";
+  const prefix = types ? `(${typeName(value)})` : "";
+  if (value instanceof Slice)
+    return `${prefix}[${value.items.map((item) => inline(item, types && value.element === ANY)).join(" ")}]`;
+  if (value instanceof GoMap) {
+    const entries = sortedEntries(value).map(
+      ([key, item]) => `${formatPlain(key)}:${inline(item, types && value.element === ANY)}`,
+    );
+    return `${prefix}map[${entries.join(" ")}]`;
+  }
+  return prefix + formatPlain(value);
+}

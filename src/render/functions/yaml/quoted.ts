@@ -1,0 +1,128 @@
+/** YAML's quoted and block scalars. A string in place of a result is the error's text. */
+
+export interface ReadText {
+  readonly value: string;
+  readonly end: number;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "0": "\0",
+  a: "\x07",
+  b: "\b",
+  t: "\t",
+  "\t": "\t",
+  n: "\n",
+  v: "\v",
+  f: "\f",
+  r: "\r",
+  e: "\x1b",
+  " ": " ",
+  '"': '"',
+  "'": "'",
+  "/": "/",
+  "\\": "\\",
+  N: "\x85",
+  _: "\xa0",
+  L: "\u2028",
+  P: "\u2029",
+};
+
+/** Lines joined by a space; an empty line is a line break. */
+export function foldLines(lines: readonly string[]): string {
+  let text = lines[0] ?? "";
+  for (let i = 1; i < lines.length; i++) {
+    let empty = 0;
+    while (lines[i] === "" && i < lines.length - 1) {
+      empty++;
+      i++;
+    }
+    text += (empty > 0 ? "\n".repeat(empty) : " ") + lines[i]!;
+  }
+  return text;
+}
+
+export function readSingleQuoted(text: string, start: number): ReadText | string {
+  const match = /'((?:[^']|'')*)'/y;
+  match.lastIndex = start;
+  const found = match.exec(text);
+  if (found === null) return "found unexpected end of stream";
+  return { value: foldLines(trimmedLines(found[1]!.replaceAll("''", "'"))), end: match.lastIndex };
+}
+
+export function readDoubleQuoted(text: string, start: number): ReadText | string {
+  const match = /"((?:[^"\\]|\\[\s\S])*)"/y;
+  match.lastIndex = start;
+  const found = match.exec(text);
+  if (found === null) return "found unexpected end of stream";
+  let bad: string | undefined;
+  const joined = foldLines(trimmedLines(found[1]!.replace(/\\\n[ \t]*/g, "\\&")));
+  const value = joined.replace(
+    /\\(&|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[\s\S])/g,
+    (_, kind: string, ...hex: (string | undefined)[]) => {
+      if (kind === "&") return "";
+      const digits = hex.slice(0, 3).find((one) => one !== undefined);
+      const code = digits === undefined ? undefined : Number.parseInt(digits, 16);
+      if (code !== undefined && (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)))
+        bad = "found invalid Unicode character escape code";
+      else if (code !== undefined) return String.fromCodePoint(code);
+      const short = ESCAPES[kind];
+      if (short === undefined) bad ??= "found unknown escape character";
+      return short ?? "";
+    },
+  );
+  return bad ?? { value, end: match.lastIndex };
+}
+
+/** `|` and `>`, from the indicator on; `indent` is that of the collection around it. */
+export function blockScalar(text: string, start: number, indent: number): ReadText {
+  const header = /[|>]([-+]?)([1-9]?)([-+]?)[^\n]*(?:\n|$)/y;
+  header.lastIndex = start;
+  const [, before = "", digit = "", after = ""] = header.exec(text) ?? [];
+  const chomp = before || after;
+  const rest = text.slice(header.lastIndex);
+  const margin = digit === "" ? detectMargin(rest, indent) : Math.max(indent, 0) + Number(digit);
+  const lines: string[] = [];
+  let end = header.lastIndex;
+  for (const line of rest.split(/(?<=\n)/)) {
+    const blank = /^ *\n?$/.test(line);
+    if (!blank && (/^ */.exec(line)![0].length < margin || (margin === 0 && /^(?:---|\.\.\.)/.test(line)))) break;
+    lines.push(line.replace(/\n$/, "").slice(margin));
+    end += line.length;
+  }
+  let kept = lines.length;
+  while (kept > 0 && lines[kept - 1] === "") kept--;
+  const body = lines.slice(0, kept);
+  const content = text[start] === "|" ? body.join("\n") : foldBlock(body);
+  const ending =
+    chomp === "-" ? "" : chomp === "+" ? "\n".repeat(lines.length - kept + (kept > 0 ? 1 : 0)) : kept > 0 ? "\n" : "";
+  return { value: content + ending, end };
+}
+
+function detectMargin(rest: string, indent: number): number {
+  const first = /^(?: *\n)*( *)(?=[^ \n])/.exec(rest);
+  return Math.max(first?.[1]!.length ?? 0, indent + 1);
+}
+
+/** As plain lines are folded, but lines that begin with a space keep their breaks. */
+function foldBlock(lines: readonly string[]): string {
+  let text = "";
+  lines.forEach((line, i) => {
+    const previous = lines[i - 1];
+    if (i > 0) {
+      const literal = /^[ \t]/.test(line) || /^[ \t]/.test(previous!);
+      if (line === "" || literal || previous === "")
+        text += previous === "" && line !== "" && !literal && text.endsWith("\n") ? "" : "\n";
+      else text += " ";
+    }
+    text += line;
+  });
+  return text;
+}
+
+function trimmedLines(text: string): string[] {
+  const lines = text.split("\n");
+  return lines.map((line, i) => {
+    const left = i > 0 ? line.replace(/^[ \t]+/, "") : line;
+    return i < lines.length - 1 ? left.replace(/[ \t]+$/, "") : left;
+  });
+}
