@@ -10,8 +10,8 @@ import type { AgentConfig } from "./config/types.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
-import { type Health, startHealth } from "./health/server.ts";
-import { adopt, prolong } from "./lease/adoption.ts";
+import { startHealth } from "./health/server.ts";
+import { adopt, handOver } from "./lease/adoption.ts";
 import { createKeeper } from "./lease/keeper.ts";
 import { createKeepers } from "./lease/keepers.ts";
 import { createMemory } from "./lease/memory.ts";
@@ -23,11 +23,11 @@ import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import type { World } from "./ports.ts";
 import { publishFile } from "./publish/file.ts";
+import type { Strategy } from "./publish/together.ts";
 import { dependencyKey } from "./render/template.ts";
 import { createSetup } from "./setup.ts";
 import type { Status } from "./status.ts";
-import { createVaultClient } from "./vault/client.ts";
-import { connectVault } from "./vault/connect.ts";
+import { openVault } from "./vault/connect.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -52,8 +52,6 @@ interface End {
 
 /** Tries at the start, with nothing published yet, after which `exit_on_retry_failure` ends the agent. */
 const TRIES_AT_START = 12;
-/** Over `connection_max_lifetime`, where an init container leaves a user to an application that nobody hands over (DESIGN §8.5). */
-const UNSHARED_SURPLUS = 5 * 60_000;
 
 /** Resolves to the exit code. Rejects with a LesseeError where a start is impossible. */
 export async function runAgent(options: AgentOptions): Promise<number> {
@@ -74,13 +72,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   emit({ is: "started", version, pid: world.pid });
 
   // Connect.
-  const transport = await connectVault(config.vault, files, env);
-  const namespace = config.vault.namespace ?? autoAuth.method.namespace;
-  const address = config.vault.address.replace(/\/+$/, "");
-  const client = createVaultClient(
-    { address, ...(namespace === undefined ? {} : { namespace }), timeout: config.vault.clientTimeout },
-    transport.send,
-    clock,
+  const { address, client, namespace, transport } = await openVault(
+    config.vault,
+    autoAuth.method.namespace,
+    world,
     emit,
   );
   const method = parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
@@ -150,7 +145,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   });
   const binding = {
     address,
-    namespace: namespace ?? "",
+    namespace,
     mount: autoAuth.method.mountPath,
     role: method.role ?? "",
     pod: await method.pod({ files }),
@@ -160,7 +155,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     home: env.HOME,
     binding,
     files,
-    random,
+    write: async (destination, content) => {
+      await publishFile(
+        { destination, content, perms: 0o600, createDestDirs: false, backup: false },
+        { files, random },
+      );
+    },
     kill: world.kill,
     pid: world.pid,
   });
@@ -212,6 +212,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       warnings: observers.warnings(),
     });
   }
+  function warn(code: string): (error: unknown) => null {
+    return (error) => {
+      emit({ is: "warning", code, message: describe(error) });
+      return null;
+    };
+  }
   async function reload(): Promise<void> {
     try {
       const next = await createSetup(await options.readConfig(), setupPorts);
@@ -225,35 +231,27 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       emit({ is: "configuration refused", error: describe(error) });
     }
   }
+  /** What depends on nothing, and what is known already. */
   async function publishAll(): Promise<void> {
     keepers.ensure(setup.publisher.dependencies());
-    for (const key of [
-      null,
-      ...keepers
-        .all()
-        .filter((keeper) => keeper.isPublished())
-        .map((keeper) => dependencyKey(keeper.dependency)),
-    ]) {
-      const attempt = await setup.publisher.publish(key, "rename");
-      if (attempt.is === "failed") emit({ is: "warning", code: "publish", message: describe(attempt.error) });
+    await publish(null, "rename");
+    for (const { dependency, isPublished } of keepers.all()) {
+      if (isPublished()) await publish(dependencyKey(dependency), setup.credential(dependency).config.publish);
     }
     changed();
   }
+  async function publish(key: string | null, strategy: Strategy): Promise<void> {
+    const attempt = await setup.publisher.publish(key, strategy);
+    if (attempt.is === "failed") emit({ is: "warning", code: "publish", message: describe(attempt.error) });
+  }
 
   // Answer, from the first moment.
-  let health: Health | null = null;
-  if (observers.metrics !== null) {
-    health = await startHealth({
-      address: config.health.address,
-      status,
-      metrics: observers.metrics,
-      timeline: observers.timeline,
-      scrub: scrubber.scrub,
-    }).catch((error) => {
-      emit({ is: "warning", code: "health", message: describe(error) });
-      return null;
-    });
-  }
+  const { metrics, timeline } = observers;
+  const health =
+    metrics &&
+    (await startHealth({ address: config.health.address, status, metrics, timeline, scrub: scrubber.scrub }).catch(
+      warn("health"),
+    ));
   const watch = await watchFiles(method.watches, () => tokens.wake());
   const unsubscribe = options.onReload(() => void reload());
 
@@ -284,7 +282,16 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   // Leave.
   emit({ is: "stopping", reason });
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
-  if (handsOver) await handOver();
+  if (handsOver) {
+    await handOver(keepers.all(), {
+      client,
+      tokens,
+      clock,
+      emit,
+      shared: place?.shared ?? false,
+      credential: (keeper) => setup.credential(keeper.dependency).config,
+    });
+  }
   const now = clock.now();
   await keepers.stop({
     at: now,
@@ -303,32 +310,4 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   await Promise.all([watch.close(), health?.stop(), place?.close(), setup.close()]);
   transport.close();
   return code;
-
-  /** The sidecar takes the lease over if it can find it; else the user has to last for the application's first connections. */
-  async function handOver(): Promise<void> {
-    for (const keeper of keepers.all()) {
-      const { config: credential } = setup.credential(keeper.dependency);
-      const unshared =
-        credential.connectionMaxLifetime === undefined ? null : credential.connectionMaxLifetime + UNSHARED_SURPLUS;
-      const wanted = credential.lifetime ?? (place?.shared ? null : unshared);
-      const records = keeper.records();
-      if (records.length === 0) continue;
-      try {
-        const ends = await prolong(records, wanted, { client, tokens, clock });
-        const seconds = Math.round((ends - clock.now()) / 1_000);
-        log.info("handed over", {
-          path: keeper.path,
-          ends_in_seconds: seconds,
-          state: place?.shared ? place.folder : "not shared",
-        });
-      } catch (error) {
-        emit({
-          is: "warning",
-          code: "hand-over",
-          path: keeper.path,
-          message: `the lease could not be prolonged for the sidecar: ${describe(error)}`,
-        });
-      }
-    }
-  }
 }

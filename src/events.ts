@@ -50,6 +50,7 @@ export type LesseeEvent =
       readonly user?: string;
       readonly stage: "current" | "retiring";
     }
+  | { readonly is: "handed over"; readonly path: string; readonly ttl: number; readonly shared: boolean }
   | { readonly is: "verified"; readonly path: string; readonly user?: string; readonly took: number }
   | {
       readonly is: "verification failed";

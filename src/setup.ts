@@ -4,6 +4,7 @@ import type { AgentConfig, CredentialConfig } from "./config/types.ts";
 import { jitterOf, policyOf } from "./lease/policy.ts";
 import { leadOf } from "./lease/schedule.ts";
 import type { Policy } from "./lease/state.ts";
+import { commandNotifier } from "./notify/exec.ts";
 import { createNotifier } from "./notify/notifiers.ts";
 import type { NotifyPorts } from "./notify/ports.ts";
 import type { Databases, Emit, Notifier, World } from "./ports.ts";
@@ -44,7 +45,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     files,
     clock,
     env,
-    run: ports.notify.run,
+    commandNotifier: (command) => commandNotifier(command, ports.notify.run),
     print: (text) => void world.stderr.write(redact(text)),
   });
   const publisher = createPublisher({ templates, brain, files, random, clock, emit, redact });

@@ -1,5 +1,6 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
 import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
+import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Stopping, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
@@ -97,7 +98,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       });
     }
     case "drained":
-      return drained(state, outcome.id, now);
+      return changeRetiring(state, outcome.id, { step: "release", failures: 0, retryAt: now });
     case "released":
     case "left":
       return drop(state, outcome.id);
@@ -290,52 +291,8 @@ function stop(state: State, stopping: Stopping, now: number): State {
   return { ...stopped, candidate: null, current: null, retiring: ready };
 }
 
-function drained(state: State, id: number, now: number): State {
-  return changeRetiring(state, id, { step: "release", failures: 0, retryAt: now });
-}
-
 /** It has ended, whoever ended it. The current one has to be replaced at once, within the budget. */
 function lose(state: State, id: number): State {
   const wanted: Wanted | null = state.current?.id === id && state.stopping === null ? "lost" : state.wanted;
   return { ...drop(state, id), wanted };
-}
-
-// ---- small tools ---------------------------------------------------------------------------------------------------
-
-function hold(id: number, grant: Grant): Held {
-  return { ...grant, id, validUntil: Number.POSITIVE_INFINITY, renewals: 0, renewFailures: 0, verified: false };
-}
-
-function changeCandidate(state: State, id: number, changes: Partial<Candidate>): State {
-  return state.candidate?.id === id ? { ...state, candidate: { ...state.candidate, ...changes } } : state;
-}
-
-function changeCurrent(state: State, id: number, changes: Partial<Current>): State {
-  return state.current?.id === id ? { ...state, current: { ...state.current, ...changes } } : state;
-}
-
-function changeRetiring(state: State, id: number, changes: Partial<Retiring>): State {
-  return { ...state, retiring: state.retiring.map((one) => (one.id === id ? { ...one, ...changes } : one)) };
-}
-
-function change(state: State, id: number, changes: (held: Held) => Partial<Held>): State {
-  return changeAll(state, (held) => (held.id === id ? changes(held) : {}));
-}
-
-function changeAll(state: State, changes: (held: Held) => Partial<Held>): State {
-  return {
-    ...state,
-    candidate: state.candidate && { ...state.candidate, ...changes(state.candidate) },
-    current: state.current && { ...state.current, ...changes(state.current) },
-    retiring: state.retiring.map((one) => ({ ...one, ...changes(one) })),
-  };
-}
-
-function drop(state: State, id: number): State {
-  return {
-    ...state,
-    candidate: state.candidate?.id === id ? null : state.candidate,
-    current: state.current?.id === id ? null : state.current,
-    retiring: state.retiring.filter((one) => one.id !== id),
-  };
 }

@@ -49,6 +49,8 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   const oids = new Map<number, readonly number[]>();
   /** Of the current notification: who has heard already, so that only the others are told again. */
   let told: { id: number; done: Set<Notifier> } = { id: 0, done: new Set() };
+  /** Of the last publish: what was written, and what is to be run for it. */
+  let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
   let lastSeen = "";
 
@@ -75,7 +77,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     if (result.is === "waits") return { is: "publish waits", id: held.id };
     const user = held.user === null ? {} : { user: held.user };
     if (result.is === "failed") return { is: "publish failed", id: held.id, error: describe(result.error) };
-    commands = result.commands;
+    ({ files, commands } = result);
     emit({ is: "published", path, ...user, files: result.files, verified: held.verified, took: clock.now() - started });
     return { is: "published", id: held.id, tell: result.tell };
   }
@@ -86,7 +88,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       path,
       username: current.user ?? undefined,
       leaseId: current.lease,
-      files: [],
+      files,
       previousEnds: previous === undefined ? undefined : expiryOf(previous),
     };
     let permanent = true;

@@ -14,18 +14,19 @@ import { createPulse, runLane } from "./lane.ts";
 import { decide, dueBecause } from "./lifecycle.ts";
 import { createNarrator } from "./narrator.ts";
 import type { Action, Lane, Outcome } from "./outcomes.ts";
-import { expiryOf, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
+import { createReleaseOperations } from "./release.ts";
+import { expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
 import {
   allHeld,
   type Held,
   isRetiring,
   NOTHING_YET,
   type Policy,
+  type Retiring,
   type State,
   type Stopping,
   withinTheHour,
 } from "./state.ts";
-import { finite } from "./tokens.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
 export interface KeeperDeps
@@ -89,6 +90,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     return userIn(secret)?.username ?? null;
   };
   const vault = createVaultOperations({ ...deps, remember });
+  const releases = createReleaseOperations(deps);
   const application: ApplicationOperations = createApplicationOperations({
     ...deps,
     userOf: (id) => userIn(secrets.get(id)),
@@ -129,9 +131,9 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "renew":
         return vault.renew(held!);
       case "release":
-        return vault.release(held!);
+        return releases.release(held as Retiring);
       case "check release":
-        return vault.checkRelease(held!, () => application.roleExists(held!, state.current));
+        return releases.checkRelease(held as Retiring, () => application.roleExists(held!, state.current));
       case "verify":
         return application.verify(held!);
       case "publish":

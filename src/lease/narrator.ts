@@ -2,9 +2,8 @@
 import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../events.ts";
 import type { Clock, Emit } from "../ports.ts";
 import type { Outcome } from "./outcomes.ts";
-import { expiryOf, horizonOf, leadFits, leadFor } from "./schedule.ts";
+import { expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
 import { allHeld, type Current, type Held, isRetiring, type Policy, type State } from "./state.ts";
-import { finite } from "./tokens.ts";
 
 export interface Narrator {
   tell(before: State, outcome: Outcome, after: State, policy: Policy): void;

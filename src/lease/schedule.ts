@@ -86,3 +86,8 @@ function lifeOf(held: Held): number {
     ? Math.max(held.duration, expiryOf(held) - held.readAt)
     : horizon - held.readAt;
 }
+
+/** null in place of Infinity, as JSON and events have it. */
+export function finite(time: number): number | null {
+  return Number.isFinite(time) ? time : null;
+}

@@ -6,8 +6,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:
 import { join } from "node:path";
 import { describe, LesseeError } from "../errors.ts";
 import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
-import type { Files, Random } from "../ports.ts";
-import { publishFile } from "../publish/file.ts";
+import type { Files } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import { secretFrom } from "../vault/answer.ts";
@@ -53,8 +52,9 @@ export interface StateFileOptions {
   readonly folder: string;
   readonly binding: Binding;
   readonly key: Sensitive<string> | null;
-  readonly files: Files;
-  readonly random: Random;
+  readonly files: Pick<Files, "mkdir" | "readFile" | "rename" | "rm">;
+  /** Replaces a file in one step, with mode 0600. */
+  write(path: string, content: Uint8Array): Promise<void>;
 }
 
 const VERSION = 1;
@@ -77,7 +77,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
         ),
       );
       await files.mkdir(folder, { recursive: true, mode: 0o700 });
-      await publishFile({ destination: path, content, perms: 0o600, createDestDirs: false, backup: false }, options);
+      await options.write(path, content);
     },
     async load() {
       let text: string;

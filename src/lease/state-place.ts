@@ -1,7 +1,7 @@
 /** Where the state file lies, and who may use it: the first place that can be had, by one process at a time. */
 import type { StateConfig } from "../config/types.ts";
 import { describe, LesseeError } from "../errors.ts";
-import type { Files, Kill, Random } from "../ports.ts";
+import type { Files, Kill } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
 import { type Binding, openStateFile, type StateFile } from "./state-file.ts";
 
@@ -22,7 +22,8 @@ export interface PlaceOptions {
   readonly home: string | undefined;
   readonly binding: Binding;
   readonly files: Files;
-  readonly random: Random;
+  /** As StateFileOptions has it. */
+  write(path: string, content: Uint8Array): Promise<void>;
   readonly kill: Kill;
   readonly pid: number;
 }
@@ -38,7 +39,7 @@ export async function openState(options: PlaceOptions): Promise<{ place: StatePl
     const key = config.keyFile === undefined ? null : await readKey(files, config.keyFile);
     await files.mkdir(folder, { recursive: true, mode: 0o700 });
     const unlock = await lock(`${folder}/${LOCK}`, options);
-    const file = openStateFile({ folder, binding: options.binding, key, files, random: options.random });
+    const file = openStateFile({ folder, binding: options.binding, key, files, write: options.write });
     return { place: { file, folder, shared: config.path !== undefined || cached, close: unlock }, warning: null };
   } catch (error) {
     return { place: null, warning: `the state is not kept: ${describe(error)}` };

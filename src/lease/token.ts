@@ -49,7 +49,7 @@ export type TokenAction =
 
 export type TokenOutcome =
   | { readonly is: "logged in"; readonly token: HeldToken }
-  | { readonly is: "login failed"; readonly retryAfter?: number }
+  | { readonly is: "login failed"; readonly error: string; readonly retryAfter?: number }
   | {
       readonly is: "renewed";
       readonly number: number;
@@ -61,6 +61,7 @@ export type TokenOutcome =
       readonly is: "renewal failed";
       readonly number: number;
       readonly verdict: "lost" | "kept" | "ended" | "unknown";
+      readonly error: string;
       readonly retryAfter?: number;
     }
   | { readonly is: "lost"; readonly number: number }

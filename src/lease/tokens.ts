@@ -1,13 +1,9 @@
 /** Keeps the sidecar logged in: runs token.ts's lanes against the server, and lends the token to those who read. */
-import type { AuthMethod } from "../auth/method.ts";
-import { describe, LesseeError, VaultError } from "../errors.ts";
-import type { Clock, Emit, Files, Random } from "../ports.ts";
+import type { Random } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenStatus } from "../status.ts";
-import type { TokenInfo, VaultClient } from "../vault/client.ts";
-import type { VaultAuth } from "../vault/secret.ts";
 import { createPulse, runLane } from "./lane.ts";
-import { horizonFrom, incrementFor, renewalDue } from "./schedule.ts";
+import { finite } from "./schedule.ts";
 import {
   advanceToken,
   decideToken,
@@ -17,30 +13,16 @@ import {
   type TokenAction,
   type TokenLane,
   type TokenOutcome,
-  type TokenPolicy,
   type TokenState,
 } from "./token.ts";
+import { createTokenOperations, type TokenOperationsDeps } from "./token-operations.ts";
 
-export interface TokensDeps {
-  readonly client: VaultClient;
-  readonly method: AuthMethod;
-  readonly methodName: string;
-  readonly mountPath: string;
-  /** Others have the token too: it is never revoked, but left to expire (rule W8). */
-  readonly givenAway: boolean;
-  readonly files: Pick<Files, "readFile">;
-  readonly clock: Clock;
+export interface TokensDeps extends TokenOperationsDeps {
   readonly random: Random;
-  readonly emit: Emit;
-  policy(): TokenPolicy;
-  /** Every secret that came up, so that no output shows it. */
-  learn(secret: Sensitive<string>): void;
   /** A new token is active. */
   onLogin(session: Session): void;
   /** The times of a token have changed, or it has ended. */
   onChange(change: TokenChange): void;
-  /** A login failed. */
-  onFailure(error: unknown): void;
 }
 
 /** A token as a parent of leases. */
@@ -79,27 +61,55 @@ export interface Tokens {
   status(): TokenStatus | null;
 }
 
-/** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
-const PROBE_SECONDS = 99_999_999;
-
 export function createTokens(deps: TokensDeps): Tokens {
-  const { client, clock, emit } = deps;
+  const { clock } = deps;
   const pulse = createPulse();
-  const secrets = new Map<number, { token: Sensitive<string>; policies: readonly string[]; revocable: boolean }>();
+  const operations = createTokenOperations(deps);
   const borrowed = new Map<number, number>();
   let state: TokenState = NO_TOKEN;
   let parents: ReadonlySet<number> = new Set();
-  let lastNumber = 0;
   const stopping = new AbortController();
 
   function apply(outcome: TokenOutcome): void {
-    state = advanceToken(state, outcome, clock.now(), deps.policy(), deps.random());
-    if (outcome.is === "logged in") deps.onLogin(sessionOf(outcome.token));
-    if (outcome.is === "renewed")
-      deps.onChange({ is: "token renewed", token: outcome.number, expiry: outcome.expiry, horizon: outcome.horizon });
-    if (outcome.is === "lost" || (outcome.is === "renewal failed" && outcome.verdict === "lost"))
-      deps.onChange({ is: "token lost", token: outcome.number });
+    const now = clock.now();
+    state = advanceToken(state, outcome, now, deps.policy(), deps.random());
+    switch (outcome.is) {
+      case "logged in":
+        deps.onLogin(sessionOf(outcome.token));
+        break;
+      case "login failed": {
+        const { error } = outcome;
+        deps.emit({
+          is: "login failed",
+          method: deps.methodName,
+          mount: deps.mountPath,
+          error,
+          retryIn: state.login.retryAt - now,
+        });
+        break;
+      }
+      case "renewed":
+        deps.onChange({ is: "token renewed", token: outcome.number, expiry: outcome.expiry, horizon: outcome.horizon });
+        break;
+      case "renewal failed": {
+        const kept = find(outcome.number);
+        const retryIn = kept === undefined ? null : finite(kept.renewAt - now);
+        deps.emit({ is: "token renewal failed", error: outcome.error, lost: kept === undefined, retryIn });
+        if (kept === undefined) lose(outcome.number);
+        break;
+      }
+      case "lost":
+        lose(outcome.number);
+        break;
+      default:
+        break;
+    }
     pulse.beat();
+  }
+
+  function lose(number: number): void {
+    operations.forget(number);
+    deps.onChange({ is: "token lost", token: number });
   }
 
   function run(lane: TokenLane): Promise<void> {
@@ -108,8 +118,8 @@ export function createTokens(deps: TokensDeps): Tokens {
       pulse,
       decide: () => decideToken(state, lane, clock.now(), deps.policy()),
       perform: (action) => {
-        if (action.do === "log in") return logIn();
-        return action.do === "renew" ? renew(find(action.number)!) : revoke(action.number);
+        if (action.do === "log in") return operations.logIn(stopping.signal);
+        return action.do === "renew" ? operations.renew(find(action.number)!) : operations.revoke(action.number);
       },
       apply,
     });
@@ -122,7 +132,7 @@ export function createTokens(deps: TokensDeps): Tokens {
   function sessionOf(token: HeldToken): Session {
     return {
       number: token.number,
-      token: secrets.get(token.number)!.token,
+      token: operations.tokenOf(token.number)!,
       expiry: token.expiry,
       horizon: token.horizon,
     };
@@ -130,168 +140,6 @@ export function createTokens(deps: TokensDeps): Tokens {
 
   function refreshParents(): void {
     apply({ is: "parents", parents: new Set([...parents, ...borrowed.keys()]) });
-  }
-
-  async function logIn(): Promise<TokenOutcome> {
-    try {
-      const request = await deps.method.prepare({ files: deps.files });
-      request.secrets.forEach(deps.learn);
-      const sentAt = clock.now();
-      const auth = await client.login(deps.mountPath, request.body, stopping.signal);
-      deps.learn(auth.token);
-      deps.learn(auth.accessor);
-      const token = await take(auth, sentAt);
-      emit({
-        is: "login",
-        method: deps.methodName,
-        mount: deps.mountPath,
-        ...(deps.method.role === undefined ? {} : { role: deps.method.role }),
-        ttl: token.duration,
-        renewable: auth.renewable,
-        policies: auth.policies,
-      });
-      return { is: "logged in", token };
-    } catch (error) {
-      if (stopping.signal.aborted) return { is: "stop" };
-      const outcome: TokenOutcome = { is: "login failed", ...retryAfter(error) };
-      const now = clock.now();
-      const next = advanceToken(state, outcome, now, deps.policy(), 0).login.retryAt;
-      emit({
-        is: "login failed",
-        method: deps.methodName,
-        mount: deps.mountPath,
-        error: describe(error),
-        retryIn: next - now,
-      });
-      deps.onFailure(error);
-      return outcome;
-    }
-  }
-
-  /** Finds out how long the token can live, and makes it live as long as it should. */
-  async function take(auth: VaultAuth, sentAt: number): Promise<HeldToken> {
-    if (auth.numUses > 0) {
-      throw new LesseeError(
-        "auth",
-        `the token may be used ${auth.numUses} times only, and its leases die with the last use`,
-        {
-          hint: "set token_num_uses = 0 on the auth role",
-        },
-      );
-    }
-    const number = ++lastNumber;
-    secrets.set(number, {
-      token: auth.token,
-      policies: auth.policies,
-      revocable: !deps.givenAway && auth.type !== "batch",
-    });
-    const duration = auth.durationSeconds === 0 ? Number.POSITIVE_INFINITY : auth.durationSeconds * 1_000;
-    const info = await client.lookupSelf(auth.token).catch(() => null);
-    if (info !== null && !info.orphan) {
-      emit({
-        is: "warning",
-        code: "token-parent",
-        message: "the token has a parent, whose end it would share and cannot see",
-      });
-    }
-    const plain: HeldToken = {
-      number,
-      loggedInAt: sentAt,
-      duration,
-      expiry: sentAt + duration,
-      horizon: capOf(info, sentAt),
-      renewable: auth.renewable && auth.type === "service" && duration !== Number.POSITIVE_INFINITY,
-      renewAt: Number.POSITIVE_INFINITY,
-      renewFailures: 0,
-    };
-    if (!plain.renewable) return { ...plain, horizon: Math.min(plain.horizon, plain.expiry) };
-    const scheduled = {
-      ...plain,
-      renewAt: renewalDue(sentAt, duration, plain.horizon, deps.policy().lead, deps.policy().jitter),
-    };
-    return isPeriodic(info) ? scheduled : await probe(scheduled, auth.token);
-  }
-
-  async function probe(token: HeldToken, secret: Sensitive<string>): Promise<HeldToken> {
-    try {
-      const askedAt = clock.now();
-      const most = await client.renewSelf(secret, PROBE_SECONDS);
-      const horizon = Math.min(
-        token.horizon,
-        horizonFrom(askedAt, PROBE_SECONDS * 1_000, most.durationSeconds * 1_000),
-      );
-      return { ...token, ...(await renewal({ ...token, horizon }, secret)) };
-    } catch (error) {
-      // Not allowed, or not now: the first shortened renewal will tell.
-      emit({ is: "warning", code: "token-probe", message: `the token's max TTL is not known yet: ${describe(error)}` });
-      return token;
-    }
-  }
-
-  async function renewal(
-    token: HeldToken,
-    secret: Sensitive<string>,
-  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
-    const { lead, jitter } = deps.policy();
-    const asked = incrementFor(token.duration, lead);
-    const sentAt = clock.now();
-    const auth = await client.renewSelf(secret, asked / 1_000);
-    const granted = auth.durationSeconds * 1_000;
-    const cap = periodic.has(token.number) ? Number.POSITIVE_INFINITY : horizonFrom(sentAt, asked, granted);
-    const horizon = auth.renewable ? Math.min(cap, token.horizon) : sentAt + granted;
-    return { expiry: sentAt + granted, horizon, renewAt: renewalDue(sentAt, granted, horizon, lead, jitter) };
-  }
-
-  async function renew(token: HeldToken): Promise<TokenOutcome> {
-    const secret = secrets.get(token.number)!.token;
-    try {
-      const renewed = await renewal(token, secret);
-      emit({
-        is: "token renewed",
-        ttl: renewed.expiry - clock.now(),
-        expiry: renewed.expiry,
-        horizon: finite(renewed.horizon),
-      });
-      return { is: "renewed", number: token.number, ...renewed };
-    } catch (error) {
-      const verdict = await judge(secret, error);
-      const outcome: TokenOutcome = { is: "renewal failed", number: token.number, verdict, ...retryAfter(error) };
-      emit({ is: "token renewal failed", error: describe(error), lost: verdict === "lost", retryIn: null });
-      return outcome;
-    }
-  }
-
-  /** A refused renewal is judged by a lookup, whatever its status (rule W6). */
-  async function judge(secret: Sensitive<string>, error: unknown): Promise<"lost" | "kept" | "ended" | "unknown"> {
-    if (!(error instanceof VaultError) || isPassing(error)) return "unknown";
-    try {
-      const info = await client.lookupSelf(secret);
-      if (info.ttlSeconds <= 0) return "lost";
-      return info.renewable ? "kept" : "ended";
-    } catch (second) {
-      return second instanceof VaultError && second.status === 403 ? "lost" : "unknown";
-    }
-  }
-
-  async function revoke(number: number): Promise<TokenOutcome> {
-    const held = secrets.get(number);
-    try {
-      if (held?.revocable) {
-        await client.revokeSelf(held.token);
-        emit({ is: "token revoked" });
-      }
-    } catch (error) {
-      emit({ is: "warning", code: "token-revoke", message: `an old token is left to expire: ${describe(error)}` });
-    }
-    secrets.delete(number);
-    return { is: "revoked", number };
-  }
-
-  const periodic = new Set<number>();
-  function isPeriodic(info: TokenInfo | null): boolean {
-    if (info === null || info.periodSeconds === 0) return false;
-    periodic.add(lastNumber);
-    return true;
   }
 
   return {
@@ -325,7 +173,7 @@ export function createTokens(deps: TokensDeps): Tokens {
     refused(session) {
       if (state.active?.number === session.number) apply({ is: "wanted" });
     },
-    tokenOf: (number) => secrets.get(number)?.token,
+    tokenOf: operations.tokenOf,
     setParents(numbers) {
       const next = new Set(numbers);
       if (next.size === parents.size && [...next].every((number) => parents.has(number))) return;
@@ -334,19 +182,8 @@ export function createTokens(deps: TokensDeps): Tokens {
     },
     wake: () => apply({ is: "woken" }),
     async adopt(token) {
-      const sentAt = clock.now();
-      const info = await client.lookupSelf(token).catch(() => null);
-      if (info === null || info.ttlSeconds <= 0 || info.numUses > 0) return null;
-      deps.learn(token);
-      const auth = {
-        token,
-        durationSeconds: info.ttlSeconds,
-        renewable: info.renewable,
-        numUses: 0,
-        type: "service",
-        policies: info.policies,
-      };
-      const taken = await take(auth as VaultAuth, sentAt);
+      const taken = await operations.takeUp(token);
+      if (taken === null) return null;
       apply({ is: "logged in", token: taken });
       return sessionOf(taken);
     },
@@ -355,7 +192,7 @@ export function createTokens(deps: TokensDeps): Tokens {
       apply({ is: "stop" });
     },
     async revokeAll() {
-      for (const number of [...secrets.keys()]) await revoke(number);
+      for (const number of operations.numbers()) await operations.revoke(number);
     },
     status: () =>
       state.active && {
@@ -364,35 +201,8 @@ export function createTokens(deps: TokensDeps): Tokens {
         expiry: finite(state.active.expiry),
         horizon: finite(state.active.horizon),
         renewable: state.active.renewable,
-        policies: secrets.get(state.active.number)?.policies ?? [],
+        policies: operations.policiesOf(state.active.number),
         older: state.older.length,
       },
   };
-}
-
-/** The server is busy, sealed or restarting: no verdict about the token. */
-export function isPassing(error: VaultError): boolean {
-  return (
-    error.status === 429 ||
-    error.status === 412 ||
-    error.status === 473 ||
-    error.status === 502 ||
-    error.status === 503 ||
-    error.status === 504
-  );
-}
-
-export function retryAfter(error: unknown): { retryAfter?: number } {
-  return error instanceof VaultError && error.retryAfter !== undefined ? { retryAfter: error.retryAfter } : {};
-}
-
-/** null in place of Infinity, as JSON and events have it. */
-export function finite(time: number): number | null {
-  return Number.isFinite(time) ? time : null;
-}
-
-function capOf(info: TokenInfo | null, sentAt: number): number {
-  return info === null || info.explicitMaxTtlSeconds === 0
-    ? Number.POSITIVE_INFINITY
-    : sentAt + info.explicitMaxTtlSeconds * 1_000;
 }

@@ -1,4 +1,4 @@
-/** What the lifecycle asks of Vault: read, renew, release. Every failure is turned into an outcome here. */
+/** What the lifecycle asks of Vault for what it holds: read and renew. Every failure is turned into an outcome here. */
 import { describe, LesseeError, TransportError, VaultError } from "../errors.ts";
 import type { Clock, Emit } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
@@ -6,9 +6,10 @@ import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import { horizonFrom, incrementFor, leadFor, leadOf, renewalDue } from "./schedule.ts";
+import { finite, horizonFrom, incrementFor, leadFor, leadOf, renewalDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
-import { finite, isPassing, retryAfter, type Session, type Tokens } from "./tokens.ts";
+import type { Session, Tokens } from "./tokens.ts";
+import { isPassing, retryAfter } from "./verdict.ts";
 
 export interface VaultOperationsDeps {
   readonly dependency: Dependency;
@@ -25,9 +26,6 @@ export interface VaultOperationsDeps {
 export interface VaultOperations {
   read(state: State, stop: AbortSignal): Promise<Outcome>;
   renew(held: Held): Promise<Outcome>;
-  release(held: Held): Promise<Outcome>;
-  /** `roleExists` is what Postgres says, where it can be asked. */
-  checkRelease(held: Held, roleExists: () => Promise<boolean>): Promise<Outcome>;
 }
 
 /** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
@@ -38,7 +36,6 @@ const RELOGIN_INTERVAL = 5 * 60_000;
 export function createVaultOperations(deps: VaultOperationsDeps): VaultOperations {
   const { client, clock, emit, path, tokens } = deps;
   let reloggedInAt = Number.NEGATIVE_INFINITY;
-  let mayRevoke = true;
   /** How long the last lease could live at most: whether a token lasts for the next one. */
   let longestLife = Number.POSITIVE_INFINITY;
 
@@ -225,78 +222,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     }
   }
 
-  /** Revoked where that is allowed, else ended by a renewal for one second (rule W7). */
-  async function release(held: Held): Promise<Outcome> {
-    const token = tokens.tokenOf(held.token);
-    if (token === undefined) return { is: "released", id: held.id };
-    try {
-      if (mayRevoke) {
-        try {
-          await client.revokeLease(token, held.lease, true);
-          return { is: "release asked", id: held.id };
-        } catch (error) {
-          if (!(error instanceof VaultError && error.status === 403)) throw error;
-          mayRevoke = false;
-        }
-      }
-      await client.renewLease(token, held.lease, 1);
-      return { is: "release asked", id: held.id };
-    } catch (error) {
-      if (error instanceof VaultError && error.status === 403) {
-        emit({
-          is: "warning",
-          code: "release-forbidden",
-          path,
-          message: `${held.lease} may neither be revoked nor renewed, and is left to expire: ${describe(error)}`,
-        });
-        return { is: "left", id: held.id };
-      }
-      if (await isGone(held, token)) return released(held);
-      return releaseFailed(held, error);
-    }
-  }
-
-  /** A release has ended only when the lease is unknown and the role is gone (rule W7). */
-  async function checkRelease(held: Held, roleExists: () => Promise<boolean>): Promise<Outcome> {
-    const token = tokens.tokenOf(held.token);
-    if (token !== undefined && !(await isGone(held, token))) {
-      return releaseFailed(held, new VaultError(200, `${held.lease}: the server still holds the lease`, []));
-    }
-    if (await roleExists()) {
-      const hint = "a role that owns objects cannot be dropped; see revocation_statements in docs/troubleshooting.md";
-      return releaseFailed(
-        held,
-        new VaultError(200, `${held.user ?? held.lease}: the role is still in Postgres`, [], undefined, { hint }),
-      );
-    }
-    return released(held);
-  }
-
-  async function isGone(held: Held, token: Sensitive<string>): Promise<boolean> {
-    try {
-      const info = await client.lookupLease(token, held.lease);
-      return info.ttlSeconds <= 0 && !info.renewable && held.user === null;
-    } catch (error) {
-      return error instanceof VaultError && (error.status === 400 || error.status === 403);
-    }
-  }
-
-  function released(held: Held): Outcome {
-    emit({
-      is: "released",
-      path,
-      lease: held.lease,
-      ...(held.user === null ? {} : { user: held.user }),
-      by: mayRevoke ? "revoke" : "short renewal",
-    });
-    return { is: "released", id: held.id };
-  }
-
-  function releaseFailed(held: Held, error: unknown): Outcome {
-    return { is: "release failed", id: held.id, error: describe(error), ...retryAfter(error) };
-  }
-
-  return { read, renew, release, checkRelease };
+  return { read, renew };
 }
 
 function isServerFault(error: unknown): boolean {

@@ -48,6 +48,7 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   read: "info",
   "read failed": "warn",
   adopted: "info",
+  "handed over": "info",
   verified: "info",
   "verification failed": retried,
   published: "info",

@@ -1,6 +1,8 @@
 /** Tells the application by a command; exit code 0 is heard. */
+
+import type { CommandConfig } from "../config/types.ts";
 import { describe, NotifyError } from "../errors.ts";
-import type { CredentialChange, Notifier } from "../ports.ts";
+import type { CredentialChange, Notifier, RunCommand } from "../ports.ts";
 import type { ConfigOf, NotifyPorts } from "./ports.ts";
 
 /** A hook that hangs must not hold up the next attempt, nor the end of lessee. */
@@ -12,14 +14,28 @@ export function execNotifier(config: ConfigOf<"exec">, { run }: NotifyPorts): No
   return {
     kind: "exec",
     target: config.command.join(" "),
-    async notify(change, signal) {
-      try {
-        await run({ command, timeout, ...ENDING }, { ...env, ...changeVariables(change) }, signal);
-      } catch (error) {
-        throw new NotifyError(describe(error), false, { cause: error });
-      }
-    },
+    notify: (change, signal) =>
+      told(() => run({ command, timeout, ...ENDING }, { ...env, ...changeVariables(change) }, signal)),
   };
+}
+
+/** A template's `command`, which tells the application just as a notify block does. */
+export function commandNotifier(command: CommandConfig, run: RunCommand): Notifier {
+  return {
+    kind: "exec",
+    target: command.command.join(" "),
+    notify: (change, signal) => told(() => run(command, changeVariables(change), signal)),
+  };
+}
+
+// ---- internal ----
+
+async function told(run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    throw new NotifyError(describe(error), false, { cause: error });
+  }
 }
 
 /** Times are seconds since 1970, files stand one a line. */

@@ -1,7 +1,7 @@
 /** From `template` blocks to templates that can be published: reads sources, compiles, and reports every fault at once. */
-import type { TemplateConfig } from "../config/types.ts";
+import type { CommandConfig, TemplateConfig } from "../config/types.ts";
 import { ConfigError, describe, type Fault } from "../errors.ts";
-import type { Clock, CredentialChange, Files, Notifier, RunCommand } from "../ports.ts";
+import type { Clock, Files, Notifier } from "../ports.ts";
 import { compileTemplate } from "../render/engine.ts";
 import { createHost } from "./host.ts";
 import type { PublishedTemplate } from "./publisher.ts";
@@ -10,7 +10,8 @@ export interface TemplatePorts {
   readonly files: Pick<Files, "readFile">;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly run: RunCommand;
+  /** What tells the application by a template's `command`. */
+  commandNotifier(command: CommandConfig): Notifier;
   print(text: string): void;
 }
 
@@ -58,7 +59,7 @@ async function load(config: TemplateConfig, ports: TemplatePorts): Promise<Publi
       ...(user === undefined ? {} : { user }),
       ...(group === undefined ? {} : { group }),
     },
-    command: config.command === undefined ? null : commandNotifier(config.command, ports.run),
+    command: config.command === undefined ? null : ports.commandNotifier(config.command),
     host: createHost({ ...ports, ...(sandboxPath === undefined ? {} : { sandboxPath }) }),
   };
 }
@@ -73,15 +74,6 @@ async function sourceOf(config: TemplateConfig, files: Pick<Files, "readFile">):
   } catch (error) {
     throw new Error(`cannot read the source: ${(error as NodeJS.ErrnoException).code ?? error}`);
   }
-}
-
-/** A template's command tells the application just as a notify block does; it fails and is retried by itself. */
-function commandNotifier(command: NonNullable<TemplateConfig["command"]>, run: RunCommand): Notifier {
-  return {
-    kind: "exec",
-    target: command.command.join(" "),
-    notify: async (_change: CredentialChange, signal: AbortSignal) => void (await run(command, {}, signal)),
-  };
 }
 
 function nameOf(config: TemplateConfig): string {

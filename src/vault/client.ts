@@ -15,7 +15,10 @@ import type { VaultAuth, VaultSecret } from "./secret.ts";
 export interface ClientOptions {
   /** Without a slash at the end; `unix:///…` too. */
   readonly address: string;
-  readonly namespace?: string;
+  /** Empty for the root namespace. */
+  readonly namespace: string;
+  /** Sent with every request; what is ours or Vault's own comes from us. */
+  readonly headers: Readonly<Record<string, string>>;
   /** For one request. */
   readonly timeout: number;
 }
@@ -185,7 +188,7 @@ function apiFor(options: ClientOptions, call: Call): Api {
     "request-promise": { defaults: () => (request: VaultRequestOptions) => perform(request, options, call) },
   } as unknown as nodeVault.VaultOptions);
   // node-vault takes what it is not given from the process' environment; everything that counts is set by us.
-  Object.assign(vault, { token: call.token?.reveal() ?? "", namespace: options.namespace ?? "", pathPrefix: "" });
+  Object.assign(vault, { token: call.token?.reveal() ?? "", namespace: options.namespace, pathPrefix: "" });
   return {
     read: (path) => vault.read(path),
     write: (path, body) => vault.write(path, body),
@@ -212,6 +215,7 @@ async function perform(
       method: request.method,
       url: options.address.startsWith("unix:") ? `${options.address}:/v1/${path}` : request.uri,
       headers: {
+        ...options.headers,
         ...request.headers,
         "X-Vault-Request": "true",
         "User-Agent": "lessee",

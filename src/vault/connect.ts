@@ -1,10 +1,41 @@
 /** From the `vault` block to a transport: reads certificates, and says what is wrong with them before anything is sent. */
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
-import type { Files } from "../ports.ts";
+import type { Emit, Files, World } from "../ports.ts";
+import { createVaultClient, type VaultClient } from "./client.ts";
 import { type ClosableTransport, createTransport } from "./transport.ts";
 
+/** The server of the configuration, ready to be asked. */
+export interface VaultConnection {
+  readonly client: VaultClient;
+  readonly transport: ClosableTransport;
+  readonly address: string;
+  /** Empty for the root namespace. */
+  readonly namespace: string;
+}
+
+/** `methodNamespace` is that of auto_auth.method, which holds where the configuration names no other. */
+export async function openVault(
+  config: VaultConfig,
+  methodNamespace: string | undefined,
+  world: Pick<World, "clock" | "env" | "files">,
+  emit: Emit,
+): Promise<VaultConnection> {
+  const transport = await connectVault(config, world.files, world.env);
+  const address = config.address.replace(/\/+$/, "");
+  const namespace = config.namespace ?? methodNamespace ?? "";
+  const client = createVaultClient(
+    { address, namespace, headers: config.headers, timeout: config.clientTimeout },
+    transport.send,
+    world.clock,
+    emit,
+  );
+  return { client, transport, address, namespace };
+}
+
+/** @throws LesseeError (code `ca`) for what cannot be read or used, naming the key of the configuration. */
 export async function connectVault(
   config: VaultConfig,
   files: Pick<Files, "readFile" | "readdir">,
@@ -38,11 +69,10 @@ async function certificates(config: VaultConfig, files: Pick<Files, "readFile" |
   const names = await files.readdir(config.caPath).catch((error: NodeJS.ErrnoException) => {
     throw new LesseeError("ca", `vault.ca_path: cannot read the folder ${config.caPath}: ${error.code}`);
   });
-  return Promise.all(
-    names
-      .filter((name) => !name.startsWith("."))
-      .map((name) => pem(files, join(config.caPath!, name), "vault.ca_path")),
-  );
+  const visible = names.filter((name) => !name.startsWith("."));
+  // Without any, all the authorities of the system would be trusted instead.
+  if (visible.length === 0) throw new LesseeError("ca", `vault.ca_path: the folder ${config.caPath} is empty`);
+  return Promise.all(visible.map((name) => pem(files, join(config.caPath!, name), "vault.ca_path")));
 }
 
 async function pem(files: Pick<Files, "readFile">, path: string, what: string): Promise<string> {
@@ -50,11 +80,24 @@ async function pem(files: Pick<Files, "readFile">, path: string, what: string): 
 }
 
 function checkPem(text: string, what: string): string {
-  if (/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(text)) return text;
-  throw new LesseeError("ca", `${what}: there is no PEM certificate in it`, {
-    hint: "it has to begin with -----BEGIN CERTIFICATE-----",
-  });
+  const certificates = text.match(PEM_CERTIFICATE);
+  if (certificates === null) {
+    throw new LesseeError("ca", `${what}: there is no PEM certificate in it`, {
+      hint: "it has to begin with -----BEGIN CERTIFICATE-----",
+    });
+  }
+  // OpenSSL would pass over what it cannot read, and every certificate of a server would be refused later.
+  for (const [index, certificate] of certificates.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch {
+      throw new LesseeError("ca", `${what}: certificate ${index + 1} in it is damaged`);
+    }
+  }
+  return text;
 }
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 async function read(files: Pick<Files, "readFile">, path: string, what: string): Promise<string> {
   try {

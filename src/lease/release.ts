@@ -1,0 +1,99 @@
+/** How a credential is given back (rule W7). Only what is retiring comes here: it is the stage that is released, not a lease id (rule R3). */
+import { describe, VaultError } from "../errors.ts";
+import type { Emit } from "../ports.ts";
+import type { Sensitive } from "../sensitive.ts";
+import type { VaultClient } from "../vault/client.ts";
+import type { Outcome } from "./outcomes.ts";
+import type { Retiring } from "./state.ts";
+import type { Tokens } from "./tokens.ts";
+import { retryAfter } from "./verdict.ts";
+
+export interface ReleaseDeps {
+  readonly path: string;
+  readonly client: VaultClient;
+  readonly tokens: Pick<Tokens, "tokenOf">;
+  readonly emit: Emit;
+}
+
+export interface ReleaseOperations {
+  release(held: Retiring): Promise<Outcome>;
+  /** `roleExists` is what Postgres says, where it can be asked. */
+  checkRelease(held: Retiring, roleExists: () => Promise<boolean>): Promise<Outcome>;
+}
+
+export function createReleaseOperations({ path, client, tokens, emit }: ReleaseDeps): ReleaseOperations {
+  let mayRevoke = true;
+
+  /** Revoked where that is allowed, else ended by a renewal for one second (rule W7). */
+  async function release(held: Retiring): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token === undefined) return { is: "released", id: held.id };
+    try {
+      if (mayRevoke) {
+        try {
+          await client.revokeLease(token, held.lease, true);
+          return { is: "release asked", id: held.id };
+        } catch (error) {
+          if (!(error instanceof VaultError && error.status === 403)) throw error;
+          mayRevoke = false;
+        }
+      }
+      await client.renewLease(token, held.lease, 1);
+      return { is: "release asked", id: held.id };
+    } catch (error) {
+      if (error instanceof VaultError && error.status === 403) {
+        emit({
+          is: "warning",
+          code: "release-forbidden",
+          path,
+          message: `${held.lease} may neither be revoked nor renewed, and is left to expire: ${describe(error)}`,
+        });
+        return { is: "left", id: held.id };
+      }
+      if (await isGone(held, token)) return released(held);
+      return releaseFailed(held, error);
+    }
+  }
+
+  /** A release has ended only when the lease is unknown and the role is gone (rule W7). */
+  async function checkRelease(held: Retiring, roleExists: () => Promise<boolean>): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token !== undefined && !(await isGone(held, token))) {
+      return releaseFailed(held, new VaultError(200, `${held.lease}: the server still holds the lease`, []));
+    }
+    if (await roleExists()) {
+      const hint = "a role that owns objects cannot be dropped; see revocation_statements in docs/troubleshooting.md";
+      return releaseFailed(
+        held,
+        new VaultError(200, `${held.user ?? held.lease}: the role is still in Postgres`, [], undefined, { hint }),
+      );
+    }
+    return released(held);
+  }
+
+  async function isGone(held: Retiring, token: Sensitive<string>): Promise<boolean> {
+    try {
+      const info = await client.lookupLease(token, held.lease);
+      return info.ttlSeconds <= 0 && !info.renewable && held.user === null;
+    } catch (error) {
+      return error instanceof VaultError && (error.status === 400 || error.status === 403);
+    }
+  }
+
+  function released(held: Retiring): Outcome {
+    emit({
+      is: "released",
+      path,
+      lease: held.lease,
+      ...(held.user === null ? {} : { user: held.user }),
+      by: mayRevoke ? "revoke" : "short renewal",
+    });
+    return { is: "released", id: held.id };
+  }
+
+  function releaseFailed(held: Retiring, error: unknown): Outcome {
+    return { is: "release failed", id: held.id, error: describe(error), ...retryAfter(error) };
+  }
+
+  return { release, checkRelease };
+}

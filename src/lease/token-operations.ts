@@ -1,0 +1,239 @@
+/** What a token's life asks of the server: log in, renew, revoke. Every failure is turned into an outcome here. */
+import type { AuthMethod } from "../auth/method.ts";
+import { describe, LesseeError, VaultError } from "../errors.ts";
+import type { Clock, Emit, Files } from "../ports.ts";
+import type { Sensitive } from "../sensitive.ts";
+import type { TokenInfo, VaultClient } from "../vault/client.ts";
+import type { VaultAuth } from "../vault/secret.ts";
+import { finite, horizonFrom, incrementFor, renewalDue } from "./schedule.ts";
+import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
+import { isPassing, retryAfter } from "./verdict.ts";
+
+export interface TokenOperationsDeps {
+  readonly client: VaultClient;
+  readonly method: AuthMethod;
+  readonly methodName: string;
+  readonly mountPath: string;
+  /** Others have the token too: it is never revoked, but left to expire (rule W8). */
+  readonly givenAway: boolean;
+  readonly files: Pick<Files, "readFile">;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  policy(): TokenPolicy;
+  /** Every secret that came up, so that no output shows it. */
+  learn(secret: Sensitive<string>): void;
+  /** A login failed. */
+  onFailure(error: unknown): void;
+}
+
+export interface TokenOperations {
+  logIn(stop: AbortSignal): Promise<TokenOutcome>;
+  /** As `logIn`, with a token that an earlier process had; null when the server no longer knows it. */
+  takeUp(token: Sensitive<string>): Promise<HeldToken | null>;
+  renew(token: HeldToken): Promise<TokenOutcome>;
+  revoke(number: number): Promise<TokenOutcome>;
+  forget(number: number): void;
+  tokenOf(number: number): Sensitive<string> | undefined;
+  policiesOf(number: number): readonly string[];
+  /** All that were taken and neither revoked nor forgotten. */
+  numbers(): readonly number[];
+}
+
+/** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
+const PROBE_SECONDS = 99_999_999;
+
+interface Known {
+  readonly token: Sensitive<string>;
+  readonly policies: readonly string[];
+  readonly revocable: boolean;
+  /** A periodic token's renewals are never shortened by a max TTL. */
+  readonly periodic: boolean;
+}
+
+export function createTokenOperations(deps: TokenOperationsDeps): TokenOperations {
+  const { client, clock, emit } = deps;
+  const known = new Map<number, Known>();
+  let lastNumber = 0;
+
+  async function logIn(stop: AbortSignal): Promise<TokenOutcome> {
+    try {
+      const request = await deps.method.prepare({ files: deps.files });
+      request.secrets.forEach(deps.learn);
+      const sentAt = clock.now();
+      const auth = await client.login(deps.mountPath, request.body, stop);
+      deps.learn(auth.token);
+      deps.learn(auth.accessor);
+      const token = await take(auth, sentAt);
+      emit({
+        is: "login",
+        method: deps.methodName,
+        mount: deps.mountPath,
+        ...(deps.method.role === undefined ? {} : { role: deps.method.role }),
+        ttl: token.duration,
+        renewable: auth.renewable,
+        policies: auth.policies,
+      });
+      return { is: "logged in", token };
+    } catch (error) {
+      if (stop.aborted) return { is: "stop" };
+      deps.onFailure(error);
+      return { is: "login failed", error: describe(error), ...retryAfter(error) };
+    }
+  }
+
+  /** Finds out how long the token can live, and makes it live as long as it should. */
+  async function take(
+    auth: Pick<VaultAuth, "token" | "policies" | "durationSeconds" | "renewable" | "numUses" | "type">,
+    sentAt: number,
+  ): Promise<HeldToken> {
+    if (auth.numUses > 0) {
+      throw new LesseeError(
+        "auth",
+        `the token may be used ${auth.numUses} times only, and its leases die with the last use`,
+        {
+          hint: "set token_num_uses = 0 on the auth role",
+        },
+      );
+    }
+    const duration = auth.durationSeconds === 0 ? Number.POSITIVE_INFINITY : auth.durationSeconds * 1_000;
+    const info = await client.lookupSelf(auth.token).catch(() => null);
+    const number = ++lastNumber;
+    known.set(number, {
+      token: auth.token,
+      policies: auth.policies,
+      revocable: !deps.givenAway && auth.type !== "batch",
+      periodic: info !== null && info.periodSeconds > 0,
+    });
+    if (info !== null && !info.orphan) {
+      emit({
+        is: "warning",
+        code: "token-parent",
+        message: "the token has a parent, whose end it would share and cannot see",
+      });
+    }
+    const plain: HeldToken = {
+      number,
+      loggedInAt: sentAt,
+      duration,
+      expiry: sentAt + duration,
+      horizon: capOf(info, sentAt),
+      renewable: auth.renewable && auth.type === "service" && duration !== Number.POSITIVE_INFINITY,
+      renewAt: Number.POSITIVE_INFINITY,
+      renewFailures: 0,
+    };
+    if (!plain.renewable) return { ...plain, horizon: Math.min(plain.horizon, plain.expiry) };
+    const scheduled = {
+      ...plain,
+      renewAt: renewalDue(sentAt, duration, plain.horizon, deps.policy().lead, deps.policy().jitter),
+    };
+    return known.get(number)!.periodic ? scheduled : await probe(scheduled, auth.token);
+  }
+
+  async function probe(token: HeldToken, secret: Sensitive<string>): Promise<HeldToken> {
+    try {
+      const askedAt = clock.now();
+      const most = await client.renewSelf(secret, PROBE_SECONDS);
+      const horizon = Math.min(
+        token.horizon,
+        horizonFrom(askedAt, PROBE_SECONDS * 1_000, most.durationSeconds * 1_000),
+      );
+      return { ...token, ...(await renewal({ ...token, horizon }, secret)) };
+    } catch (error) {
+      // Not allowed, or not now: the first shortened renewal will tell.
+      emit({ is: "warning", code: "token-probe", message: `the token's max TTL is not known yet: ${describe(error)}` });
+      return token;
+    }
+  }
+
+  async function renewal(
+    token: HeldToken,
+    secret: Sensitive<string>,
+  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
+    const { lead, jitter } = deps.policy();
+    const asked = incrementFor(token.duration, lead);
+    const sentAt = clock.now();
+    const auth = await client.renewSelf(secret, asked / 1_000);
+    const granted = auth.durationSeconds * 1_000;
+    const cap = known.get(token.number)?.periodic ? Number.POSITIVE_INFINITY : horizonFrom(sentAt, asked, granted);
+    const horizon = auth.renewable ? Math.min(cap, token.horizon) : sentAt + granted;
+    return { expiry: sentAt + granted, horizon, renewAt: renewalDue(sentAt, granted, horizon, lead, jitter) };
+  }
+
+  async function renew(token: HeldToken): Promise<TokenOutcome> {
+    const secret = known.get(token.number)!.token;
+    try {
+      const renewed = await renewal(token, secret);
+      emit({
+        is: "token renewed",
+        ttl: renewed.expiry - clock.now(),
+        expiry: renewed.expiry,
+        horizon: finite(renewed.horizon),
+      });
+      return { is: "renewed", number: token.number, ...renewed };
+    } catch (error) {
+      const verdict = await judge(secret, error);
+      return { is: "renewal failed", number: token.number, verdict, error: describe(error), ...retryAfter(error) };
+    }
+  }
+
+  /** A refused renewal is judged by a lookup, whatever its status (rule W6). */
+  async function judge(secret: Sensitive<string>, error: unknown): Promise<"lost" | "kept" | "ended" | "unknown"> {
+    if (!(error instanceof VaultError) || isPassing(error)) return "unknown";
+    try {
+      const info = await client.lookupSelf(secret);
+      if (info.ttlSeconds <= 0) return "lost";
+      return info.renewable ? "kept" : "ended";
+    } catch (second) {
+      return second instanceof VaultError && second.status === 403 ? "lost" : "unknown";
+    }
+  }
+
+  async function revoke(number: number): Promise<TokenOutcome> {
+    const held = known.get(number);
+    try {
+      if (held?.revocable) {
+        await client.revokeSelf(held.token);
+        emit({ is: "token revoked" });
+      }
+    } catch (error) {
+      emit({ is: "warning", code: "token-revoke", message: `an old token is left to expire: ${describe(error)}` });
+    }
+    known.delete(number);
+    return { is: "revoked", number };
+  }
+
+  return {
+    logIn,
+    async takeUp(token) {
+      const sentAt = clock.now();
+      const info = await client.lookupSelf(token).catch(() => null);
+      if (info === null || info.ttlSeconds <= 0 || info.numUses > 0) return null;
+      deps.learn(token);
+      return take(
+        {
+          token,
+          policies: info.policies,
+          durationSeconds: info.ttlSeconds,
+          renewable: info.renewable,
+          numUses: 0,
+          type: "service",
+        },
+        sentAt,
+      );
+    },
+    renew,
+    revoke,
+    forget: (number) => void known.delete(number),
+    tokenOf: (number) => known.get(number)?.token,
+    policiesOf: (number) => known.get(number)?.policies ?? [],
+    numbers: () => [...known.keys()],
+  };
+}
+
+// ---- internal ----
+
+function capOf(info: TokenInfo | null, sentAt: number): number {
+  return info === null || info.explicitMaxTtlSeconds === 0
+    ? Number.POSITIVE_INFINITY
+    : sentAt + info.explicitMaxTtlSeconds * 1_000;
+}
