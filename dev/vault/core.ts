@@ -47,6 +47,8 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
   const quotas = createQuotas(clock);
   const wrapping = createWrapping(tokens, clock);
   const entities = new Map<string, string>();
+  /** In their last use: 0 uses left would mean any number. */
+  const spent = new Set<Token>();
   let sealed = false;
 
   tokens.create({
@@ -74,7 +76,7 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
 
     const unwraps = request.path === "sys/wrapping/unwrap" && wrapping.isWrapping(request.clientToken);
     const token = tokens.find(request.clientToken);
-    if (!token) throw withoutToken(request);
+    if (!token || spent.has(token)) throw withoutToken(request);
     const last = useToken(token);
     try {
       const operation =
@@ -99,7 +101,10 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
         ? new Refusal(405, multierror("unsupported operation"))
         : error;
     } finally {
-      if (last) tokens.revoke(token);
+      if (last) {
+        tokens.revoke(token);
+        spent.delete(token);
+      }
     }
   }
 
@@ -113,7 +118,9 @@ export function createCore(clock: ServerClock, rootToken: string, retries: Retry
   function useToken(token: Token): boolean {
     if (token.numUses === 0) return false;
     token.numUses--;
-    return token.numUses === 0;
+    if (token.numUses > 0) return false;
+    spent.add(token);
+    return true;
   }
 
   function loggedIn(request: VaultRequest, mount: string, answer: Answer): Answer {

@@ -47,10 +47,11 @@ export async function setUpSeed(options: SeedOptions): Promise<SeedWorld> {
   const policy = `${prefix}pg-auth`;
 
   async function remove(): Promise<void> {
-    const paths = [`sys/auth/${kubernetesMount}`, `sys/mounts/${databaseMount}`, `sys/policies/acl/${policy}`];
+    // The leases first: once their tokens end, the server drops users of its own accord, several at once.
+    const paths = [`sys/mounts/${databaseMount}`, `sys/auth/${kubernetesMount}`, `sys/policies/acl/${policy}`];
     const failures: unknown[] = [];
-    for (const path of paths) await api.expect("DELETE", path).catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw new AggregateError(failures, "the set-up could not be taken away again");
+    for (const path of paths) await removePath(api, path).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, `the set-up could not be taken away: ${failures[0]}`);
   }
 
   try {
@@ -65,6 +66,16 @@ export async function setUpSeed(options: SeedOptions): Promise<SeedWorld> {
     throw error;
   }
   return { api, databaseMount, kubernetesMount, policy, credentialPath: `${databaseMount}/creds/pg-role`, remove };
+}
+
+/** Postgres fails one of two revocations that change a table's grants at the same moment; the next try succeeds. */
+async function removePath(api: VaultApi, path: string, attempts = 5): Promise<void> {
+  for (let left = attempts - 1; ; left--) {
+    const answer = await api.send("DELETE", path);
+    if (answer.status < 400) return;
+    const reason = answer.body.errors.join("; ");
+    if (left === 0 || !reason.includes("tuple concurrently updated")) throw new Error(`DELETE ${path}: ${reason}`);
+  }
 }
 
 async function setUpDatabase(api: VaultApi, mount: string, { postgres, ttl = {} }: SeedOptions): Promise<void> {

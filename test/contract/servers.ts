@@ -72,23 +72,24 @@ async function startBinary(binary: string): Promise<ContractServer> {
   child.stderr.on("data", (chunk: Buffer) => {
     output += chunk;
   });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const address = `http://${listen}`;
-  await answering(address, () => (child.exitCode === null ? undefined : output));
-  // It is printed a moment after the server first answers.
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  async function stop(): Promise<void> {
+    child.kill("SIGKILL");
+    await closed;
+    await rm(home, { recursive: true, force: true });
+  }
+  const ended = () => child.exitCode !== null;
   const unsealKey = () => /Unseal Key: (\S+)/.exec(output)?.[1];
-  while (unsealKey() === undefined && child.exitCode === null) await sleep(20);
-  return {
-    address,
-    token,
-    unsealKey: unsealKey(),
-    pass: (milliseconds) => sleep(milliseconds),
-    async stop() {
-      child.kill("SIGKILL");
-      await ended;
-      await rm(home, { recursive: true, force: true });
-    },
-  };
+  const address = `http://${listen}`;
+  try {
+    await answering(address, ended);
+    // It is printed a moment after the server first answers.
+    while (unsealKey() === undefined && !ended()) await sleep(20);
+  } catch (error) {
+    await stop();
+    throw new Error(`${binary} did not start:\n${output}`, { cause: error });
+  }
+  return { address, token, unsealKey: unsealKey(), pass: (milliseconds) => sleep(milliseconds), stop };
 }
 
 /** On the host's network, because the server must reach this machine's Postgres. */
@@ -106,7 +107,10 @@ async function startImage(image: string): Promise<ContractServer> {
     })
     .start();
   const address = `http://${listen}`;
-  await answering(address, () => undefined);
+  await answering(address, () => false).catch(async (error: unknown) => {
+    await container.stop();
+    throw error;
+  });
   return {
     address,
     token,
@@ -116,17 +120,17 @@ async function startImage(image: string): Promise<ContractServer> {
   };
 }
 
-/** `failed` gives the output of a server that has ended. */
-async function answering(address: string, failed: () => string | undefined): Promise<void> {
-  for (;;) {
-    const output = failed();
-    if (output !== undefined) throw new Error(`the server ended:\n${output}`);
+/** Rejects after half a minute; `ended` tells that there is nothing to wait for. */
+async function answering(address: string, ended: () => boolean): Promise<void> {
+  const until = Date.now() + 30_000;
+  while (Date.now() < until && !ended()) {
     const health = await fetch(`${address}/v1/sys/health`).catch(() => undefined);
     // A development server is active first and mounts its secret engine a moment later.
     const ready = health?.status === 200 && (await fetch(`${address}/v1/sys/internal/ui/mounts`)).status === 200;
     if (ready) return;
     await sleep(50);
   }
+  throw new Error(`no server answers at ${address}`);
 }
 
 function freePort(): Promise<number> {

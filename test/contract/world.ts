@@ -43,10 +43,18 @@ export interface Credential {
 }
 
 export async function createWorld(kind: ServerKind): Promise<World> {
-  const [server, postgres, kubernetes] = await Promise.all([kind.start(), startPostgres(), startKubernetes()]);
+  const [postgres, kubernetes] = await Promise.all([startPostgres(), startKubernetes()]);
+  const server = await kind.start().catch(async (error: unknown) => {
+    await Promise.all([kubernetes.stop(), postgres.stop()]);
+    throw error;
+  });
+  const stopAll = () => Promise.all([server.stop(), kubernetes.stop(), postgres.stop()]);
   const prefix = `lessee-${Math.random().toString(36).slice(2, 8)}-`;
   const { address, token } = server;
-  const seed = await setUpSeed({ address, token, postgres, kubernetes, prefix });
+  const seed = await setUpSeed({ address, token, postgres, kubernetes, prefix }).catch(async (error: unknown) => {
+    await stopAll();
+    throw error;
+  });
   const root = seed.api;
   const admin = new pg.Pool({ connectionString: postgres.url, max: 2 });
   await admin.query("CREATE TABLE IF NOT EXISTS contract (id int)");
@@ -119,7 +127,7 @@ export async function createWorld(kind: ServerKind): Promise<World> {
       try {
         await seed.remove();
       } finally {
-        await Promise.all([server.stop(), kubernetes.stop(), postgres.stop()]);
+        await stopAll();
       }
     },
   };
