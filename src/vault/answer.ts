@@ -8,12 +8,12 @@ import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
 type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
- * The answer's object; null for 204 and for a 404 without data.
+ * The answer's object; null for 202 (queued), 204 and a 404 without data.
  * @throws VaultError for every other status and for what is not a JSON object. Never quotes the body.
  */
 export function readAnswer(response: HttpResponse, what: string): JsonObject | null {
   const body = parsed(response.body);
-  if (response.status === 204) return null;
+  if (response.status === 202 || response.status === 204) return null;
   if (response.status === 200) {
     if (body !== null) return body;
     throw garbage(response, what);
@@ -64,10 +64,13 @@ function wrapInfoFrom(info: JsonObject): VaultWrapInfo {
   };
 }
 
+/** What a duration of the server's can hold: 292 years. A time that is further away could not be printed. */
+const LONGEST_SECONDS = 9_223_372_036;
+
 /** A whole number of seconds, 0 for anything that is none: garbage must not become NaN in a time. */
 export function seconds(value: JsonValue | undefined): number {
   const number = value instanceof JsonNumber ? value.toNumber() : Number.NaN;
-  return Number.isFinite(number) && number > 0 ? Math.floor(number) : 0;
+  return Number.isFinite(number) && number > 0 ? Math.min(Math.floor(number), LONGEST_SECONDS) : 0;
 }
 
 export function isObject(value: JsonValue | undefined): value is { [key: string]: JsonValue } {
@@ -129,10 +132,13 @@ function parsed(text: string): JsonObject | null {
   }
 }
 
-function text(value: JsonValue | undefined): string {
+/** A text, or a number in its own spelling; empty for anything else. */
+export function text(value: JsonValue | undefined): string {
+  if (value instanceof JsonNumber) return value.text;
   return typeof value === "string" ? value : "";
 }
 
-function list(value: JsonValue | undefined): readonly JsonValue[] {
+/** Empty for anything else. */
+export function list(value: JsonValue | undefined): readonly JsonValue[] {
   return Array.isArray(value) ? value : [];
 }

@@ -4,12 +4,12 @@
  * builds requests here; the answers are read by answer.ts. Nothing is ever retried: whoever calls knows when.
  */
 import nodeVault from "node-vault";
-import { LesseeError, VaultError } from "../errors.ts";
+import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
 import type { JsonValue } from "../json.ts";
 import type { Clock, Emit, HttpResponse, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
-import { isObject, readAnswer, seconds, secretFrom } from "./answer.ts";
+import { isObject, list, readAnswer, seconds, secretFrom, text } from "./answer.ts";
 import type { VaultAuth, VaultSecret } from "./secret.ts";
 
 export interface ClientOptions {
@@ -87,7 +87,7 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
         renewable: data.renewable === true,
         numUses: seconds(data.num_uses),
         orphan: data.orphan !== false,
-        policies: Array.isArray(data.policies) ? data.policies.map(String) : [],
+        policies: list(data.policies).map(text),
       };
     },
     async renewSelf(token, increment) {
@@ -110,14 +110,15 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       return answer === null ? null : secretFrom(answer);
     },
     async list(token, path) {
-      const answer = await api("list", token).list(encodePath(path));
+      // Not the method LIST, which proxies and servers on the way may not know.
+      const answer = await api("list", token).read(`${encodePath(path)}?list=true`);
       return answer === null ? null : secretFrom(answer);
     },
     async mountOf(token, path) {
       try {
         const data = dataOf(await api("preflight", token).read(`sys/internal/ui/mounts/${encodePath(path)}`));
         const options = isObject(data.options) ? data.options : {};
-        return { path: String(data.path ?? ""), version: String(options.version ?? "1") };
+        return { path: text(data.path), version: text(options.version) || "1" };
       } catch (error) {
         if (error instanceof VaultError) return null;
         throw error;
@@ -145,7 +146,8 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
 export function encodePath(path: string): string {
   const segments = path.split("/");
   if (segments.some((segment) => segment === ".." || segment === ".")) {
-    throw new LesseeError("path", `the path ${JSON.stringify(path)} has a segment that leads out of it`);
+    const message = `the path ${JSON.stringify(path)} has a segment that leads out of it`;
+    throw new TransportError("path", message, "never sent");
   }
   return segments.map(encodeURIComponent).join("/");
 }
@@ -159,7 +161,6 @@ interface Api {
   read(path: string): Promise<Answer>;
   write(path: string, body: object): Promise<Answer>;
   put(path: string, body: object | undefined): Promise<Answer>;
-  list(path: string): Promise<Answer>;
 }
 
 interface Call {
@@ -194,7 +195,6 @@ function apiFor(options: ClientOptions, call: Call): Api {
     write: (path, body) => vault.write(path, body),
     put: (path, body) =>
       vault.request({ path: `/${path}`, method: "PUT", ...(body === undefined ? {} : { json: body }) }),
-    list: (path) => vault.list(path),
   };
 }
 

@@ -5,7 +5,8 @@
  */
 import http from "node:http";
 import https from "node:https";
-import { TransportError } from "../errors.ts";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { LesseeError, TransportError } from "../errors.ts";
 import type { HttpRequest, HttpResponse, Transport } from "../ports.ts";
 
 export interface TransportOptions {
@@ -28,11 +29,10 @@ export interface ClosableTransport {
 /** The largest answer that is read; a secret is some kilobytes. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
+/** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
   const tls = {
-    ca: options.ca && options.ca.length > 0 ? [...options.ca] : undefined,
-    cert: options.cert,
-    key: options.key,
+    secureContext: secureContext(options),
     servername: options.serverName,
     rejectUnauthorized: !options.skipVerify,
   };
@@ -71,12 +71,7 @@ function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
       fail(new TransportError("aborted", `${where(url, socketPath)}: given up before an answer came`, effect()));
     const effect = () => (sent ? "unknown" : "never sent");
 
-    const outgoing = (secure ? https : http).request(url, {
-      method: request.method,
-      headers: request.headers,
-      agent: secure ? agents["https:"] : agents["http:"],
-      ...(socketPath === undefined ? {} : { socketPath }),
-    });
+    const outgoing = open(request, url, socketPath, agents);
     const deadline = setTimeout(() => {
       const seconds = Math.round(request.timeout / 100) / 10;
       fail(new TransportError("timeout", `${where(url, socketPath)}: no answer within ${seconds} s`, effect()));
@@ -88,6 +83,10 @@ function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
       else sent = true;
     });
     outgoing.on("error", (error) => fail(explain(error, where(url, socketPath), effect())));
+    outgoing.on("upgrade", (_incoming, socket) => {
+      socket.destroy();
+      fail(new TransportError("protocol", `${where(url, socketPath)}: the server wants another protocol`, "unknown"));
+    });
     outgoing.on("response", (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -127,10 +126,46 @@ function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
   });
 }
 
+/** What Node refuses to send, as a header with a line break, is a failure like any other. */
+function open(request: HttpRequest, url: URL, socketPath: string | undefined, agents: Agents): http.ClientRequest {
+  const { method, headers } = request;
+  const secure = url.protocol === "https:";
+  try {
+    return (secure ? https : http).request(url, {
+      method,
+      headers,
+      agent: secure ? agents["https:"] : agents["http:"],
+      ...(socketPath === undefined ? {} : { socketPath }),
+    });
+  } catch (error) {
+    throw explain(error as Error, where(url, socketPath), "never sent");
+  }
+}
+
+/** Made once: a wrong certificate is found at the start and not at the first login. */
+function secureContext({ ca = [], cert, key }: TransportOptions): SecureContext | undefined {
+  if (ca.length === 0 && cert === undefined && key === undefined) return undefined;
+  try {
+    return createSecureContext({ ca: ca.length > 0 ? [...ca] : undefined, cert, key });
+  } catch (error) {
+    const hint =
+      cert === undefined
+        ? "check vault.ca_cert"
+        : "check vault.ca_cert, and that vault.client_key fits vault.client_cert";
+    throw new LesseeError("ca", `the certificates for Vault cannot be used: ${(error as Error).message}`, { hint });
+  }
+}
+
 /** `unix:/run/vault.sock:/v1/sys/health` and `unix:///run/vault.sock` as well as ordinary URLs. */
 function target(text: string): { url: URL; socketPath?: string } {
   const unix = /^unix:(?:\/\/)?(\/[^:]*)(?::(\/.*))?$/.exec(text);
-  if (unix === null) return { url: new URL(text) };
+  if (unix === null) {
+    const url = URL.parse(text);
+    if (url !== null && /^https?:$/.test(url.protocol)) return { url };
+    throw new TransportError("address", `${JSON.stringify(text)} is not an address`, "never sent", {
+      hint: "check vault.address or VAULT_ADDR: https://HOST:PORT, or unix:///PATH",
+    });
+  }
   return { url: new URL(`http://localhost${unix[2] ?? "/"}`), socketPath: unix[1]! };
 }
 

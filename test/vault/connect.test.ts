@@ -1,0 +1,114 @@
+import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../src/config/load.ts";
+import type { VaultConfig } from "../../src/config/types.ts";
+import { connectVault } from "../../src/vault/connect.ts";
+import type { ClosableTransport } from "../../src/vault/transport.ts";
+import { createAuthority, useServers } from "./servers.ts";
+
+const { serve } = useServers();
+
+const AGENT = `
+vault { address = "ADDRESS" }
+auto_auth {
+  method "kubernetes" { config = { role = "pg" } }
+}
+template {
+  contents = "x"
+  destination = "/tmp/x"
+}
+`;
+const authority = createAuthority();
+const { ca } = authority;
+
+let folder = "";
+const opened: ClosableTransport[] = [];
+beforeEach(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), "connect-"));
+});
+afterEach(async () => {
+  for (const transport of opened.splice(0)) transport.close();
+  await fs.rm(folder, { recursive: true });
+});
+
+async function file(name: string, content: string): Promise<string> {
+  await fs.writeFile(join(folder, name), content);
+  return join(folder, name);
+}
+
+async function connect(config: Partial<VaultConfig>, env: Record<string, string> = {}): Promise<ClosableTransport> {
+  const transport = await connectVault(
+    {
+      address: "https://127.0.0.1",
+      tlsSkipVerify: false,
+      clientTimeout: 60_000,
+      numRetries: 12,
+      headers: {},
+      disableRedirects: false,
+      ...config,
+    },
+    fs,
+    env,
+  );
+  opened.push(transport);
+  return transport;
+}
+
+async function status(address: string, transport: ClosableTransport): Promise<number> {
+  return (await transport.send({ method: "GET", url: `${address}/`, headers: {}, timeout: 20_000 })).status;
+}
+
+describe("the CA", () => {
+  it("comes from a file, from text of the environment, or from a folder as a projected volume is one", async () => {
+    const server = await serve((response) => void response.end(), { tls: authority.issue(["127.0.0.1"], "server") });
+    await fs.mkdir(join(folder, "..2026"));
+    await fs.symlink("..2026", join(folder, "..data"));
+    const caCert = await file("ca.crt", `a comment\n${createAuthority().ca}${ca}`);
+    for (const config of [{ caCert }, { caCertBytes: ca }, { caPath: folder }])
+      expect(await status(server.address, await connect(config))).toBe(200);
+  });
+
+  it.each([
+    [
+      "a file that is not there",
+      { caCert: "/nowhere/ca.crt" },
+      /vault\.ca_cert: cannot read \/nowhere\/ca\.crt: ENOENT/,
+    ],
+    ["a folder that is not there", { caPath: "/nowhere" }, /vault\.ca_path: cannot read the folder \/nowhere: ENOENT/],
+    ["text that is no PEM", { caCertBytes: "none" }, /VAULT_CACERT_BYTES: there is no PEM certificate in it/],
+    [
+      "a damaged one behind a good one",
+      { caCertBytes: `${ca}-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n` },
+      /VAULT_CACERT_BYTES: certificate 2 in it is damaged/,
+    ],
+    ["a client key that is not there", { clientCert: "/dev/null", clientKey: "/nowhere/key" }, /vault\.client_key/],
+  ])("that is %s is said at once", async (_what, config, message) => {
+    await expect(connect(config)).rejects.toMatchObject({ code: "ca", message: expect.stringMatching(message) });
+  });
+
+  it("that is an empty folder does not mean the authorities of the system", async () => {
+    await expect(connect({ caPath: folder })).rejects.toMatchObject({ message: expect.stringContaining("is empty") });
+  });
+});
+
+it.each([
+  ["false", 0],
+  ["0", 0],
+  ["", 0],
+  ["true", 1],
+  ["1", 1],
+])("VAULT_SKIP_VERIFY=%j turns the check of certificates off only where it is true", async (value, reached) => {
+  const server = await serve((response) => void response.end(), { tls: authority.issue(["127.0.0.1"], "server") });
+  const config = await file("agent.hcl", AGENT.replace("ADDRESS", server.address));
+  const flags = { values: new Map(), positional: [] };
+  const { vault } = (await loadConfig({ paths: [config], files: fs, env: { VAULT_SKIP_VERIFY: value }, flags })).config;
+  await status(server.address, await connect(vault)).catch(() => {});
+  expect(server.heard).toHaveLength(reached);
+});
+
+it.each(["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY", "HTTP_PROXY", "http_proxy"])("%s names a proxy", async (name) => {
+  const proxy = await serve((response) => void response.end());
+  expect(await status("http://vault.invalid", await connect({}, { [name]: proxy.address }))).toBe(200);
+});
