@@ -20,7 +20,7 @@ export interface Child {
   /** Resolves when it ends without `stop()`; never rejects. */
   readonly died: Promise<ChildDeath>;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL when it is not gone after `patience` ms. Says how it ended, undefined for exit code 0. */
+  /** SIGTERM, and SIGKILL when it is not gone after `patience` ms. Says how it ended where that was not in order. */
   stop(patience: number): Promise<string | undefined>;
 }
 
@@ -62,7 +62,8 @@ export function startChild({ name, command, args, env, guard, onLine = () => {} 
       const timer = setTimeout(() => child.kill("SIGKILL"), patience);
       const how = await gone;
       clearTimeout(timer);
-      return child.exitCode === 0 ? undefined : how;
+      // What had no time yet to listen for SIGTERM ends by it, and had nothing to put in order.
+      return child.exitCode === 0 || child.signalCode === "SIGTERM" ? undefined : how;
     },
   };
 }
