@@ -78,6 +78,10 @@ export function walk(options: WorldOptions): Walk {
       user.sessions = user.sessions.filter((session) => session.closesAt > now && user.expiry > now);
     return [...users.values()].reduce((sum, user) => sum + user.sessions.length, 0);
   }
+  /** Told again before it has looked, it looks no later for it. */
+  function applicationLooks(at: number): void {
+    appSwitchesAt = Math.min(appSwitchesAt, at);
+  }
   function applicationLives(): void {
     openSessions();
     if (stoppedAt !== null) return;
@@ -188,12 +192,12 @@ export function walk(options: WorldOptions): Walk {
         if (failing) return { is: "publish failed", id: action.id, error: "x" };
         users.get(action.id)!.published = true;
         // The application looks at its file when it likes; when it is told, at once.
-        if (!policy.notifies) appSwitchesAt = Math.min(until + random() * policy.readerGrace, until + 120_000);
+        if (!policy.notifies) applicationLooks(until + Math.min(random() * policy.readerGrace, 120_000));
         return { is: "published", id: action.id, tell: true };
       }
       case "notify":
         if (failing) return { is: "notify failed", id: action.id, permanent: random() < 0.2, failures: [] };
-        appSwitchesAt = until + random() * policy.readerGrace * 0.9;
+        applicationLooks(until + random() * policy.readerGrace * 0.9);
         return { is: "notified", id: action.id };
       case "watch": {
         if (failing) return { is: "watch failed", error: "x" };
