@@ -33,7 +33,7 @@ const PURE = [
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
   ...["adoption", "application-operations", "keeper", "keepers", "lane", "memory", "narrator", "release"],
-  ...["state-file", "state-place", "tokens", "vault-operations"],
+  ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
