@@ -59,11 +59,10 @@ function read(text: string): { readonly value: Nanoseconds } | { readonly fault:
 
 /** As Vault's ParseDurationSecond of a text: a whole number is seconds, `d` is days, empty is none. */
 export function parseDurationOrSeconds(text: string): Nanoseconds | undefined {
-  const trimmed = text.trim();
-  if (trimmed === "") return 0;
-  if (/^[+-]?\d+$/.test(trimmed)) return within(Number(trimmed) * SECOND);
-  if (/^[+-]?\d+d$/.test(trimmed)) return within(Number(trimmed.slice(0, -1)) * 24 * 3600 * SECOND);
-  return parseDuration(trimmed);
+  if (text === "") return 0;
+  if (/^[+-]?\d+$/.test(text)) return within(Number(text) * SECOND);
+  if (/^[+-]?\d+d$/.test(text)) return within(Number(text.slice(0, -1)) * 24 * 3600 * SECOND);
+  return parseDuration(text);
 }
 
 /** As time.Duration prints itself: `1m30s`, `24h0m0s`, `1.5ms`, `0s`. */

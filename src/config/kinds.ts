@@ -7,7 +7,7 @@ import type { Item, Value } from "./hcl/ast.ts";
 import { nearest } from "./nearest.ts";
 import { type BlockReader, describeValue, withoutLabels } from "./reader.ts";
 
-/** A string; a number is taken as it is spelt, null as empty. */
+/** A string; a whole number is taken as it is spelt, null as empty. */
 export function string(block: BlockReader, key: string): string | undefined {
   const found = block.attribute(key);
   if (!found) return undefined;
@@ -114,7 +114,7 @@ export function parseInteger(text: string): number | undefined {
 export function float(block: BlockReader, key: string): number | undefined {
   const found = block.attribute(key);
   if (!found) return undefined;
-  const value = Number(textOf(found.value) || Number.NaN);
+  const value = Number(found.value.kind === "float" ? found.value.text : textOf(found.value) || Number.NaN);
   if (!Number.isNaN(value)) return value;
   block.fault(
     `${qualified(block, key)}: unknown type`,
@@ -210,18 +210,8 @@ export function stringMap(block: BlockReader, key: string): Readonly<Record<stri
  * list of maps, numbers are numbers.
  */
 export function map(block: BlockReader, key: string): Readonly<Record<string, unknown>> | undefined {
-  const found = block.items.filter((item) => item.keys[0]!.text.toLowerCase() === key);
-  const last = block.attribute(key);
-  if (!last) return undefined;
-  if (found.some((item) => item.value.kind !== "object")) {
-    block.fault(
-      `${qualified(block, key)}: not an object type for map`,
-      `expected a block, got ${describeValue(last.value)}`,
-      last.line,
-    );
-    return undefined;
-  }
-  return plainObject(found.flatMap((item) => (withoutLabels(item) as Value & { kind: "object" }).items));
+  const bodies = block.blocks(key, { notABlock: `${qualified(block, key)}: not an object type for map` });
+  return bodies.length === 0 ? undefined : plainObject(bodies.flatMap((body) => body.items));
 }
 
 function plainObject(items: readonly Item[]): Record<string, unknown> {
@@ -258,7 +248,6 @@ function textOf(value: Value): string | undefined {
   switch (value.kind) {
     case "string":
     case "integer":
-    case "float":
       return value.text;
     case "null":
       return "";

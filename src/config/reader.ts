@@ -38,7 +38,7 @@ export interface BlockReader {
    * Reports the keys that nobody asked for: where Vault Agent ignores them as a warning, where it refuses them as a
    * fault in its words, in lessee's own blocks as a fault.
    */
-  finish(unknown: "ignored" | "invalid keys" | "refused"): void;
+  finish(unknown: "ignored" | "refused" | { readonly invalidKeysOf: string }): void;
 }
 
 export interface BlockOptions {
@@ -114,8 +114,9 @@ function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockRead
         const words = `unknown key "${key.text}"${where}`;
         const { line } = key.position;
         if (unknown === "refused") fault(words, suggestion, line);
-        else if (unknown === "invalid keys") fault(`'' has invalid keys: ${key.text}`, suggestion, line);
-        else source.warnings.push({ file: source.file, line, message: words, hint: suggestion ?? "it is ignored" });
+        else if (unknown !== "ignored") {
+          fault(`'${unknown.invalidKeysOf}' has invalid keys: ${key.text}`, suggestion, line);
+        } else source.warnings.push({ file: source.file, line, message: words, hint: suggestion ?? "it is ignored" });
       }
     },
   };

@@ -33,7 +33,7 @@ nope = 1
       `agent.hcl:4: error parsing 'auto_auth': error parsing 'method': time: invalid duration "soon" (auto_auth.method.min_backoff wants a duration such as "30s", or a number of seconds)`,
       "agent.hcl:5: error parsing 'auto_auth': error parsing 'method': auto_auth.method.exit_on_err: unknown type (expected true or false without quotes, got a string)",
       `agent.hcl:8: error parsing 'auto_auth': error parsing 'sink' stanzas: sink type must be specified (as sink "NAME" { … } or type = "NAME")`,
-      "agent.hcl:14: error parsing 'template': '' has invalid keys: destinaton (did you mean destination?)",
+      "agent.hcl:14: error parsing 'template': 'config.TemplateConfig' has invalid keys: destinaton (did you mean destination?)",
       `agent.hcl:15: error parsing 'template': 'perms' strconv.ParseUint: parsing "rw": invalid syntax (an octal mode such as "0640")`,
       "agent.hcl:16: error parsing 'template': 'wait' wait: min must be less than max",
       `agent.hcl:19: error parsing 'vault':cannot parse '' as bool: strconv.ParseBool: parsing "on": invalid syntax (vault.tls_skip_verify wants true or false, got a string)`,

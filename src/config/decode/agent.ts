@@ -3,7 +3,7 @@
 import type { Declared, DeclaredTemplateConfig, Placed } from "../declared.ts";
 import { defined } from "../defaults.ts";
 import type { ObjectValue } from "../hcl/ast.ts";
-import { bool, duration, float, integer, looseBool, nonEmptyString, string, strings } from "../kinds.ts";
+import { bool, duration, float, integer, looseBool, nonEmptyString, strings } from "../kinds.ts";
 import { type BlockReader, readDocument, type Source } from "../reader.ts";
 import type { Subsystems } from "../server-types.ts";
 import { type SubsystemSetting, subsystemsOf } from "../subsystems.ts";
@@ -88,7 +88,7 @@ function decodeSubsystems(root: BlockReader, key: SubsystemSetting): Subsystems 
 
 /** Keys of a Vault server, which the agent's parser shares: checked, and without effect here. */
 function checkServerKeys(root: BlockReader): void {
-  string(root, "administrative_namespace_path");
+  root.attribute("administrative_namespace_path");
   const disabled = looseBool(root, "disable_mlock", "error parsing 'disable_mlock': ");
   if (disabled === false) {
     root.fault(

@@ -1,5 +1,15 @@
 /** `listener "tcp" | "unix"`. */
-import { bool, duration, integer, looseBool, nonEmptyString, quote, string, strings } from "../kinds.ts";
+import {
+  bool,
+  duration,
+  integer,
+  looseBool,
+  nonEmptyString,
+  positiveDuration,
+  quote,
+  string,
+  strings,
+} from "../kinds.ts";
 import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
 import type { ListenerConfig } from "../server-types.ts";
@@ -77,21 +87,27 @@ function checkCipherSuites(block: BlockReader, fault: (message: string, key: str
 /** Keys of a Vault server's listener, which the agent's parser shares: checked, and without effect here. */
 function checkServerKeys(block: BlockReader): void {
   for (const key of ["cluster_address", "proxy_protocol_behavior"]) string(block, key);
-  for (const key of ["max_request_size", "x_forwarded_for_hop_skips"]) integer(block, key);
-  for (const key of [
-    "max_request_duration",
-    "http_read_timeout",
-    "http_read_header_timeout",
-    "http_write_timeout",
-    "http_idle_timeout",
-  ]) {
+  integer(block, "max_request_size");
+  const skips = integer(block, "x_forwarded_for_hop_skips") ?? 0;
+  if (skips < 0) {
+    const { line } = block.attribute("x_forwarded_for_hop_skips") ?? {};
+    block.fault(`x_forwarded_for_hop_skips cannot be negative but set to ${skips}`, undefined, line);
+  }
+  for (const key of ["http_read_timeout", "http_read_header_timeout", "http_write_timeout", "http_idle_timeout"]) {
     duration(block, key);
   }
   for (const key of ["x_forwarded_for_reject_not_present", "x_forwarded_for_reject_not_authorized", "cors_enabled"]) {
     looseBool(block, key);
   }
-  for (const key of ["telemetry", "profiling", "inflight_requests_logging", "custom_response_headers", "proxy_api"]) {
-    block.attribute(key);
+  positiveDuration(block, "max_request_duration");
+  for (const [key, access] of [
+    ["telemetry", "unauthenticated_metrics_access"],
+    ["profiling", "unauthenticated_pprof_access"],
+    ["inflight_requests_logging", "unauthenticated_in_flight_requests_access"],
+  ] as const) {
+    for (const inner of block.blocks(key)) looseBool(inner, access);
   }
+  for (const api of block.blocks("proxy_api")) bool(api, "enable_quit");
+  block.attribute("custom_response_headers");
   for (const key of ["cors_allowed_origins", "cors_allowed_headers"]) strings(block, key);
 }

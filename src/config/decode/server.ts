@@ -56,7 +56,7 @@ export function decodeApiProxy(root: BlockReader): DeclaredApiProxy | undefined 
   const block = onlyBlock(root, "api_proxy");
   if (!block) return undefined;
   const proxy = { place: block.place, ...decodeTokenUse(block) };
-  for (const key of ["enforce_consistency", "when_inconsistent"]) string(block, key);
+  for (const key of ["enforce_consistency", "when_inconsistent"]) block.attribute(key);
   block.finish("ignored");
   return proxy;
 }

@@ -36,7 +36,7 @@ export const SIGNAL_NAMES = Object.keys(GO_WORDS) as readonly SignalName[];
 
 /** With `SIG`, in any case. */
 export function signalNamed(text: string): SignalName | undefined {
-  const name = text.trim().toUpperCase();
+  const name = text.toUpperCase();
   return SIGNAL_NAMES.find((candidate) => candidate === name);
 }
 

@@ -44,6 +44,7 @@ export function strictDuration(block: BlockReader, key: string): Nanoseconds | u
 /** A list of strings, or a string that is cut at its commas. */
 export function strictStrings(block: BlockReader, key: string): readonly string[] | undefined {
   return decode(block, key, (value) => {
+    if (value.kind === "null") return { value: [] };
     if (value.kind === "string") return { value: value.text === "" ? [] : value.text.split(",") };
     if (value.kind !== "list") {
       return {
@@ -60,7 +61,7 @@ export function strictStrings(block: BlockReader, key: string): readonly string[
 /** A file mode: octal digits in a string, or a number, which HCL reads as octal when it begins with 0. */
 export function strictMode(block: BlockReader, key: string): number | undefined {
   return decode(block, key, (value) => {
-    if (value.kind === "integer") return { value: numberOf(value) };
+    if (value.kind === "integer" || value.kind === "float") return { value: numberOf(value) };
     const text = stringOf(value);
     if ("fault" in text) return unconvertible("fs.FileMode", value, 'an octal mode such as "0640"');
     if (!/^[0-7]+$/.test(text.value)) {

@@ -73,13 +73,13 @@ export interface DeclaredExec {
 }
 
 export function decodeTemplates(root: BlockReader): readonly DeclaredTemplate[] {
-  const read = (key: string) => root.blocks(key, wording("template"));
+  const read = (key: string) => root.blocks(key, { ...wording("template"), labelledUnless: ["exec", "wait"] });
   const plural = read("templates");
   const blocks = read("template");
   // The real agent reads `templates` as well, and forgets it when there is a `template`.
   return (blocks.length > 0 ? blocks : plural).map((block) => {
     const template = { ...decodeOutput(block), ...decodeText(block) };
-    block.finish("invalid keys");
+    block.finish(blocks.length > 0 ? { invalidKeysOf: "config.TemplateConfig" } : "ignored");
     return template;
   });
 }
@@ -128,7 +128,7 @@ export function decodeEnvTemplates(root: BlockReader): readonly DeclaredEnvTempl
       if (found) block.fault(`env_template[${name}]: '${key}' is not allowed`, undefined, found.line);
     }
     const template = decodeText(block);
-    block.finish("invalid keys");
+    block.finish({ invalidKeysOf: "config.TemplateConfig" });
     return name === undefined ? [] : [{ name, ...template }];
   });
 }
@@ -145,16 +145,24 @@ export function decodeExec(root: BlockReader): DeclaredExec | undefined {
     place: block.place,
     command: (command?.value.kind === "list" && strictStrings(block, "command")) || [],
     restartOnSecretChanges: strictString(block, "restart_on_secret_changes") || "always",
-    restartStopSignal: strictSignal(block, "restart_stop_signal") ?? "SIGTERM",
+    restartStopSignal: stopSignal(block) ?? "SIGTERM",
     childStdout: strictString(block, "child_process_stdout"),
     childStderr: strictString(block, "child_process_stderr"),
   };
-  block.finish("invalid keys");
+  block.finish({ invalidKeysOf: "config.ExecConfig" });
   return exec;
 }
 
 function wording(name: string) {
   return { context: `error parsing '${name}': `, notABlock: `error parsing '${name}': error converting config` };
+}
+
+/** Empty is as good as absent. */
+function stopSignal(block: BlockReader): SignalName | undefined {
+  const found = block.attribute("restart_stop_signal");
+  return found?.value.kind === "string" && found.value.text === ""
+    ? undefined
+    : strictSignal(block, "restart_stop_signal");
 }
 
 /** What a template is made of. */
@@ -205,7 +213,7 @@ function decodeCommand(template: BlockReader): DeclaredCommand | undefined {
     splay: strictDuration(block, "splay"),
     ...(environment ? { env: decodeEnvironment(environment) } : {}),
   };
-  block.finish("invalid keys");
+  block.finish({ invalidKeysOf: "exec" });
   return command;
 }
 
@@ -216,7 +224,7 @@ function decodeEnvironment(block: BlockReader): CommandEnvironment {
     allowlist: merged(strictStrings(block, "allowlist"), strictStrings(block, "whitelist")) ?? [],
     denylist: merged(strictStrings(block, "denylist"), strictStrings(block, "blacklist")) ?? [],
   };
-  block.finish("invalid keys");
+  block.finish({ invalidKeysOf: "exec.env" });
   return environment;
 }
 
@@ -227,9 +235,8 @@ function decodeWait(template: BlockReader): DeclaredWait | undefined {
     return decode(template, "wait", (value) => parseWait((value as { text: string }).text));
   const block = template.blocks("wait", { notABlock: "'wait' expected a map or struct" }).at(-1);
   if (!block) return undefined;
-  strictBool(block, "enabled");
   const wait = { min: strictDuration(block, "min"), max: strictDuration(block, "max") };
-  block.finish("invalid keys");
+  block.finish({ invalidKeysOf: "wait" });
   return wait;
 }
 

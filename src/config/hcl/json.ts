@@ -95,6 +95,7 @@ export function parseJsonConfig(source: string): ObjectValue {
     for (;;) {
       space();
       if (source[at] === "]") break;
+      if (source.startsWith("null", at)) fail("unexpected token while parsing list: NULL");
       elements.push(value(depth));
       space();
       if (source[at] === ",") at++;
@@ -116,6 +117,7 @@ export function parseJsonConfig(source: string): ObjectValue {
     }
     NUMBER.lastIndex = at;
     const number = NUMBER.exec(source) ?? unexpected("expected a value");
+    if (/^-?0\d/.test(number[0])) fail("numbers cannot start with 0");
     at += number[0].length;
     const whole = number[1] === undefined && number[2] === undefined;
     return { kind: whole ? "integer" : "float", text: number[0], position: start };

@@ -94,8 +94,8 @@ describe("JSON", () => {
   it.each([
     [
       "as any other",
-      '{"a": {"b": [1, -2.5e3, "c", true, false, null]}}',
-      { a: { b: ["1", "-2.5e3", "c", true, false, null] } },
+      '{"a": {"b": [1, -2.5e3, "c", true, false], "d": null}}',
+      { a: { b: ["1", "-2.5e3", "c", true, false], d: null } },
     ],
     ["after white space", ' \n{"a":1}', { a: "1" }],
     ["with commas at the end", '{"a":[1,],}', { a: ["1"] }],
@@ -117,6 +117,8 @@ describe("JSON", () => {
     ['{"a":"\\/"}', "illegal char escape"],
     ['{\n/*c*/"a":1}', "illegal char: /"],
     ["{'a':1}", "illegal char: '"],
+    ['{"a":[null]}', "unexpected token while parsing list: NULL"],
+    ['{"a":01}', "numbers cannot start with 0"],
     ['{"a":[1 2]}', "error parsing list, expected comma or list end got: 2"],
   ])("refuses %j", (text, message) => {
     expect(faultOf(text).message).toBe(message);
