@@ -322,3 +322,25 @@ env_template "A" { contents = "x" }
     expect((await loadValid(MINIMAL)).refusals).toEqual([]);
   });
 });
+
+describe("what keeps an agent from starting although the configuration is valid", () => {
+  const template = (body: string) => `${MINIMAL}template {\n ${body}\n}\n`;
+
+  it.each([
+    [
+      template('source = "a"\n contents = "b"\n destination = "o"'),
+      "template: cannot specify both 'source' and 'contents'",
+    ],
+    [template('destination = "o"'), "template: must specify exactly one of 'source' or 'contents'"],
+    [template('contents = "a"'), "template: missing destination"],
+    [MINIMAL.replace('sink "file"', 'sink "stdout"'), 'unknown sink type "stdout"'],
+    [
+      MINIMAL.replace('config = { path = "token" }', ""),
+      "error creating file sink: 'path' not specified for file sink",
+    ],
+    [`${MINIMAL}vault { client_key = "k" }\n`, "both client cert and client key must be provided"],
+  ])("is named: %s", async (hcl, message) => {
+    const { refusals } = await loadValid(hcl);
+    expect(refusals.map((fault) => fault.message)).toEqual([message]);
+  });
+});
