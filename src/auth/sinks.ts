@@ -25,49 +25,62 @@ export interface SinksDeps {
 /** As Vault Agent has it. */
 const DEFAULT_MODE = 0o640;
 
+type Target = Omit<PublishRequest, "content">;
+
 /** @throws LesseeError for a sink without a path. */
 export function createSinks(deps: SinksDeps): Sinks {
   const targets = deps.sinks.map(parse);
-  let controller = new AbortController();
-  let pending = targets.length;
+  const done = new Map<Target, Sensitive<string>>();
+  const busy = new Set<Target>();
+  let newest: Sensitive<string> | null = null;
+  let changed = new AbortController();
+  let stopped = false;
 
-  async function deliver(
-    target: Omit<PublishRequest, "content">,
-    token: Sensitive<string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let failures = 1; !signal.aborted; failures++) {
+  /** One write at a time for each sink: an older token must not arrive after a newer one. */
+  async function deliver(target: Target): Promise<void> {
+    if (busy.has(target)) return;
+    busy.add(target);
+    let failures = 0;
+    while (!stopped && newest !== null && done.get(target) !== newest) {
+      const token: Sensitive<string> = newest;
+      const { signal } = changed;
       try {
         await deps.write({ ...target, content: Buffer.from(token.reveal()) });
-        pending--;
-        return deps.onWritten();
+        done.set(target, token);
+        failures = 0;
       } catch (error) {
-        const wait = backoff(LOCAL_BACKOFF, failures, deps.random());
-        deps.emit({
-          is: "warning",
-          code: "sink",
-          message: `the token cannot be written to ${target.destination}: ${describe(error)}`,
-        });
+        const message = `the token cannot be written to ${target.destination}: ${describe(error)}`;
+        deps.emit({ is: "warning", code: "sink", message });
+        const wait = backoff(LOCAL_BACKOFF, ++failures, deps.random());
         await deps.clock.sleep(deps.clock.now() + wait, signal);
       }
     }
+    busy.delete(target);
+    if (!stopped) deps.onWritten();
+  }
+
+  function wake(): void {
+    changed.abort();
+    changed = new AbortController();
   }
 
   return {
     get written() {
-      return pending === 0;
+      return targets.every((target) => newest !== null && done.get(target) === newest);
     },
     put(token) {
-      controller.abort();
-      controller = new AbortController();
-      pending = targets.length;
-      for (const target of targets) void deliver(target, token, controller.signal);
+      newest = token;
+      wake();
+      for (const target of targets) void deliver(target);
     },
-    stop: () => controller.abort(),
+    stop() {
+      stopped = true;
+      wake();
+    },
   };
 }
 
-function parse(sink: SinkConfig): Omit<PublishRequest, "content"> {
+function parse(sink: SinkConfig): Target {
   const { path, mode } = sink.config;
   if (typeof path !== "string" || path === "") throw new LesseeError("sink", "'path' not specified for file sink");
   return {

@@ -1,0 +1,76 @@
+import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Watch, watchFiles } from "../../src/auth/watch.ts";
+
+let folder = "";
+let watch: Watch | undefined;
+beforeEach(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), "watch-"));
+});
+afterEach(async () => {
+  await watch?.close();
+  watch = undefined;
+  await fs.rm(folder, { recursive: true });
+});
+
+/** As the kubelet does it: a new folder of a new name, and `..data` swung over to it in one step. */
+async function project(generation: string, content: string): Promise<void> {
+  await fs.mkdir(join(folder, generation));
+  await fs.writeFile(join(folder, generation, "token"), content);
+  await fs.symlink(generation, join(folder, "..data_tmp"));
+  await fs.rename(join(folder, "..data_tmp"), join(folder, "..data"));
+}
+
+function changes(): { readonly onChange: () => void; readonly next: () => Promise<void> } {
+  let waiting = Promise.withResolvers<void>();
+  return {
+    onChange: () => waiting.resolve(),
+    next() {
+      waiting = Promise.withResolvers();
+      return waiting.promise;
+    },
+  };
+}
+
+describe("watchFiles", () => {
+  it("tells of every swap of a projected volume", async () => {
+    await project("..2026_01", "first");
+    await fs.symlink("..data/token", join(folder, "token"));
+    const { onChange, next } = changes();
+    watch = await watchFiles([join(folder, "token")], onChange);
+    await watch.ready;
+    for (const generation of ["..2026_02", "..2026_03"]) {
+      const told = next();
+      await project(generation, generation);
+      await told;
+      expect(await fs.readFile(join(folder, "token"), "utf8")).toBe(generation);
+    }
+  });
+
+  it("tells of a file that is written, replaced, removed or made", async () => {
+    const path = join(folder, "token");
+    await fs.writeFile(path, "first");
+    const { onChange, next } = changes();
+    watch = await watchFiles([path], onChange);
+    await watch.ready;
+    for (const change of [
+      () => fs.writeFile(path, "the second, longer"),
+      () => fs.writeFile(join(folder, "new"), "third").then(() => fs.rename(join(folder, "new"), path)),
+      () => fs.rm(path),
+      () => fs.writeFile(path, "fourth"),
+    ]) {
+      const told = next();
+      await change();
+      await told;
+    }
+  });
+
+  it("does no harm where the folder is not there, or there is nothing to watch", async () => {
+    watch = await watchFiles(["/nowhere/at/all/token"], () => {});
+    await watch.ready;
+    await watch.close();
+    watch = await watchFiles([], () => {});
+  });
+});
