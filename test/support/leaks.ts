@@ -12,14 +12,7 @@ import { afterAll } from "vitest";
 const PATIENCE = 5_000;
 
 /** Not PipeWrap: Node makes its standard streams, pipes here, only when somebody asks. A socket file left is seen as a file. */
-const KINDS = [
-  "FSEventWrap",
-  "ProcessWrap",
-  "StatWatcher",
-  "TCPServerWrap",
-  "TCPSocketWrap",
-  "Timeout",
-];
+const KINDS = ["FSEventWrap", "ProcessWrap", "StatWatcher", "TCPServerWrap", "TCPSocketWrap", "Timeout"];
 
 const folder = mkdtempSync(join(tmpdir(), "lessee-test-"));
 // A Postgres that root starts runs as nobody and has to pass through.
