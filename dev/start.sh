@@ -11,6 +11,9 @@ if ! cmp -s package-lock.json "$stamp"; then
   cp package-lock.json "$stamp"
 fi
 sh scripts/node-guard.sh
-npm run --silent build
+if ! output=$(npm run --silent build 2>&1); then
+  printf '%s\n' "$output" >&2
+  exit 1
+fi
 # exec: a signal meant for the demo must not end at this shell.
 exec node_modules/.bin/node dev/demo/main.ts "$@"

@@ -13,16 +13,24 @@ async function main(): Promise<number> {
   const screen = createScreen(process.stdout, options.plain);
   const interrupted = new AbortController();
   const guards: Guard[] = [];
+  function end(): void {
+    screen.line("ending: the application, lessee, Vault, Postgres (once more to kill them)");
+    interrupted.abort();
+  }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (interrupted.signal.aborted) {
-        for (const guard of guards) guard.kill();
-        process.exit(130);
-      }
-      screen.line("ending: the application, lessee, Vault, Postgres (once more to kill them)");
-      interrupted.abort();
+      if (!interrupted.signal.aborted) return end();
+      for (const guard of guards) guard.kill();
+      process.exit(130);
     });
   }
+  // As by `npm start | head`: nobody sees it any more.
+  process.stdout.on("error", () => interrupted.abort());
+  // npm gives SIGTERM to the shell that it started, which dies of it and tells nobody.
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent && !interrupted.signal.aborted) end();
+  }, 500).unref();
   try {
     return await runDemo({
       options,
