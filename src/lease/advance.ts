@@ -160,7 +160,7 @@ function published(state: State, id: number, tell: boolean, now: number, policy:
     sessions: null,
   };
   const replaced = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
-  const rotations = state.rotations + (state.current === null ? 0 : 1);
+  const rotations = state.rotations + replaced.length;
   return {
     ...state,
     candidate: null,

@@ -10,6 +10,7 @@ export type PublishResult =
   | {
       readonly is: "published";
       readonly files: readonly string[];
+      readonly changed: boolean;
       /** Whether there is anything to tell: content changed that somebody may already have read. */
       readonly tell: boolean;
       /** The commands of the templates that changed. */
@@ -27,6 +28,10 @@ export interface ApplicationOperationsDeps {
   notifiers(): readonly Notifier[];
   publish(): Promise<PublishResult>;
   userOf(id: number): DatabaseUser | null;
+  /** Aborts when a stop begins: then no candidate is tried and nobody is told any more. */
+  readonly stopping: AbortSignal;
+  /** Aborts when a stop has taken its time. */
+  readonly outOfTime: AbortSignal;
 }
 
 export interface ApplicationOperations {
@@ -53,6 +58,8 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
   let lastSeen = "";
+  const patience = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.outOfTime]);
+  const patienceUntilStop = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.stopping]);
 
   async function verify(held: Held): Promise<Outcome> {
     const user = deps.userOf(held.id);
@@ -60,7 +67,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     if (user === null || databases === null) return { is: "verification given up", id: held.id };
     const started = clock.now();
     try {
-      const seen = await databases.verify(user, AbortSignal.timeout(PATIENCE));
+      const seen = await databases.verify(user, patienceUntilStop());
       oids.set(held.id, seen.oids);
       for (const message of seen.warnings) emit({ is: "warning", code: "postgres", path, message });
       emit({ is: "verified", path, user: user.username, took: clock.now() - started });
@@ -78,7 +85,10 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     const user = held.user === null ? {} : { user: held.user };
     if (result.is === "failed") return { is: "publish failed", id: held.id, error: describe(result.error) };
     ({ files, commands } = result);
-    emit({ is: "published", path, ...user, files: result.files, verified: held.verified, took: clock.now() - started });
+    // A secret without a lease is read again every few minutes; that nothing has changed is no news.
+    if (held.lease !== "" || result.changed) {
+      emit({ is: "published", path, ...user, files, verified: held.verified, took: clock.now() - started });
+    }
     return { is: "published", id: held.id, tell: result.tell };
   }
 
@@ -98,7 +108,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       const started = clock.now();
       const { kind, target } = notifier;
       try {
-        await notifier.notify(change, AbortSignal.timeout(PATIENCE));
+        await notifier.notify(change, patienceUntilStop());
         told.done.add(notifier);
         emit({ is: "notified", path, kind, target, took: clock.now() - started });
       } catch (error) {
@@ -125,7 +135,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
         if (user === null) continue;
         roles.push({ id: one!.id, username: user.username, oids: await oidsFor(one!.id, user, databases) });
       }
-      const seen = await databases.sessions(as, roles, AbortSignal.timeout(PATIENCE));
+      const seen = await databases.sessions(as, roles, patience());
       const found = roles.flatMap(({ id, username }) => {
         const role = seen.find((one) => one.username === username);
         return role === undefined
@@ -142,7 +152,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   async function oidsFor(id: number, user: DatabaseUser, databases: Databases): Promise<readonly number[]> {
     const known = oids.get(id);
     if (known !== undefined) return known;
-    const seen = await databases.verify(user, AbortSignal.timeout(PATIENCE));
+    const seen = await databases.verify(user, patience());
     oids.set(id, seen.oids);
     return seen.oids;
   }
@@ -177,8 +187,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   async function terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome> {
     const user = deps.userOf(held.id);
     try {
-      const sessions =
-        user === null ? 0 : ((await deps.databases()?.terminate(user, which, AbortSignal.timeout(PATIENCE))) ?? 0);
+      const sessions = user === null ? 0 : ((await deps.databases()?.terminate(user, which, patience())) ?? 0);
       emit({ is: "terminated", path, ...(held.user === null ? {} : { user: held.user }), which, sessions });
     } catch (error) {
       emit({
@@ -200,7 +209,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       const seen = await databases.sessions(
         user,
         [{ username: role.username, oids: oids.get(held.id) ?? [] }],
-        AbortSignal.timeout(PATIENCE),
+        patience(),
       );
       return seen.some((one) => one.exists);
     } catch {

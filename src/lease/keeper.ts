@@ -38,6 +38,8 @@ export interface KeeperDeps
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  /** Aborts when a stop has taken its time: nobody is waited for any more. */
+  readonly outOfTime: AbortSignal;
   learn(secret: Sensitive<string>): void;
   /** Something changed that is worth keeping or showing. */
   onChange(): void;
@@ -83,6 +85,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   let state: State = NOTHING_YET;
   /** What was left alive on purpose at the stop, for the one that comes after us. */
   const left: HeldRecord[] = [];
+  /** The application's at the stop: only drained on the way out, and still its own if there is no time for that. */
+  let inUseAtStop: number | null = null;
 
   const remember = (id: number, secret: VaultSecret): string | null => {
     secrets.set(id, secret);
@@ -94,6 +98,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   const application: ApplicationOperations = createApplicationOperations({
     ...deps,
     userOf: (id) => userIn(secrets.get(id)),
+    stopping: stopSignal.signal,
   });
 
   function apply(outcome: Outcome): void {
@@ -117,7 +122,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         secret: secrets.get(held.id)!,
         oids: application.oidsOf(held.id),
         publishedAt: "publishedAt" in held ? (held.publishedAt as number | null) : null,
-        stage: isRetiring(held) ? "retiring" : "current",
+        stage: isRetiring(held) && held.id !== inUseAtStop ? "retiring" : "current",
       }));
   }
 
@@ -126,7 +131,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     switch (action.do) {
       case "read":
         apply({ is: "reading" });
-        narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
+        if (state.current?.lease !== "") narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
         return vault.read(state, stopSignal.signal);
       case "renew":
         return vault.renew(held!);
@@ -183,6 +188,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     isPublished: () => state.current !== null,
     stop(stopping) {
       stopSignal.abort(new Error("stopping"));
+      inUseAtStop = state.current?.id ?? null;
       if (stopping.release === "never") left.push(...recordsOf(state));
       apply({ is: "stop", stopping });
     },

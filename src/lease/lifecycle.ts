@@ -14,7 +14,7 @@
  * lane comes to `done`, and what is then held is held on purpose.
  */
 import type { Action, Lane } from "./outcomes.ts";
-import { expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
+import { endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, isRetiring, withinTheHour } from "./state.ts";
 
@@ -45,6 +45,7 @@ export function dueBecause(
   if (state.wanted !== null) return state.wanted;
   if (rotationDue(state.current, policy) > now) return null;
   const horizon = horizonOf(state.current);
+  if (endOf(state.current) < horizon) return "renewals ended";
   if (horizon === state.current.validUntil) return "valid until";
   return horizon === state.current.tokenHorizon ? "token" : "horizon";
 }

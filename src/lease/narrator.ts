@@ -167,7 +167,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   }
 
   function sayExpired(held: Held): void {
-    if (isRetiring(held) && held.step !== "drain")
+    if (isRetiring(held) && (held.step !== "drain" || held.sessions === 0))
       emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
     else if (isRetiring(held))
       emit({

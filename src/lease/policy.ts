@@ -35,5 +35,9 @@ export function policyOf(config: CredentialConfig, context: PolicyContext): Poli
 export function jitterOf(podName: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < podName.length; i++) hash = Math.imul(hash ^ podName.charCodeAt(i), 0x01000193);
+  // The names of a fleet differ in their last signs only: what these changed is mixed into all bits.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  hash ^= hash >>> 16;
   return (hash >>> 0) / 2 ** 32;
 }

@@ -45,15 +45,23 @@ export function leadFits(held: Held, policy: Policy): boolean {
   return lifeOf(held) >= 2 * leadFor(held, policy);
 }
 
+/** Renewals that fail so often are not counted on any more. */
+const RENEWALS_GIVEN_UP = 2;
+
+/** When it really ends: at its horizon, or at its expiry where renewals keep failing. */
+export function endOf(held: Held): number {
+  return held.renewFailures < RENEWALS_GIVEN_UP ? horizonOf(held) : Math.min(horizonOf(held), expiryOf(held));
+}
+
 /**
  * When the rotation begins; Infinity while no end is known. Never before half of the life is over: where the lead does
  * not fit it is the lead that is lost, not the budget (rule W2). The jitter only ever makes it earlier.
  */
 export function rotationDue(held: Held, policy: Policy): number {
   if (held.lease === "") return held.readAt + policy.staticInterval * (1 - policy.jitter / 10);
-  const horizon = horizonOf(held);
-  if (horizon === Number.POSITIVE_INFINITY) return horizon;
-  const life = horizon - held.readAt;
+  const end = endOf(held);
+  if (end === Number.POSITIVE_INFINITY) return end;
+  const life = end - held.readAt;
   const lead = leadOf(policy, life);
   const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
   return held.readAt + Math.max(life - lead - spread, life / 2);

@@ -40,6 +40,7 @@ export interface PublisherDeps {
 export interface Outcome {
   readonly files: readonly string[];
   readonly commands: readonly Notifier[];
+  readonly changed: boolean;
   /** A file changed that somebody may have read before. */
   readonly tell: boolean;
 }
@@ -138,6 +139,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     });
     return {
       files: complete.map(({ one }) => one.target.destination),
+      changed: changed.includes(true),
       commands: complete.flatMap(({ one }, index) => (changed[index] && one.command !== null ? [one.command] : [])),
       tell: complete.some(({ one }, index) => changed[index] && (existed[index] || one.command !== null)),
     };

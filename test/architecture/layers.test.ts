@@ -37,10 +37,10 @@ const IMPURE = [
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["src/agent.ts", "src/setup.ts"];
+const PROGRAM = ["src/agent.ts", "src/sidecar.ts", "src/setup.ts"];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
-const PURE_PACKAGES = ["handlebars", "valibot"];
+const PURE_PACKAGES = ["handlebars"];
 
 type Layer = "words" | "rules" | "adapters" | "program" | "main";
 

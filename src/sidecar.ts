@@ -1,0 +1,243 @@
+/**
+ * The parts of the sidecar, put together: keepers, the token under them, templates and hooks, and the memory of what is
+ * held. They know each other only through what is handed to them here; each is asked only once all of them stand.
+ */
+import type { AuthMethod } from "./auth/method.ts";
+import { createSinks } from "./auth/sinks.ts";
+import { createRunCommand } from "./command.ts";
+import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
+import { describe } from "./errors.ts";
+import { adopt, handOver } from "./lease/adoption.ts";
+import { createKeeper } from "./lease/keeper.ts";
+import { createKeepers, type Keepers } from "./lease/keepers.ts";
+import { createMemory } from "./lease/memory.ts";
+import { jitterOf } from "./lease/policy.ts";
+import type { Stopping } from "./lease/state.ts";
+import { saved } from "./lease/state-file.ts";
+import { openState } from "./lease/state-place.ts";
+import { createTokens, type Tokens } from "./lease/tokens.ts";
+import type { Emit, World } from "./ports.ts";
+import { publishFile } from "./publish/file.ts";
+import type { Publisher } from "./publish/publisher.ts";
+import type { Strategy } from "./publish/together.ts";
+import { dependencyKey } from "./render/template.ts";
+import type { Sensitive } from "./sensitive.ts";
+import { createSetup } from "./setup.ts";
+import type { VaultConnection } from "./vault/connect.ts";
+
+export interface SidecarOptions {
+  readonly config: AgentConfig;
+  readonly autoAuth: AutoAuthConfig;
+  readonly method: AuthMethod;
+  readonly vault: VaultConnection;
+  readonly world: World;
+  readonly emit: Emit;
+  learn(secret: Sensitive<string>): void;
+  redact(text: string): string;
+  /** The agent has come to an end by itself. */
+  onEnd(end: End): void;
+}
+
+/** Why the agent ends, and with which exit code. */
+export interface End {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface Sidecar {
+  readonly keepers: Keepers;
+  readonly tokens: Tokens;
+  publisher(): Publisher;
+  /** Takes up what an earlier one held, then starts everything; all of it runs by itself from there. */
+  start(): Promise<void>;
+  /** Templates, policies and hooks of another configuration; rejects with a ConfigError, and nothing has changed then. */
+  replace(config: AgentConfig): Promise<void>;
+  /** Leaves what is held to the one that comes next, for as long as that may take. */
+  handOver(): Promise<void>;
+  /** Resolves to the number of leases that are still held, on purpose. */
+  stop(stopping: Stopping): Promise<number>;
+}
+
+/** Tries at the start, with nothing published yet, after which `exit_on_retry_failure` ends the agent. */
+const TRIES_AT_START = 12;
+/** After the time to stop is over, for what was asked by then; whoever has not answered is not waited for. */
+const LAST_ANSWERS = 3_000;
+
+export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { autoAuth, config, emit, learn, method, redact, world } = options;
+  const { address, client, namespace, transport } = options.vault;
+  const { clock, env, files, kill, pid, random, uid } = world;
+  const outOfTime = new AbortController();
+  const write = (request: Parameters<typeof publishFile>[0]) => publishFile(request, { files, random });
+
+  const keepers = createKeepers((dependency) => {
+    const own = () => setup.credential(dependency);
+    return createKeeper({
+      dependency,
+      path: dependency.path,
+      client,
+      tokens,
+      clock,
+      random,
+      emit,
+      learn,
+      outOfTime: outOfTime.signal,
+      policy: () => own().policy,
+      databases: () => own().databases,
+      notifiers: () => own().notifiers,
+      publish: async () => {
+        // What is read is kept before it is published: a crash in between must not cost a user (rule W11).
+        await memory.settled();
+        return setup.publisher.publish(dependencyKey(dependency), own().config.publish);
+      },
+      onChange: changed,
+    });
+  });
+  const run = createRunCommand({ ...world, env: { ...env, VAULT_ADDR: address } });
+  const setupPorts = { world, notify: { clock, files, kill, transport: transport.send, run, pid, uid }, brain: keepers.brain, emit, redact };
+  let setup = await createSetup(config, setupPorts);
+  const sinks = createSinks({ sinks: autoAuth.sinks, clock, random, emit, write, onWritten: changed });
+  const tokens = createTokens({
+    client,
+    method,
+    methodName: autoAuth.method.type,
+    mountPath: autoAuth.method.mountPath,
+    givenAway: autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
+    files,
+    clock,
+    random,
+    emit,
+    learn,
+    policy: () => ({
+      lead: setup.longestLead(),
+      jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(pid)),
+      backoff: { min: autoAuth.method.minBackoff, max: autoAuth.method.maxBackoff },
+    }),
+    onLogin: (session) => sinks.put(session.token),
+    onChange: (change) => keepers.take(change),
+    onFailure: (error) => {
+      if (autoAuth.method.exitOnErr) options.onEnd({ code: 1, reason: `the login failed, and exit_on_err is set: ${describe(error)}` });
+    },
+  });
+  const { place, warning } = await openState({
+    config: config.state,
+    home: env.HOME,
+    binding: { address, namespace, mount: autoAuth.method.mountPath, role: method.role ?? "", pod: await method.pod({ files }) },
+    files,
+    kill,
+    pid,
+    write: async (destination, content) => {
+      await write({ destination, content, perms: 0o600, createDestDirs: false, backup: false });
+    },
+  });
+  if (warning !== null) emit({ is: "warning", code: "state", message: warning });
+  const memory = createMemory(place?.file ?? null, emit);
+  let available = "";
+  let loggedIn: Promise<void> = Promise.resolve();
+
+  /** Something is held, ended or written: keep it, fetch what is asked for now, and see whether that was all. */
+  function changed(): void {
+    const all = keepers.all();
+    tokens.setParents(all.flatMap((keeper) => keeper.parents()));
+    remember();
+    const now = all.map((keeper) => keeper.secret()?.requestId ?? "-").join(" ");
+    if (now !== available) {
+      available = now;
+      keepers.ensure(setup.publisher.dependencies());
+      keepers.take({ is: "woken" });
+    }
+    if (config.exitAfterAuth && isComplete()) options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
+    const hopeless = all.some((keeper) => !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START);
+    if (hopeless && setup.config.templateConfig.exitOnRetryFailure) options.onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
+  }
+
+  function remember(): void {
+    const held = keepers.all().flatMap((keeper) => keeper.records().map((record) => ({ keeper, record })));
+    const token = held.map(({ record }) => tokens.tokenOf(record.held.token)).findLast((one) => one !== undefined);
+    const credentials = held.map(({ keeper, record }) => saved(keeper.dependency, record));
+    memory.save(token === undefined ? null : { token, credentials });
+  }
+
+  function isComplete(): boolean {
+    const rendered = setup.publisher.status().every((template) => template.renderedAt !== null);
+    return sinks.written && rendered && keepers.all().every((keeper) => keeper.isPublished());
+  }
+
+  async function takeUp(): Promise<void> {
+    const kept = await place?.file.load();
+    if (kept?.warning) emit({ is: "warning", code: "state", message: kept.warning });
+    if (!kept?.state) return;
+    keepers.ensure(kept.state.credentials.map(({ dependency }) => dependency));
+    await adopt(kept.state, {
+      client,
+      tokens,
+      clock,
+      emit,
+      keeperFor: (dependency) => keepers.get(dependencyKey(dependency))!,
+      policyFor: (dependency) => setup.credential(dependency).policy,
+      databasesFor: (dependency) => setup.credential(dependency).databases,
+    });
+  }
+
+  /** What depends on nothing, and what is known already. */
+  async function publishAll(): Promise<void> {
+    keepers.ensure(setup.publisher.dependencies());
+    await publish(null, "rename");
+    for (const { dependency, isPublished } of keepers.all()) {
+      if (isPublished()) await publish(dependencyKey(dependency), setup.credential(dependency).config.publish);
+    }
+    changed();
+  }
+
+  async function publish(key: string | null, strategy: Strategy): Promise<void> {
+    const attempt = await setup.publisher.publish(key, strategy);
+    if (attempt.is === "failed") emit({ is: "warning", code: "publish", message: describe(attempt.error) });
+  }
+
+  return {
+    keepers,
+    tokens,
+    publisher: () => setup.publisher,
+    async start() {
+      await takeUp();
+      keepers.start();
+      loggedIn = tokens.run();
+      await publishAll();
+    },
+    async replace(next) {
+      const last = setup;
+      setup = await createSetup(next, setupPorts);
+      await last.close();
+      await publishAll();
+    },
+    handOver: () =>
+      handOver(keepers.all(), {
+        client,
+        tokens,
+        clock,
+        emit,
+        shared: place?.shared ?? false,
+        credential: (keeper) => setup.credential(keeper.dependency).config,
+      }),
+    async stop(stopping) {
+      const inTime = new AbortController();
+      void clock.sleep(stopping.until + LAST_ANSWERS, inTime.signal).then(() => {
+        if (inTime.signal.aborted) return;
+        outOfTime.abort(new Error("out of time"));
+        transport.close();
+      });
+      await keepers.stop(stopping);
+      tokens.stop();
+      await loggedIn;
+      remember();
+      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), 0);
+      if (held === 0) await tokens.revokeAll();
+      inTime.abort();
+      sinks.stop();
+      await memory.settled();
+      await Promise.all([place?.close(), setup.close()]);
+      transport.close();
+      return held;
+    },
+  };
+}
