@@ -1,0 +1,81 @@
+/** Policies and credentials for laws and components. */
+import fc from "fast-check";
+import type { Held, Policy } from "../../src/lease/state.ts";
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+
+/** The seed's numbers. */
+export const SEED_POLICY: Policy = {
+  connectionMaxLifetime: HOUR,
+  readerGrace: 30 * SECOND,
+  longestUse: 6 * MINUTE,
+  preparation: 10 * SECOND,
+  hearing: 30 * SECOND,
+  margin: 6 * SECOND,
+  quietPeriod: 10 * SECOND,
+  maxNewPerHour: 6,
+  probe: true,
+  verifies: false,
+  observes: false,
+  terminates: false,
+  notifies: false,
+  staticInterval: 5 * MINUTE,
+  jitter: 0,
+};
+
+const duration = (max: number) => fc.integer({ min: 0, max });
+
+export const anyPolicy: fc.Arbitrary<Policy> = fc.record({
+  connectionMaxLifetime: fc.option(duration(24 * HOUR)),
+  readerGrace: duration(5 * MINUTE),
+  longestUse: duration(HOUR),
+  preparation: duration(MINUTE),
+  hearing: duration(5 * MINUTE),
+  margin: duration(MINUTE),
+  quietPeriod: duration(MINUTE),
+  maxNewPerHour: fc.integer({ min: 1, max: 60 }),
+  probe: fc.boolean(),
+  verifies: fc.boolean(),
+  observes: fc.boolean(),
+  terminates: fc.boolean(),
+  notifies: fc.boolean(),
+  staticInterval: fc.integer({ min: SECOND, max: 24 * HOUR }),
+  jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+});
+
+/** A lease as a server may grant it: whole seconds, from nothing to the longest that there is. */
+export const anySeconds = fc
+  .oneof(
+    fc.constant(0),
+    fc.constant(1),
+    fc.integer({ min: 2, max: 86_400 }),
+    fc.constant(768 * 3600),
+    fc.constant(9_223_372_036),
+  )
+  .map((seconds) => seconds * SECOND);
+
+export function held(changes: Partial<Held> = {}): Held {
+  const readAt = changes.readAt ?? 0;
+  const length = changes.duration ?? 12 * HOUR;
+  return {
+    id: 1,
+    lease: "database/creds/pg-role/1",
+    user: "v-pg",
+    readAt,
+    duration: length,
+    expiry: readAt + length,
+    horizon: Number.POSITIVE_INFINITY,
+    renewable: true,
+    token: 1,
+    tokenExpiry: Number.POSITIVE_INFINITY,
+    tokenHorizon: Number.POSITIVE_INFINITY,
+    validUntil: Number.POSITIVE_INFINITY,
+    renewAt: Number.POSITIVE_INFINITY,
+    renewals: 0,
+    renewFailures: 0,
+    verified: false,
+    ...changes,
+  };
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { defaultCredential } from "../../src/config/defaults.ts";
+import type { CredentialConfig, PostgresConfig } from "../../src/config/types.ts";
+import { jitterOf, policyOf } from "../../src/lease/policy.ts";
+
+const context = { staticInterval: 300_000, jitter: 0.5, hasCommands: false };
+const server: PostgresConfig = {
+  connectionUrl: "postgresql://{{username}}:{{password}}@h/db",
+  verifyQuery: "SELECT 1",
+  drain: "watch",
+  connectTimeout: 10_000,
+};
+const of = (overrides: Partial<CredentialConfig>) =>
+  policyOf(defaultCredential("database/creds/pg", overrides), context);
+
+describe("a policy", () => {
+  it("without a block knows no lifetime, verifies nothing, sees nothing, tells nobody", () => {
+    expect(of({})).toMatchObject({
+      connectionMaxLifetime: null,
+      longestUse: 60_000,
+      maxNewPerHour: 6,
+      verifies: false,
+      observes: false,
+      terminates: false,
+      notifies: false,
+      staticInterval: 300_000,
+      jitter: 0.5,
+    });
+  });
+
+  it("takes the longest use as a tenth of the lifetime, and a minute at least (rule W5)", () => {
+    expect(of({ connectionMaxLifetime: 3_600_000 }).longestUse).toBe(360_000);
+    expect(of({ connectionMaxLifetime: 5_000 }).longestUse).toBe(60_000);
+    expect(of({ connectionMaxLifetime: 3_600_000, longestUse: 1 }).longestUse).toBe(1);
+  });
+
+  it.each([
+    ["off", { verifies: true, observes: false, terminates: false }],
+    ["watch", { verifies: true, observes: true, terminates: false }],
+    ["terminate", { verifies: true, observes: true, terminates: true }],
+  ] as const)("with drain = %s", (drain, expected) => {
+    expect(of({ postgres: [{ ...server, drain }] })).toMatchObject(expected);
+  });
+
+  it("has somebody to tell where a template has a command", () => {
+    expect(policyOf(defaultCredential("p"), { ...context, hasCommands: true }).notifies).toBe(true);
+  });
+});
+
+describe("a pod's jitter", () => {
+  it("is the same for its whole life, from 0 to 1, and spreads a fleet", () => {
+    const all = Array.from({ length: 1_000 }, (_, i) => jitterOf(`tsb-7d9f8-${i}`));
+    expect(all).toEqual(Array.from({ length: 1_000 }, (_, i) => jitterOf(`tsb-7d9f8-${i}`)));
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const inside = all.filter((jitter) => jitter >= tenth / 10 && jitter < (tenth + 1) / 10).length;
+      expect(inside).toBeGreaterThan(50);
+      expect(inside).toBeLessThan(150);
+    }
+  });
+});

@@ -1,0 +1,185 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  expiryOf,
+  horizonFrom,
+  horizonOf,
+  incrementFor,
+  leadFits,
+  leadFor,
+  leadOf,
+  renewalDue,
+  rotationDue,
+  settlingOf,
+} from "../../src/lease/schedule.ts";
+import { anyPolicy, anySeconds, HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
+
+const INFINITY = Number.POSITIVE_INFINITY;
+const anyLead = fc.integer({ min: 0, max: 48 * HOUR });
+const anyJitter = fc.double({ min: 0, max: 1, noNaN: true });
+const anyHorizon = fc.oneof(fc.constant(INFINITY), anySeconds);
+
+describe("W1: expiry and horizon", () => {
+  it("expiry is the first of lease, token and login; the horizon what no renewal of any can pass", () => {
+    const one = held({ expiry: 5, tokenExpiry: 4, validUntil: 6, horizon: 9, tokenHorizon: 8 });
+    expect([expiryOf(one), horizonOf(one)]).toEqual([4, 6]);
+  });
+
+  it("rotation is not due for ever with the seed's numbers: a token of 1 h that can live 32 days, a lifetime of 1 h", () => {
+    const one = held({ horizon: 24 * HOUR, tokenExpiry: HOUR, tokenHorizon: 768 * HOUR });
+    expect(leadFor(one, SEED_POLICY)).toBeGreaterThan(HOUR);
+    expect(rotationDue(one, SEED_POLICY)).toBe(24 * HOUR - leadFor(one, SEED_POLICY));
+  });
+
+  it("what is asked for is at least the grant and 1.5 leads, in whole seconds", () => {
+    fc.assert(
+      fc.property(anySeconds, anyLead, (duration, lead) => {
+        const asked = incrementFor(duration, lead);
+        expect(asked).toBeGreaterThanOrEqual(duration);
+        expect(asked).toBeGreaterThanOrEqual(1.5 * lead);
+        expect(asked % SECOND).toBe(0);
+      }),
+    );
+  });
+
+  it("a lease that is granted what was asked for never comes nearer to its end than the lead", () => {
+    fc.assert(
+      fc.property(anySeconds, fc.integer({ min: 2 * SECOND, max: 48 * HOUR }), anyJitter, (duration, lead, jitter) => {
+        const granted = incrementFor(duration, lead);
+        const due = renewalDue(0, granted, INFINITY, lead, jitter);
+        expect(granted - due).toBeGreaterThanOrEqual(lead);
+      }),
+    );
+  });
+});
+
+describe("R4: a renewal", () => {
+  it("is due after the one before and before the end, and never where the horizon is reached", () => {
+    fc.assert(
+      fc.property(anySeconds, anyHorizon, anyLead, anyJitter, (granted, horizon, lead, jitter) => {
+        const due = renewalDue(1_000, granted, horizon, lead, jitter);
+        if (1_000 + granted >= horizon - SECOND) {
+          expect(due).toBe(INFINITY);
+          return;
+        }
+        expect(due).toBeGreaterThanOrEqual(1_500);
+        if (granted >= SECOND) expect(due).toBeLessThan(1_000 + granted);
+      }),
+    );
+  });
+
+  it("that comes back shortened still leaves the lead", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 4, max: 86_400 }),
+        fc.integer({ min: 2, max: 86_400 }),
+        anyJitter,
+        (ttl, max, jitter) => {
+          const lead = 2 * SECOND;
+          const [duration, horizon] = [ttl * SECOND, (ttl + max) * SECOND];
+          let sentAt = 0;
+          let granted = duration;
+          for (let due = 0; due < INFINITY; ) {
+            due = renewalDue(sentAt, granted, INFINITY, lead, jitter);
+            const asked = incrementFor(duration, lead);
+            sentAt = due;
+            granted = Math.min(asked, horizon - due);
+            if (horizonFrom(sentAt, asked, granted) < INFINITY) break;
+          }
+          expect(horizon - sentAt).toBeGreaterThanOrEqual(lead);
+        },
+      ),
+    );
+  });
+});
+
+describe("M1: a max TTL", () => {
+  it("shows itself where less than asked for is granted, cut to seconds or not", () => {
+    expect(horizonFrom(500, 10_000, 10_000)).toBe(INFINITY);
+    expect(horizonFrom(500, 10_000, 9_000)).toBe(INFINITY);
+    expect(horizonFrom(500, 10_000, 8_999)).toBe(9_499);
+    expect(horizonFrom(500, 10_000, 0)).toBe(500);
+  });
+});
+
+describe("W5: the lead", () => {
+  it("is the time of everything from the first preparation to the last old connection's end", () => {
+    const { preparation, hearing, readerGrace, longestUse, margin } = SEED_POLICY;
+    expect(leadOf(SEED_POLICY, 0)).toBe(preparation + hearing + readerGrace + HOUR + longestUse + margin);
+    expect(settlingOf(SEED_POLICY)).toBe(readerGrace + HOUR + longestUse);
+  });
+
+  it("is longer than each of its parts", () => {
+    fc.assert(
+      fc.property(anyPolicy, anySeconds, (policy, life) => {
+        fc.pre(policy.connectionMaxLifetime !== null);
+        const lead = leadOf(policy, life);
+        expect(lead).toBeGreaterThanOrEqual(settlingOf(policy) + policy.margin);
+        expect(settlingOf(policy)).toBeGreaterThanOrEqual(policy.connectionMaxLifetime!);
+      }),
+    );
+  });
+
+  it("R5: is a third of the life where no lifetime is known, and at most 1 h", () => {
+    const policy = { ...SEED_POLICY, connectionMaxLifetime: null };
+    expect(leadOf(policy, 30 * MINUTE)).toBe(10 * MINUTE);
+    expect(leadOf(policy, 12 * HOUR)).toBe(HOUR);
+  });
+});
+
+describe("W2: a rotation", () => {
+  const grants = fc.record({
+    duration: anySeconds,
+    horizon: anyHorizon,
+    tokenHorizon: anyHorizon,
+    readAt: fc.nat(1e9),
+  });
+
+  it("never begins before half of the life is over, and before the lead where two leads fit", () => {
+    fc.assert(
+      fc.property(anyPolicy, grants, (policy, { readAt, ...grant }) => {
+        const one = held({
+          readAt,
+          duration: grant.duration,
+          expiry: readAt + grant.duration,
+          horizon: readAt + grant.horizon,
+          tokenHorizon: readAt + grant.tokenHorizon,
+        });
+        const due = rotationDue(one, policy);
+        const life = horizonOf(one) - readAt;
+        expect(due).not.toBeNaN();
+        expect(due).toBeGreaterThanOrEqual(readAt + life / 2);
+        if (leadFits(one, policy) && life < INFINITY) {
+          expect(due).toBeLessThanOrEqual(horizonOf(one) - leadFor(one, policy));
+          // The jitter only ever makes it earlier.
+          expect(due).toBeLessThanOrEqual(rotationDue(one, { ...policy, jitter: 0 }));
+        }
+      }),
+    );
+  });
+
+  it("keeps two generations and no more where two leads fit", () => {
+    fc.assert(
+      fc.property(anyPolicy, anySeconds, (policy, horizon) => {
+        const one = held({ horizon, duration: horizon, expiry: horizon });
+        fc.pre(horizon > 0 && leadFits(one, { ...policy, jitter: 0 }));
+        const interval = rotationDue(one, { ...policy, jitter: 0 });
+        expect(1 + Math.ceil(leadFor(one, policy) / interval)).toBeLessThanOrEqual(2);
+      }),
+    );
+  });
+
+  it("has no end of its own where no max TTL is known", () => {
+    expect(rotationDue(held(), SEED_POLICY)).toBe(INFINITY);
+  });
+
+  it("of a secret without a lease is a new read, from time to time", () => {
+    expect(rotationDue(held({ lease: "", readAt: 7 }), SEED_POLICY)).toBe(7 + SEED_POLICY.staticInterval);
+  });
+
+  it("M5: is due by the end of new logins where that is sooner", () => {
+    const policy = { ...SEED_POLICY, connectionMaxLifetime: MINUTE, longestUse: 0 };
+    const one = held({ horizon: 24 * HOUR, validUntil: HOUR });
+    expect(rotationDue(one, policy)).toBe(HOUR - leadFor(one, policy));
+  });
+});
