@@ -5,8 +5,13 @@ set -eu
 cd "$(dirname -- "$0")/.."
 stamp=node_modules/.lessee-installed
 
-if ! cmp -s package-lock.json "$stamp"; then
-  # Optional dependencies bring Node and Postgres, development dependencies the build: whatever npm is set to, all are needed.
+# By our own stamp, or by npm's, which is written last: who has just run `npm ci` need not wait for another.
+installed() {
+  cmp -s package-lock.json "$stamp" || [ node_modules/.package-lock.json -nt package-lock.json ]
+}
+
+if ! installed; then
+  # Optional dependencies bring Node and Postgres, development dependencies the build: all are needed, however npm is set.
   npm ci --include=optional --include=dev --no-audit --no-fund
   cp package-lock.json "$stamp"
 fi
