@@ -1,7 +1,7 @@
 /** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
-import { sep } from "node:path";
+import { relative, sep } from "node:path";
 import { LesseeError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { TemplateHost } from "../render/template.ts";
@@ -27,13 +27,18 @@ export function createHost(options: HostOptions): TemplateHost {
 }
 
 function read(path: string, sandbox: string | undefined): string | undefined {
+  const root = sandbox === undefined ? undefined : realpathSync(sandbox);
   try {
-    if (sandbox !== undefined && !`${realpathSync(path)}${sep}`.startsWith(`${realpathSync(sandbox)}${sep}`)) {
+    if (root !== undefined && !isInside(realpathSync(path), root))
       throw new LesseeError("sandbox", `'${path}' is outside of sandbox`);
-    }
     return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== ".." && !way.startsWith(`..${sep}`);
 }

@@ -70,7 +70,7 @@ const NEVER_RENDERED: TemplateState = { renderedAt: null, missing: [], error: nu
 export interface Publisher {
   /** Everything that the templates ask for at this moment, known or not. */
   dependencies(): readonly Dependency[];
-  /** Writes every template that uses `key`; with null, those that use nothing at all. */
+  /** Writes every template that uses `key`; with null, those that use no secret at all. */
   publish(key: string | null, strategy: Strategy): Promise<PublishAttempt>;
   status(): readonly TemplateStatus[];
 }
@@ -107,21 +107,28 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   async function publish(key: string | null, strategy: Strategy): Promise<PublishAttempt> {
     const complete: Complete[] = [];
     const missing = new Set<string>();
+    let heldUp = false;
     for (const one of deps.templates) {
+      // What fails or waits holds up nothing but itself, unless its file still has what this publish replaces.
+      const mustChange = key !== null && states.get(one)!.writtenFrom.includes(key);
       try {
         const execution = evaluate(one);
-        const wanted = [...execution.used, ...execution.missing].map(dependencyKey);
-        if (key === null ? wanted.length > 0 : !wanted.includes(key)) continue;
+        const wanted = [...execution.used, ...execution.missing];
+        const uses = wanted.map(dependencyKey);
+        if (key === null ? wanted.some(isSecret) : !uses.includes(key)) continue;
+        if (execution.missing.length === 0) complete.push({ one, content: execution.output, uses });
+        else heldUp ||= mustChange;
         for (const name of execution.missing.map(dependencyKey)) missing.add(name);
-        complete.push({ one, content: execution.output, uses: wanted });
       } catch (error) {
-        // A broken template holds up nothing but itself, unless its file still has what this publish replaces.
-        if (key !== null && states.get(one)!.writtenFrom.includes(key)) return { is: "failed", error };
+        if (mustChange) return { is: "failed", error };
       }
     }
-    if (missing.size > 0) return { is: "waits", missing: [...missing] };
+    const waits: PublishAttempt = { is: "waits", missing: [...missing] };
+    if (heldUp || (missing.size > 0 && complete.length === 0)) return waits;
     try {
-      return { is: "published", ...(await write(complete, strategy)) };
+      const outcome = await write(complete, strategy);
+      // A credential is published with the first of its files; the others follow with what they wait for.
+      return key === null && missing.size > 0 ? waits : { is: "published", ...outcome };
     } catch (error) {
       return { is: "failed", error };
     }
@@ -171,4 +178,9 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         return { name: one.name, destination: one.target.destination, renderedAt, missing, error };
       }),
   };
+}
+
+/** Fetched from the server; a file is not, and its template waits for nobody else. */
+function isSecret(dependency: Dependency): boolean {
+  return dependency.kind !== "file";
 }
