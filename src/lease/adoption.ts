@@ -119,6 +119,7 @@ async function adoptOne(credential: SavedCredential, session: Session, deps: Ado
     token: session.number,
     tokenExpiry: session.expiry,
     tokenHorizon: session.horizon,
+    probeAt: credential.horizon === null && policy.probe ? sentAt : Number.POSITIVE_INFINITY,
     renewAt: Math.min(
       sentAt + 1_000,
       renewalDue(sentAt, granted, horizon, leadOf(policy, credential.duration), policy.jitter),

@@ -44,6 +44,12 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
     }
     case "renewal failed":
       return renewalFailed(state, outcome, now, chance);
+    case "probed": {
+      // It lives as long as it can now; the renewal that follows at once brings it back to its rhythm (rule R4).
+      const { found } = outcome;
+      const known = found === null ? {} : { ...found, renewAt: now };
+      return change(state, outcome.id, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
+    }
     case "token renewed":
       return changeAll(state, (held) =>
         held.token === outcome.token ? { tokenExpiry: outcome.expiry, tokenHorizon: outcome.horizon } : {},

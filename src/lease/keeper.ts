@@ -133,6 +133,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         apply({ is: "reading" });
         if (state.current?.lease !== "") narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
         return vault.read(state, stopSignal.signal);
+      case "probe":
+        return vault.probe(held!);
       case "renew":
         return vault.renew(held!);
       case "release":

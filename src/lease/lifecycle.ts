@@ -65,9 +65,9 @@ function keep(state: State, now: number): Action {
   for (const one of held) {
     if (expiryOf(one) <= now) return { do: "note", outcome: { is: "expired", id: one.id } };
   }
-  for (const one of held) {
-    const releasing = isRetiring(one) && one.step !== "drain";
-    if (!releasing && one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id: one.id };
+  for (const one of held.filter(isKept)) {
+    if (one.probeAt <= now) return { do: "probe", id: one.id };
+    if (one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id: one.id };
   }
   for (const one of state.retiring) {
     if (one.step !== "drain" && one.retryAt <= now)
@@ -77,7 +77,7 @@ function keep(state: State, now: number): Action {
   return wait(
     now,
     ...held.map(expiryOf),
-    ...held.filter(isKept).map((one) => one.renewAt),
+    ...held.filter(isKept).flatMap((one) => [one.probeAt, one.renewAt]),
     ...state.retiring.filter((one) => one.step !== "drain").map((one) => one.retryAt),
   );
 }

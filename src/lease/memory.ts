@@ -17,19 +17,21 @@ export function createMemory(file: StateFile | null, emit: Emit): Memory {
   let complained = false;
 
   async function write(): Promise<void> {
-    for (let text = textOf(wanted); text !== kept; text = textOf(wanted)) {
+    let tried: string;
+    do {
       const state = wanted;
+      tried = textOf(state);
       try {
         await (state === null ? file?.remove() : file?.save(state));
+        kept = tried;
         complained = false;
       } catch (error) {
-        // A sidecar without a memory still does its work; a restart costs a user then.
+        // A sidecar without a memory still does its work; a restart costs a user then. The next save tries again.
         if (!complained)
           emit({ is: "warning", code: "state", message: `the state cannot be kept: ${describe(error)}` });
         complained = true;
       }
-      kept = text;
-    }
+    } while (textOf(wanted) !== tried);
     writing = null;
   }
 

@@ -36,7 +36,6 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       case "read":
         lastError = null;
         mark(before.nextId, "read");
-        sayLead(after, policy);
         break;
       case "verified":
         mark(outcome.id, "verify");
@@ -148,16 +147,17 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       default:
         break;
     }
+    sayLead(after, policy);
     sayHeard(before.current, after.current, outcome);
     sayDrained(before, after);
   }
 
   /** What the TTLs do not allow is said once, with the numbers (promise 4). */
   function sayLead(state: State, policy: Policy): void {
-    const held = state.candidate;
-    if (held === null || held.lease === "" || leadSaid) return;
+    const held = state.current ?? state.candidate;
+    if (leadSaid || held === null || held.lease === "" || !Number.isFinite(horizonOf(held))) return;
     leadSaid = true;
-    if (!Number.isFinite(horizonOf(held)) || leadFits(held, policy)) return;
+    if (leadFits(held, policy)) return;
     const life = horizonOf(held) - held.readAt;
     const message =
       `${path} lives ${seconds(life)} at most, and a rotation needs ${seconds(leadFor(held, policy))} (connections live ` +

@@ -5,6 +5,7 @@ export type Lane = "issue" | "keep" | "apply";
 
 export type Action =
   | { readonly do: "read" }
+  | { readonly do: "probe"; readonly id: number }
   | { readonly do: "renew"; readonly id: number }
   | { readonly do: "release"; readonly id: number }
   | { readonly do: "check release"; readonly id: number }
@@ -51,6 +52,12 @@ export type Outcome =
       readonly error: string;
       readonly expiry?: number;
       readonly retryAfter?: number;
+    }
+  /** The max TTL was asked for; without an answer nothing is known, and the first shortened renewal will tell. */
+  | {
+      readonly is: "probed";
+      readonly id: number;
+      readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
   | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
   | { readonly is: "token lost"; readonly token: number }

@@ -7,8 +7,15 @@ import type { Held, Policy } from "./state.ts";
 const HOUR = 3_600_000;
 /** The server cuts durations to whole seconds: less of a difference than this is no difference. */
 const TRUNCATION = 1_000;
+/** Soon, but not before the first publish: the application waits for that, and for this nobody does. */
+const PROBE_AFTER = 1_000;
 /** A renewal is never due sooner than this after the one before. */
 const MIN_RENEWAL_INTERVAL = 500;
+
+/** When the max TTL of what was granted at `sentAt` is asked for (rule M1). */
+export function probeDue(sentAt: number): number {
+  return sentAt + PROBE_AFTER;
+}
 
 /** When it ends if nothing more succeeds: the lease's end, or its token's, or that of new logins. */
 export function expiryOf(held: Held): number {

@@ -95,10 +95,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
           (name) => saved.binding?.[name as keyof Binding] !== binding[name as keyof Binding],
         );
         if (foreign.length > 0) throw new LesseeError("state", `it belongs to another ${foreign.join(", ")}`);
-        return {
-          state: { token: new Sensitive(String(saved.token)), credentials: saved.credentials ?? [] },
-          warning: null,
-        };
+        return { state: stateFrom(saved), warning: null };
       } catch (error) {
         return { state: null, warning: await putAside(describe(error)) };
       }
@@ -141,6 +138,16 @@ interface Contents {
   readonly binding?: Binding;
   readonly token?: string;
   readonly credentials?: readonly SavedCredential[];
+}
+
+/** Half a state is none. What stands in a credential was written by the version that is checked before. */
+function stateFrom({ token, credentials }: Contents): SavedState {
+  const whole =
+    typeof token === "string" &&
+    Array.isArray(credentials) &&
+    credentials.every((one) => typeof one?.lease === "string" && typeof one.answer === "string" && one.dependency);
+  if (!whole) throw new LesseeError("state", "it is not complete");
+  return { token: new Sensitive(token), credentials };
 }
 
 interface Sealed {

@@ -48,6 +48,8 @@ export interface Held {
   readonly tokenHorizon: number;
   /** Until when Postgres accepts new logins, where that was seen and is sooner than the lease (rule M5). */
   readonly validUntil: number;
+  /** When its max TTL is to be asked for (rule M1); Infinity when it is known, or not to be asked for. */
+  readonly probeAt: number;
   /** When the next renewal is due; Infinity when none is. */
   readonly renewAt: number;
   readonly renewals: number;

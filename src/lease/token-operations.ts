@@ -5,7 +5,7 @@ import type { Clock, Emit, Files } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenInfo, VaultClient } from "../vault/client.ts";
 import type { VaultAuth } from "../vault/secret.ts";
-import { finite, horizonFrom, incrementFor, renewalDue } from "./schedule.ts";
+import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
 import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
 import { isPassing, retryAfter } from "./verdict.ts";
 
@@ -30,6 +30,7 @@ export interface TokenOperations {
   logIn(stop: AbortSignal): Promise<TokenOutcome>;
   /** As `logIn`, with a token that an earlier process had; null when the server no longer knows it. */
   takeUp(token: Sensitive<string>): Promise<HeldToken | null>;
+  probe(token: HeldToken): Promise<TokenOutcome>;
   renew(token: HeldToken): Promise<TokenOutcome>;
   revoke(number: number): Promise<TokenOutcome>;
   forget(number: number): void;
@@ -63,7 +64,7 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       const auth = await client.login(deps.mountPath, request.body, stop);
       deps.learn(auth.token);
       deps.learn(auth.accessor);
-      const token = await take(auth, sentAt);
+      const token = take(auth, sentAt);
       emit({
         is: "login",
         method: deps.methodName,
@@ -81,67 +82,54 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     }
   }
 
-  /** Finds out how long the token can live, and makes it live as long as it should. */
-  async function take(
+  function take(
     auth: Pick<VaultAuth, "token" | "policies" | "durationSeconds" | "renewable" | "numUses" | "type">,
     sentAt: number,
-  ): Promise<HeldToken> {
+  ): HeldToken {
     if (auth.numUses > 0) {
-      throw new LesseeError(
-        "auth",
-        `the token may be used ${auth.numUses} times only, and its leases die with the last use`,
-        {
-          hint: "set token_num_uses = 0 on the auth role",
-        },
-      );
+      const message = `the token may be used ${auth.numUses} times only, and its leases die with the last use`;
+      throw new LesseeError("auth", message, { hint: "set token_num_uses = 0 on the auth role" });
     }
-    const duration = auth.durationSeconds === 0 ? Number.POSITIVE_INFINITY : auth.durationSeconds * 1_000;
-    const info = await client.lookupSelf(auth.token).catch(() => null);
     const number = ++lastNumber;
-    known.set(number, {
-      token: auth.token,
-      policies: auth.policies,
-      revocable: !deps.givenAway && auth.type !== "batch",
-      periodic: info !== null && info.periodSeconds > 0,
-    });
-    if (info !== null && !info.orphan) {
-      emit({
-        is: "warning",
-        code: "token-parent",
-        message: "the token has a parent, whose end it would share and cannot see",
-      });
+    const revocable = !deps.givenAway && auth.type !== "batch";
+    known.set(number, { token: auth.token, policies: auth.policies, revocable, periodic: false });
+    const never = Number.POSITIVE_INFINITY;
+    const duration = auth.durationSeconds === 0 ? never : auth.durationSeconds * 1_000;
+    const expiry = sentAt + duration;
+    const token = { number, loggedInAt: sentAt, duration, expiry, renewFailures: 0 };
+    if (duration === never) return { ...token, horizon: never, renewable: false, probeAt: never, renewAt: never };
+    if (!auth.renewable || auth.type === "batch") {
+      return { ...token, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
     }
-    const plain: HeldToken = {
-      number,
-      loggedInAt: sentAt,
-      duration,
-      expiry: sentAt + duration,
-      horizon: capOf(info, sentAt),
-      renewable: auth.renewable && auth.type === "service" && duration !== Number.POSITIVE_INFINITY,
-      renewAt: Number.POSITIVE_INFINITY,
-      renewFailures: 0,
-    };
-    if (!plain.renewable) return { ...plain, horizon: Math.min(plain.horizon, plain.expiry) };
-    const scheduled = {
-      ...plain,
-      renewAt: renewalDue(sentAt, duration, plain.horizon, deps.policy().lead, deps.policy().jitter),
-    };
-    return known.get(number)!.periodic ? scheduled : await probe(scheduled, auth.token);
+    const { lead, jitter } = deps.policy();
+    const renewAt = renewalDue(sentAt, duration, never, lead, jitter);
+    return { ...token, horizon: never, renewable: true, probeAt: probeDue(sentAt), renewAt };
   }
 
-  async function probe(token: HeldToken, secret: Sensitive<string>): Promise<HeldToken> {
+  /** Finds out how long the token can live at most: what it says of itself, and what a renewal for ever is cut to. */
+  async function probe(token: HeldToken): Promise<TokenOutcome> {
+    const secret = known.get(token.number)!;
     try {
-      const askedAt = clock.now();
-      const most = await client.renewSelf(secret, PROBE_SECONDS);
-      const horizon = Math.min(
-        token.horizon,
-        horizonFrom(askedAt, PROBE_SECONDS * 1_000, most.durationSeconds * 1_000),
-      );
-      return { ...token, ...(await renewal({ ...token, horizon }, secret)) };
+      const info = await client.lookupSelf(secret.token).catch(() => null);
+      if (info !== null && !info.orphan) {
+        emit({
+          is: "warning",
+          code: "token-parent",
+          message: "the token has a parent, whose end it would share and cannot see",
+        });
+      }
+      const cap = capOf(info, token.loggedInAt);
+      if (info !== null && info.periodSeconds > 0) {
+        known.set(token.number, { ...secret, periodic: true });
+        return { is: "probed", number: token.number, found: { expiry: token.expiry, horizon: cap } };
+      }
+      const sentAt = clock.now();
+      const most = (await client.renewSelf(secret.token, PROBE_SECONDS)).durationSeconds * 1_000;
+      const horizon = Math.min(cap, horizonFrom(sentAt, PROBE_SECONDS * 1_000, most));
+      return { is: "probed", number: token.number, found: { expiry: sentAt + most, horizon } };
     } catch (error) {
-      // Not allowed, or not now: the first shortened renewal will tell.
       emit({ is: "warning", code: "token-probe", message: `the token's max TTL is not known yet: ${describe(error)}` });
-      return token;
+      return { is: "probed", number: token.number, found: null };
     }
   }
 
@@ -204,6 +192,7 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
 
   return {
     logIn,
+    probe,
     async takeUp(token) {
       const sentAt = clock.now();
       const info = await client.lookupSelf(token).catch(() => null);

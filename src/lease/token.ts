@@ -22,6 +22,8 @@ export interface HeldToken {
   readonly expiry: number;
   readonly horizon: number;
   readonly renewable: boolean;
+  /** When it is asked how long it can live; Infinity when that is known. */
+  readonly probeAt: number;
   readonly renewAt: number;
   readonly renewFailures: number;
 }
@@ -41,6 +43,7 @@ export type TokenLane = "login" | "keep";
 
 export type TokenAction =
   | { readonly do: "log in" }
+  | { readonly do: "probe"; readonly number: number }
   | { readonly do: "renew"; readonly number: number }
   | { readonly do: "revoke"; readonly number: number }
   | { readonly do: "note"; readonly outcome: TokenOutcome }
@@ -63,6 +66,12 @@ export type TokenOutcome =
       readonly verdict: "lost" | "kept" | "ended" | "unknown";
       readonly error: string;
       readonly retryAfter?: number;
+    }
+  /** Null where nothing was found out; the first shortened renewal will tell then. */
+  | {
+      readonly is: "probed";
+      readonly number: number;
+      readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
   | { readonly is: "lost"; readonly number: number }
   | { readonly is: "revoked"; readonly number: number }
@@ -126,6 +135,12 @@ export function advanceToken(
         renewFailures: token.renewFailures + 1,
         renewAt: now + backoff(RENEWAL_BACKOFF, token.renewFailures + 1, chance, outcome.retryAfter),
       }));
+    case "probed": {
+      // It lives as long as it can now; the renewal that follows at once brings it back to its rhythm.
+      const { found } = outcome;
+      const known = found === null ? {} : { ...found, renewAt: now };
+      return change(state, outcome.number, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
+    }
     case "lost":
     case "revoked":
       return drop(state, outcome.number);
@@ -176,9 +191,10 @@ function keep(state: TokenState, now: number): TokenAction {
     if (!state.parents.has(token.number)) return { do: "revoke", number: token.number };
   }
   for (const token of all) {
+    if (token.probeAt <= now) return { do: "probe", number: token.number };
     if (token.renewAt <= now && token.renewAt < token.expiry) return { do: "renew", number: token.number };
   }
-  return wait(now, ...all.flatMap((token) => [token.expiry, token.renewAt]));
+  return wait(now, ...all.flatMap((token) => [token.expiry, token.probeAt, token.renewAt]));
 }
 
 function wait(now: number, ...appointments: readonly number[]): TokenAction {

@@ -91,6 +91,9 @@ export function createTokens(deps: TokensDeps): Tokens {
       case "renewed":
         deps.onChange({ is: "token renewed", token: outcome.number, expiry: outcome.expiry, horizon: outcome.horizon });
         break;
+      case "probed":
+        if (outcome.found !== null) deps.onChange({ is: "token renewed", token: outcome.number, ...outcome.found });
+        break;
       case "renewal failed": {
         const kept = find(outcome.number);
         const retryIn = kept === undefined ? null : finite(kept.renewAt - now);
@@ -119,6 +122,7 @@ export function createTokens(deps: TokensDeps): Tokens {
       decide: () => decideToken(state, lane, clock.now(), deps.policy()),
       perform: (action) => {
         if (action.do === "log in") return operations.logIn(stopping.signal);
+        if (action.do === "probe") return operations.probe(find(action.number)!);
         return action.do === "renew" ? operations.renew(find(action.number)!) : operations.revoke(action.number);
       },
       apply,

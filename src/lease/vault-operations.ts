@@ -6,7 +6,7 @@ import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import { finite, horizonFrom, incrementFor, leadFor, leadOf, renewalDue } from "./schedule.ts";
+import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
 import type { Session, Tokens } from "./tokens.ts";
 import { isPassing, retryAfter } from "./verdict.ts";
@@ -25,6 +25,8 @@ export interface VaultOperationsDeps {
 
 export interface VaultOperations {
   read(state: State, stop: AbortSignal): Promise<Outcome>;
+  /** Finds out how long the lease can live at most. */
+  probe(held: Held): Promise<Outcome>;
   renew(held: Held): Promise<Outcome>;
 }
 
@@ -53,7 +55,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         throw new VaultError(404, `${path}: there is nothing at this path`, [], undefined, {
           hint: "check the path in the template",
         });
-      return { is: "read", grant: await grantOf(state.nextId, secret, session, sentAt) };
+      return { is: "read", grant: grantOf(state.nextId, secret, session, sentAt) };
     } catch (error) {
       if (error instanceof VaultError && error.status === 403 && clock.now() - reloggedInAt >= RELOGIN_INTERVAL) {
         // One login per refusal (rule R6): the token may be dead, or older than its policies.
@@ -84,23 +86,15 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     }
   }
 
-  /** Takes the lease in, and finds out in its first second how long it can live. */
-  async function grantOf(id: number, secret: VaultSecret, session: Session, sentAt: number): Promise<Grant> {
+  function grantOf(id: number, secret: VaultSecret, session: Session, sentAt: number): Grant {
     const user = deps.remember(id, secret);
     const { lease } = secret;
     const duration = lease.durationSeconds * 1_000;
-    const parent = { token: session.number, tokenExpiry: session.expiry, tokenHorizon: session.horizon };
-    emit({
-      is: "read",
-      path,
-      lease: lease.id,
-      ...(user === null ? {} : { user }),
-      ttl: duration,
-      renewable: lease.renewable,
-    });
-    const base = { lease: lease.id, user, readAt: sentAt, duration, ...parent };
+    const named = user === null ? {} : { user };
+    emit({ is: "read", path, lease: lease.id, ...named, ttl: duration, renewable: lease.renewable });
+    const never = Number.POSITIVE_INFINITY;
+    const base = { lease: lease.id, user, readAt: sentAt, duration, token: session.number };
     if (lease.id === "") {
-      const never = Number.POSITIVE_INFINITY;
       return {
         ...base,
         expiry: never,
@@ -108,59 +102,37 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         tokenExpiry: never,
         tokenHorizon: never,
         renewable: false,
+        probeAt: never,
         renewAt: never,
       };
     }
     const expiry = sentAt + duration;
-    if (!lease.renewable)
-      return { ...base, expiry, horizon: expiry, renewable: false, renewAt: Number.POSITIVE_INFINITY };
+    const leased = { ...base, expiry, tokenExpiry: session.expiry, tokenHorizon: session.horizon };
+    if (!lease.renewable) return { ...leased, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
     const policy = deps.policy();
-    const plain: Grant = {
-      ...base,
-      expiry,
-      horizon: Number.POSITIVE_INFINITY,
+    return {
+      ...leased,
+      horizon: never,
       renewable: true,
-      renewAt: renewalDue(sentAt, duration, Number.POSITIVE_INFINITY, leadOf(policy, duration), policy.jitter),
+      probeAt: policy.probe ? probeDue(sentAt) : never,
+      renewAt: renewalDue(sentAt, duration, never, leadOf(policy, duration), policy.jitter),
     };
-    return policy.probe ? await probe(plain, session.token) : plain;
   }
 
-  async function probe(grant: Grant, token: Sensitive<string>): Promise<Grant> {
+  async function probe(held: Held): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token === undefined) return { is: "token lost", token: held.token };
     try {
-      const askedAt = clock.now();
-      const most = await client.renewLease(token, grant.lease, PROBE_SECONDS);
-      const horizon = horizonFrom(askedAt, PROBE_SECONDS * 1_000, most.seconds * 1_000);
-      longestLife = horizon - grant.readAt;
-      // The lease now lives that long; it is brought back to its rhythm, so that a killed pod's user does not.
-      const atMost = { ...grant, expiry: askedAt + most.seconds * 1_000, horizon, renewAt: Number.POSITIVE_INFINITY };
-      return { ...atMost, ...(await renewal(atMost, token)) };
+      const sentAt = clock.now();
+      const most = await client.renewLease(token, held.lease, PROBE_SECONDS);
+      const horizon = horizonFrom(sentAt, PROBE_SECONDS * 1_000, most.seconds * 1_000);
+      longestLife = horizon - held.readAt;
+      return { is: "probed", id: held.id, found: { expiry: sentAt + most.seconds * 1_000, horizon } };
     } catch (error) {
-      emit({
-        is: "warning",
-        code: "lease-probe",
-        path,
-        message: `the max TTL of ${path} is not known yet: ${describe(error)}`,
-      });
-      return grant;
+      const message = `the max TTL of ${path} is not known yet: ${describe(error)}`;
+      emit({ is: "warning", code: "lease-probe", path, message });
+      return { is: "probed", id: held.id, found: null };
     }
-  }
-
-  async function renewal(
-    grant: Grant,
-    token: Sensitive<string>,
-  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
-    const policy = deps.policy();
-    const lead = Number.isFinite(grant.horizon)
-      ? leadOf(policy, grant.horizon - grant.readAt)
-      : leadOf(policy, grant.duration);
-    const asked = incrementFor(grant.duration, lead);
-    const sentAt = clock.now();
-    const granted = await client.renewLease(token, grant.lease, asked / 1_000);
-    const expiry = sentAt + granted.seconds * 1_000;
-    const horizon = granted.renewable
-      ? Math.min(grant.horizon, horizonFrom(sentAt, asked, granted.seconds * 1_000))
-      : expiry;
-    return { expiry, horizon, renewAt: renewalDue(sentAt, granted.seconds * 1_000, horizon, lead, policy.jitter) };
   }
 
   async function renew(held: Held): Promise<Outcome> {
@@ -222,7 +194,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     }
   }
 
-  return { read, renew };
+  return { read, probe, renew };
 }
 
 function isServerFault(error: unknown): boolean {

@@ -72,6 +72,7 @@ export function held(changes: Partial<Held> = {}): Held {
     tokenExpiry: Number.POSITIVE_INFINITY,
     tokenHorizon: Number.POSITIVE_INFINITY,
     validUntil: Number.POSITIVE_INFINITY,
+    probeAt: Number.POSITIVE_INFINITY,
     renewAt: Number.POSITIVE_INFINITY,
     renewals: 0,
     renewFailures: 0,

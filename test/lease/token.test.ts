@@ -27,6 +27,7 @@ function token(changes: Partial<HeldToken> = {}): HeldToken {
     expiry: HOUR,
     horizon: 24 * HOUR,
     renewable: true,
+    probeAt: INFINITY,
     renewAt: 30 * MINUTE,
     renewFailures: 0,
     ...changes,
@@ -77,12 +78,21 @@ function walk(options: WalkOptions): Walk {
       expiry: now + granted,
       horizon,
       renewable: true,
+      probeAt: now + SECOND,
       renewAt: renewalDue(now, granted, horizon, own.lead, 0),
       renewFailures: 0,
     };
   }
   function outcomeOf(action: TokenAction): TokenOutcome {
     const fails = chance() < options.trouble;
+    if (action.do === "probe") {
+      const token = [state.active, ...state.older].find((one) => one?.number === action.number)!;
+      return {
+        is: "probed",
+        number: action.number,
+        found: fails ? null : { expiry: token.horizon, horizon: token.horizon },
+      };
+    }
     if (fails) {
       const name = JSON.stringify(action);
       check(failedAt.get(name) !== now, `two failing calls at one instant: ${name}`);

@@ -5,7 +5,7 @@
 import { advance } from "../../src/lease/advance.ts";
 import { decide } from "../../src/lease/lifecycle.ts";
 import type { Action, Grant, Lane, Outcome } from "../../src/lease/outcomes.ts";
-import { horizonFrom, incrementFor, leadFor, renewalDue } from "../../src/lease/schedule.ts";
+import { horizonFrom, incrementFor, leadFor, probeDue, renewalDue } from "../../src/lease/schedule.ts";
 import { allHeld, type Held, NOTHING_YET, type Policy, type State, type Stopping } from "../../src/lease/state.ts";
 
 export interface WorldOptions {
@@ -60,6 +60,8 @@ export function walk(options: WorldOptions): Walk {
   const users = new Map<number, User>();
   let state: State = NOTHING_YET;
   let now = 1_000_000;
+  /** Whose password the file has, and whose the application uses. */
+  let written: number | null = null;
   let appUser: number | null = null;
   let appSwitchesAt = Number.POSITIVE_INFINITY;
   let left = 0;
@@ -86,7 +88,7 @@ export function walk(options: WorldOptions): Walk {
     openSessions();
     if (stoppedAt !== null) return;
     if (appSwitchesAt <= now) {
-      appUser = state.current?.id ?? appUser;
+      appUser = written;
       appSwitchesAt = Number.POSITIVE_INFINITY;
     }
     const user = appUser === null ? undefined : users.get(appUser);
@@ -129,6 +131,13 @@ export function walk(options: WorldOptions): Walk {
           drainedAt: null,
         });
         return { is: "read", grant: grantOf() };
+      }
+      case "probe": {
+        calls.push(now);
+        const user = users.get(action.id)!;
+        if (failing || user.expiry <= now) return { is: "probed", id: action.id, found: null };
+        user.expiry = user.maxExpiry + 1_000;
+        return { is: "probed", id: action.id, found: { expiry: user.maxExpiry, horizon: user.maxExpiry } };
       }
       case "renew": {
         calls.push(now);
@@ -220,7 +229,7 @@ export function walk(options: WorldOptions): Walk {
   }
 
   function grantOf(): Grant {
-    const horizon = policy.probe ? now + options.maxTtl : Number.POSITIVE_INFINITY;
+    const never = Number.POSITIVE_INFINITY;
     const duration = options.ttl;
     return {
       lease: "lease",
@@ -228,12 +237,13 @@ export function walk(options: WorldOptions): Walk {
       readAt: now,
       duration,
       expiry: now + duration,
-      horizon,
+      horizon: never,
       renewable: true,
+      probeAt: policy.probe ? probeDue(now) : never,
       token: 1,
       tokenExpiry: now + options.tokenTtl,
       tokenHorizon: now + options.tokenTtl,
-      renewAt: renewalDue(now, duration, horizon, 0, policy.jitter),
+      renewAt: renewalDue(now, duration, never, 0, policy.jitter),
     };
   }
 
@@ -241,6 +251,7 @@ export function walk(options: WorldOptions): Walk {
     const before = state;
     state = advance(state, outcome, now, policy, random());
     if (outcome.is === "left") left++;
+    if (outcome.is === "published") written = outcome.id;
     if (outcome.is === "drained") users.get(outcome.id)!.drainedAt = now;
     if (
       before.current !== null &&
