@@ -23,6 +23,10 @@ const world: World = {
   env: process.env,
   pid: process.pid,
   uid: process.getuid?.() ?? 0,
+  // Only opened by the command that reads it.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
 };

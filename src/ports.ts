@@ -88,7 +88,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly uid: number;
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdin: AsyncIterable<string | Uint8Array>;
+  readonly stdout: { write(text: string | Uint8Array): unknown; readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 

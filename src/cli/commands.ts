@@ -18,6 +18,10 @@ const COMMANDS = {
     summary: "check a configuration and report every fault",
     run: async (args, world) => (await import("./validate.ts")).runValidate(args, world),
   },
+  render: {
+    summary: "render a template with secrets from a file",
+    run: async (args, world) => (await import("./render.ts")).runRender(args, world),
+  },
   status: {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),

@@ -1,6 +1,7 @@
 /** From the text of a template to something that can be evaluated, whatever its language. */
 import { compileGoTemplate } from "./go/engine.ts";
 import { compileHandlebars } from "./handlebars.ts";
+import { redacting } from "./redact.ts";
 import type { Template, TemplateOptions } from "./template.ts";
 
 /** Throws a TemplateError of the phase `parse` where the text is no template. */
@@ -9,5 +10,5 @@ export async function compileTemplate(
   source: string,
   options: TemplateOptions,
 ): Promise<Template> {
-  return engine === "go" ? compileGoTemplate(source, options) : compileHandlebars(source, options);
+  return redacting(engine === "go" ? compileGoTemplate(source, options) : await compileHandlebars(source, options));
 }

@@ -46,6 +46,8 @@ export function createBridge(): Bridge {
   }
 
   function remember<T extends object>(made: T, value: Value): T {
+    // Without a prototype an object would have no text at all, and printing it would throw.
+    if (!Array.isArray(made)) Object.defineProperty(made, Symbol.toPrimitive, { value: () => "[object Object]" });
     origins.set(made, value);
     return made;
   }

@@ -1,6 +1,7 @@
 /** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
+import { describe } from "../errors.ts";
 import { secretValue } from "./functions/secret-value.ts";
-import type { Struct, Value } from "./go/values.ts";
+import { fail, type Struct, type Value } from "./go/values.ts";
 import { type Brain, type Dependency, dependencyKey, type TemplateHost, type TemplateOptions } from "./template.ts";
 
 export interface Session {
@@ -55,7 +56,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
     file(path) {
       const dependency: Dependency = { kind: "file", path };
       const key = note(dependency);
-      const content = host.readFile(path);
+      const content = readFile(host, path);
       if (content === undefined) missing.set(key, dependency);
       return content;
     },
@@ -66,4 +67,13 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       return [...missing.values()];
     },
   };
+}
+
+/** What the host says against a file, as a folder or one outside of the sandbox, is the function's own failure. */
+function readFile(host: TemplateHost, path: string): string | undefined {
+  try {
+    return host.readFile(path);
+  } catch (error) {
+    return fail(describe(error));
+  }
 }

@@ -192,10 +192,10 @@ class JsonReader {
       this.#at++;
       if (character === '"') break;
       if (character === "\\") {
-        const escape = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
-        escape.lastIndex = this.#at;
-        if (!escape.test(this.#text)) this.#invalid("in string escape code");
-        this.#at = escape.lastIndex;
+        const sequence = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
+        sequence.lastIndex = this.#at;
+        if (!sequence.test(this.#text)) this.#invalid("in string escape code");
+        this.#at = sequence.lastIndex;
       }
     }
     return (JSON.parse(this.#text.slice(start, this.#at)) as string).toWellFormed();

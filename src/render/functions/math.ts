@@ -16,8 +16,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   multiply: { integers: (a, b) => a * b, floats: (a, b) => a * b },
   divide: { integers: (a, b) => a / nonZero(b), floats: (a, b) => a / b },
   modulo: { integers: (a, b) => a % nonZero(b) },
-  minimum: { integers: (a, b) => Math.min(a, b), floats: Math.min },
-  maximum: { integers: (a, b) => Math.max(a, b), floats: Math.max },
+  minimum: { integers: (a, b) => pick(a, b, b < a), floats: Math.min },
+  maximum: { integers: (a, b) => pick(a, b, b > a), floats: Math.max },
 };
 
 export const MATH_FUNCTIONS: readonly TemplateFunction[] = Object.entries(OPERATIONS).map(([name, operation]) =>
@@ -39,4 +39,8 @@ function calculate(name: string, { integers, floats }: Operation, a: Value, b: V
 
 export function nonZero(divisor: bigint): bigint {
   return divisor === 0n ? fail("runtime error: integer divide by zero") : divisor;
+}
+
+function pick(a: bigint, b: bigint, second: boolean): bigint {
+  return second ? b : a;
 }

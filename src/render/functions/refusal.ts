@@ -30,9 +30,27 @@ const CONSUL = [
 
 const NOMAD = ["nomadService", "nomadServices", "nomadVar", "nomadVarExists", "nomadVarList", "nomadVarListSafe"];
 
+const SPRIG = [
+  "bcrypt",
+  "buildCustomCert",
+  "decryptAES",
+  "derivePassword",
+  "encryptAES",
+  "genCA",
+  "genCAWithKey",
+  "genPrivateKey",
+  "genSelfSignedCert",
+  "genSelfSignedCertWithKey",
+  "genSignedCert",
+  "genSignedCertWithKey",
+  "getHostByName",
+  "htpasswd",
+].map((name) => `sprig_${name}`);
+
 export function refusal(name: string): string {
   const unknown = `function ${quote(name)} not defined`;
   if (CONSUL.includes(name)) return `${unknown}: it reads from Consul, which is not supported`;
   if (NOMAD.includes(name)) return `${unknown}: it reads from Nomad, which is not supported`;
+  if (SPRIG.includes(name)) return `${unknown}: Sprig's own cryptography and name lookups are not supported`;
   return unknown;
 }

@@ -89,9 +89,9 @@ function splitOnce(text: string, separator: string): readonly [string, string] |
   return [trimSpace(text.slice(0, at)), trimSpace(text.slice(at + separator.length))];
 }
 
-/** Capitals after anything that is no letter, digit, underscore or apostrophe. */
+/** The first letter of every word is capitalised; digits before it, underscores and apostrophes begin no new one. */
 function toTitle(text: string): string {
-  return text.replace(/(?<![\p{L}\p{Nd}_'])\p{L}/gu, (letter) => letter.toUpperCase());
+  return text.replace(/(?<![\p{L}\p{M}_'][\p{Nd}_']*)\p{L}/gu, (letter) => letter.toUpperCase());
 }
 
 function mapCharacters(text: string, map: (character: string) => string): string {

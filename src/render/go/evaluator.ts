@@ -53,7 +53,7 @@ export function evaluate(evaluation: Evaluation): string {
 /** How deep templates may call each other; a circular one ends here. */
 const MAX_TEMPLATE_DEPTH = 250;
 /** How many statements one evaluation may run through, and how long its output may get (UTF-16 units). */
-const MAX_STEPS = 20_000_000;
+const MAX_STEPS = 5_000_000;
 const MAX_LENGTH = 128 * 1024 * 1024;
 
 /** Shared by everything that belongs to one evaluation. */
@@ -109,7 +109,7 @@ class Evaluator {
 
   #walk(dot: Result, statement: Statement): Flow {
     this.#node = statement;
-    if (++this.#budget.steps > MAX_STEPS) this.#fail(`more than ${MAX_STEPS} steps`);
+    this.#step();
     switch (statement.type) {
       case "text":
         this.#write(statement.text);
@@ -149,7 +149,13 @@ class Evaluator {
     return empty && node.otherwise !== undefined ? this.#walkList(dot, node.otherwise) : "next";
   }
 
+  /** Counted for every iteration too: a loop may be empty. */
+  #step(): void {
+    if (++this.#budget.steps > MAX_STEPS) this.#fail(`more than ${MAX_STEPS} steps`);
+  }
+
   #iteration(node: BranchNode, key: Result, value: Result): Flow {
+    this.#step();
     const { variables, assigns } = node.pipe;
     const values = variables.length > 1 ? [key, value] : [value];
     return this.#scoped(() => {
@@ -472,5 +478,5 @@ function callNothing(callee: string, result: Result): never {
 
 /** A pointer prints as what it points to. */
 function dereference(value: Value): Value {
-  return value instanceof Struct && value.pointer ? new Struct(value.type, value.fields, false) : value;
+  return value instanceof Struct && value.pointer ? new Struct(value.type, value.fields, false, value.hidden) : value;
 }

@@ -100,7 +100,7 @@ export function blockScalar(text: string, start: number, indent: number): ReadTe
 
 function detectMargin(rest: string, indent: number): number {
   const first = /^(?: *\n)*( *)(?=[^ \n])/.exec(rest);
-  return Math.max(first?.[1]!.length ?? 0, indent + 1);
+  return Math.max(first?.[1]?.length ?? 0, indent + 1);
 }
 
 /** As plain lines are folded, but lines that begin with a space keep their breaks. */

@@ -31,7 +31,8 @@ export function looksLikeOther(text: string): boolean {
 
 /** A JSON number as YAML writes it: by value, not by spelling. */
 export function numberOf(number: JsonNumber): Value {
-  return wholeNumber(number.text) ?? number.toNumber();
+  const integer = wholeNumber(number.text);
+  return typeof integer === "bigint" ? integer : number.toNumber();
 }
 
 function wholeNumber(plain: string): Value | undefined {

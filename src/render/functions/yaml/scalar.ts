@@ -47,20 +47,16 @@ export class ScalarWriter {
   }
 
   scalar(text: string, style: Style, indent: number, mayBreak: boolean): void {
-    switch (style) {
-      case "plain":
-        return this.#folded(text, indent, mayBreak, { first: 0, escape: (character) => character });
-      case "single":
-        this.write("'");
-        this.#folded(text, indent, mayBreak, {
-          first: 1,
-          escape: (character) => (character === "'" ? "''" : character),
-        });
-        return this.write("'");
-      case "double":
-        return this.#double(text, indent, mayBreak);
-      case "literal":
-        return this.#literal(text, indent);
+    if (style === "literal") this.#literal(text, indent);
+    else if (style === "double") this.#double(text, indent, mayBreak);
+    else if (style === "plain") this.#folded(text, indent, mayBreak, { first: 0, escape: (character) => character });
+    else {
+      this.write("'");
+      this.#folded(text, indent, mayBreak, {
+        first: 1,
+        escape: (character) => (character === "'" ? "''" : character),
+      });
+      this.write("'");
     }
   }
 

@@ -1,0 +1,142 @@
+/** What holds for every template, whatever its text. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { TemplateError } from "../../src/errors.ts";
+import { compileTemplate } from "../../src/render/engine.ts";
+import { brainOf, hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
+
+const known = brainOf({
+  reads: { "kv/a": '{"data": {"s": "text", "n": 1.50, "b": true, "l": [1, "x", null], "m": {"k": "v"}}}' },
+  lists: { kv: '{"data": {"keys": ["a"]}}' },
+  writes: [],
+});
+
+const WORDS = [
+  "{{", "}}", "{{-", "-}}", "if", "else", "end", "range", "with", "define", "template", "block", "break", "continue",
+  "$", "$x", ":=", "=", ",", "|", "(", ")", ".", ".Data", ".Data.s", ".Data.l", "nil", "true", "1", "-3", "1.5", "'a'", '"t"', "`r`",
+  'secret "kv/a"', 'secrets "kv"', "printf", '"%5d %v"', "len", "index", "slice", "eq", "lt", "and", "or", "not", "toJSON", "toYAML",
+  "toTOML", "parseYAML", "parseJSON", "split", '","', "join", "regexReplaceAll", "sprig_dict", "sprig_list", "sprig_first", "add",
+  "executeTemplate", "scratch", "scratch.Set", "loop", "spew_sdump", "/*", "*/", " ", "\n", "text", "é", "\0",
+]; // biome-ignore format: a list of words
+const soup = fc.array(fc.constantFrom(...WORDS), { maxLength: 25 }).map((words) => words.join(" "));
+const inAction = fc
+  .array(fc.constantFrom(...WORDS.slice(17)), { maxLength: 8 })
+  .map((words) => `{{ ${words.join(" ")} }}`);
+const source = fc.oneof(
+  soup,
+  inAction,
+  fc.string({ unit: "binary" }),
+  fc.string().map((text) => `{{${text}}}`),
+);
+
+async function outcome(engine: "go" | "handlebars", text: string): Promise<string> {
+  try {
+    const template = await compileTemplate(engine, text, optionsOf());
+    return Buffer.from(template.execute(known, hostOf()).output).toString("base64");
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return error.message;
+  }
+}
+
+describe("any text as a template", () => {
+  it("gives an output or a TemplateError, the same each time", async () => {
+    await fc.assert(
+      fc.asyncProperty(source, async (text) => {
+        expect(await outcome("go", text)).toBe(await outcome("go", text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("gives an output or a TemplateError in Handlebars", async () => {
+    await fc.assert(
+      fc.asyncProperty(source, async (text) => {
+        await outcome("handlebars", text);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("renders to itself without delimiters", async () => {
+    const plain = fc.string({ unit: "grapheme" }).filter((text) => !text.includes("{{"));
+    await fc.assert(
+      fc.asyncProperty(plain, async (text) => {
+        const template = await compileTemplate("go", text, optionsOf());
+        expect(new TextDecoder().decode(template.execute(NOTHING_KNOWN, hostOf()).output)).toBe(text);
+      }),
+    );
+  });
+
+  it("prints a string literal as the string", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "grapheme" }), async (text) => {
+        const template = await compileTemplate(
+          "go",
+          `{{ ${JSON.stringify(text).replaceAll("\\/", "/")} }}`,
+          optionsOf(),
+        );
+        expect(new TextDecoder().decode(template.execute(NOTHING_KNOWN, hostOf()).output)).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("what would not end", () => {
+  const cases: Readonly<Record<string, readonly [string, RegExp]>> = {
+    "a template that calls itself": [
+      '{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" }}',
+      /maximum template depth/,
+    ],
+    "a template that executes itself": [
+      '{{ define "a" }}{{ executeTemplate "a" }}{{ end }}{{ template "a" }}',
+      /maximum template depth/,
+    ],
+    "two templates that call each other": [
+      '{{ define "a" }}{{ if true }}{{ template "b" }}{{ end }}{{ end }}{{ define "b" }}{{ with 1 }}{{ template "a" }}{{ end }}{{ end }}{{ template "a" }}',
+      /maximum template depth/,
+    ],
+    "a thousand parentheses": [`{{ ${"(".repeat(1000)}1${")".repeat(1000)} }}`, /nested more than/],
+    "a thousand ifs": [`${"{{ if true }}".repeat(1000)}${"{{ end }}".repeat(1000)}`, /nested more than/],
+    "a range over a billion billions": ["{{ range 1000000000000000000 }}x{{ end }}", /more than \d+ steps/],
+    "an empty range over a billion billions": ["{{ range 1000000000000000000 }}{{ end }}", /more than \d+ steps/],
+    "a width of a billion": ['{{ printf "%1000000000d" 1 }}', /width/],
+    "a text repeated without end": ['{{ sprig_repeat 1000000000 "abc" }}', /overflow/],
+    "a sequence without end": ["{{ sprig_until 1000000000 }}", /more than/],
+    "YAML that refers to itself a billion times": [
+      `{{ parseYAML ${JSON.stringify(["a: &a [x, x, x, x, x, x, x, x, x, x]", ..."bcdefghi".split("").map((name, i) => `${name}: &${name} [${Array(10).fill(`*${"abcdefghi"[i]}`).join(", ")}]`)].join("\n"))} }}`,
+      /excessive aliasing/,
+    ],
+    "YAML nested deeply": [`{{ parseYAML "${"[".repeat(5000)}" }}`, /nested too deeply/],
+    "JSON nested deeply": [`{{ parseJSON "${"[".repeat(5000)}" }}`, /max depth/],
+  };
+  for (const [name, [text, message]] of Object.entries(cases)) {
+    it(`${name} is an error`, async () => {
+      expect(await outcome("go", text)).toMatch(message);
+    });
+  }
+});
+
+describe("speed", () => {
+  it("renders 100 KB with 1,000 secret references in 20 ms or less once warm", async () => {
+    const reads = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, i) => [
+        `kv/s${i}`,
+        `{"data": {"username": "user-${i}", "password": "${"p".repeat(60)}"}}`,
+      ]),
+    );
+    const brain = brainOf({ reads, lists: {}, writes: [] });
+    const line = (i: number) =>
+      `s${i}: {{ with secret "kv/s${i}" }}{{ .Data.username }} {{ .Data.password }}{{ end }} ${"#".repeat(25)}\n`;
+    const template = await compileTemplate("go", Array.from({ length: 1000 }, (_, i) => line(i)).join(""), optionsOf());
+    const times = Array.from({ length: 40 }, () => {
+      const start = performance.now();
+      const { output } = template.execute(brain, hostOf());
+      const took = performance.now() - start;
+      expect(output.length).toBeGreaterThan(95_000);
+      return took;
+    });
+    // The machine may be busy: what counts is what the program itself needs.
+    expect(Math.min(...times.slice(10))).toBeLessThan(20);
+  });
+});

@@ -1,0 +1,89 @@
+/** `lessee render`, as a process. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "lessee-render-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const SECRETS = JSON.stringify({
+  reads: {
+    "kv/text": '{"data": {"n": 1.50}}',
+    "kv/object": { data: { u: "a" } },
+    "kv/app?version=2": { data: { v: 2 } },
+  },
+  lists: { kv: { data: { keys: ["z", "a"] } } },
+  writes: [{ path: "sign", data: { n: "1" }, response: { data: { s: "signed" } } }],
+});
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function render(args: readonly string[], input = ""): { code: number | null; out: Buffer; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["src/main.ts", "render", ...args], {
+    input,
+    env: { PATH: process.env.PATH, NAME: "object" },
+  });
+  return { code: status, out: stdout, err: stderr.toString() };
+}
+
+describe("lessee render", () => {
+  const secrets = file("secrets.json", SECRETS);
+
+  it("writes the bytes, from reads, lists, writes and the environment", () => {
+    const template = file(
+      "t.ctmpl",
+      '{{ with secret "kv/text" }}{{ .Data.n }}{{ end }} {{ (secret (printf "kv/%s" (env "NAME"))).Data.u }} {{ (secret "kv/app?version=2").Data.v }} {{ secrets "kv" }} {{ (secret "sign" "n=1").Data.s }}{{ "\\xff" }}',
+    );
+    const { code, out, err } = render(["-template", template, `--secrets=${secrets}`]);
+    expect({ code, err, out: out.toString("latin1") }).toEqual({ code: 0, err: "", out: "1.50 a 2 [a z] signed\xff" });
+  });
+
+  it("takes the template from standard input, and other delimiters", () => {
+    const { out } = render(
+      ["-template=-", `-secrets=${secrets}`, "-left-delimiter=[[", "-right-delimiter=]]"],
+      "[[ 1 ]]{{ 2 }}",
+    );
+    expect(out.toString()).toBe("1{{ 2 }}");
+  });
+
+  it("takes the secrets from standard input, and Handlebars by the name of the file", () => {
+    const template = file("t.hbs", '{{#with (secret "kv/object")}}{{Data.u}}{{/with}}');
+    expect(render([`-template=${template}`, "-secrets=-"], SECRETS).out.toString()).toBe("a");
+  });
+
+  const refusals: Readonly<Record<string, readonly [string, readonly string[], string]>> = {
+    "a secret that is not in the file": ['{{ secret "kv/x" }}', [], "vault.read(kv/x)"],
+    "a template that does not parse": ["{{ if }}", [], "parse: template: :1: missing value for if"],
+    "a template that fails": ['{{ sprig_fail "no" }}', [], "error calling sprig_fail: no"],
+    "a missing key, if asked": [
+      '{{ (secret "kv/text").Data.x }}',
+      ["-error-on-missing-key"],
+      'map has no entry for key "x"',
+    ],
+    "a denied function": ['{{ env "NAME" }}', ["-function-denylist=e*"], "function is disabled"],
+    "an unknown engine": ["x", ["-engine=jinja"], "-engine must be go or handlebars"],
+    "an unknown flag": ["x", ["-templat=x"], "templat"],
+  };
+  for (const [name, [template, flags, message]] of Object.entries(refusals)) {
+    it(`says so and exits 1 for ${name}`, () => {
+      const { code, out, err } = render(["-template=-", `-secrets=${secrets}`, ...flags], template);
+      expect({ code, out: out.toString() }).toEqual({ code: 1, out: "" });
+      expect(err).toContain(message);
+    });
+  }
+
+  it("says what is wrong with the secrets file", () => {
+    const template = file("x.ctmpl", "x");
+    const bad = (content: string) => render([`-template=${template}`, "-secrets=-"], content).err;
+    expect(bad("{")).toContain("the secrets file cannot be used");
+    expect(bad('{"reads": []}')).toContain("reads must be an object");
+    expect(bad('{"reads": {"a": "{"}}')).toContain('reads["a"]');
+    expect(bad('{"writes": [{}]}')).toContain("writes[0] must have path, data and response");
+  });
+});
