@@ -22,7 +22,7 @@ export const PARSE_FUNCTIONS: readonly TemplateFunction[] = [
   ),
 ];
 
-export function parseBool(text: string): boolean | undefined {
+function parseBool(text: string): boolean | undefined {
   if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
   return ["0", "f", "F", "false", "FALSE", "False"].includes(text) ? false : undefined;
 }

@@ -48,7 +48,7 @@ export function secretValue(secret: VaultSecret): Struct {
 }
 
 /** What stands in JSON, numbers with their spelling. */
-export function jsonValue(value: JsonValue): Value {
+function jsonValue(value: JsonValue): Value {
   if (value === null || typeof value !== "object" || value instanceof JsonNumber) return value;
   return Array.isArray(value) ? listValue(value.map(jsonValue)) : objectValue(value);
 }

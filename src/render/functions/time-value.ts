@@ -22,7 +22,7 @@ export function momentOf(time: Value): Moment {
 }
 
 /** A time.Duration of so many nanoseconds. */
-export function durationValue(nanoseconds: bigint): Integer {
+function durationValue(nanoseconds: bigint): Integer {
   return new Integer("int64", nanoseconds, DURATION);
 }
 

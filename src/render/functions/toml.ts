@@ -9,7 +9,7 @@ export const TOML_FUNCTIONS: readonly TemplateFunction[] = [
   define("toTOML", ["interface {}"], ([value]) => writeToml(value)),
 ];
 
-export function writeToml(value: Value): string {
+function writeToml(value: Value): string {
   if (!(value instanceof GoMap)) return scalar(value);
   const lines: string[] = [];
   table(value, [], lines);

@@ -57,7 +57,7 @@ export function formatPlain(value: Value): string {
 }
 
 /** Pads to the width, which counts characters. */
-export function pad(text: string, flags: Flags): string {
+function pad(text: string, flags: Flags): string {
   const missing = (flags.width ?? 0) - [...text].length;
   if (missing <= 0) return text;
   if (flags.minus) return text + " ".repeat(missing);

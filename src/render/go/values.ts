@@ -92,9 +92,6 @@ export class Complex {
   }
 }
 
-/** The types of elements that slices and maps have here. */
-export type ElementType = "interface {}" | "string" | "int" | "int64" | "uint8" | "[]string" | "[]interface {}";
-
 export class Slice {
   readonly element: string;
   readonly items: readonly Value[];

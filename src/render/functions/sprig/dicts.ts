@@ -41,7 +41,7 @@ export const SPRIG_DICTS: readonly TemplateFunction[] = [
   ),
 ];
 
-export function deepCopy(value: Value): Value {
+function deepCopy(value: Value): Value {
   if (value instanceof Slice) return new Slice(value.element, value.items.map(deepCopy), value.isNil);
   if (!(value instanceof GoMap)) return value;
   const entries = [...value.entries].map(([key, item]) => [key, deepCopy(item)] as const);
