@@ -229,7 +229,8 @@ function statusOf(path: string, state: State, policy: Policy, now: number, lastE
     current: current && describeHeld(current, policy),
     candidate: candidate && describeHeld(candidate, policy),
     retiring: state.retiring.map((held) => describeHeld(held, policy)),
-    rotationDue: current && finite(rotationDue(current, policy)),
+    // Not before the max TTL is known, a second after the read: until then it would be the token's alone.
+    rotationDue: current && !Number.isFinite(current.probeAt) ? finite(rotationDue(current, policy)) : null,
     lead: current === null ? 0 : leadFor(current, policy),
     leadFits: current === null || current.lease === "" || leadFits(current, policy),
     rotations: state.rotations,

@@ -20,8 +20,13 @@ export interface Keepers {
   stop(stopping: Stopping): Promise<void>;
 }
 
+interface Entry {
+  readonly keeper: Keeper;
+  ended: Promise<void> | null;
+}
+
 export function createKeepers(create: (dependency: Dependency) => Keeper): Keepers {
-  const keepers = new Map<string, { keeper: Keeper; ended: Promise<void> | null }>();
+  const keepers = new Map<string, Entry>();
   let stage: "preparing" | "running" | "stopping" = "preparing";
 
   function secretOf(dependency: Dependency): VaultSecret | undefined {
@@ -42,8 +47,10 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
       for (const dependency of dependencies) {
         const key = dependencyKey(dependency);
         if (stage === "stopping" || dependency.kind === "file" || keepers.has(key)) continue;
-        const keeper = create(dependency);
-        keepers.set(key, { keeper, ended: stage === "running" ? keeper.run() : null });
+        const entry: Entry = { keeper: create(dependency), ended: null };
+        keepers.set(key, entry);
+        // Last, because its first step comes back here: it would be made a second time.
+        if (stage === "running") entry.ended = entry.keeper.run();
       }
     },
     start() {

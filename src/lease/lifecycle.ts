@@ -85,8 +85,8 @@ function keep(state: State, now: number): Action {
 function apply(state: State, now: number, policy: Policy): Action {
   const { candidate, current, stopping } = state;
   if (isOver(state)) return { do: "done" };
-  const left = allHeld(state)[0];
-  if (stopping !== null && stopping.until <= now && left) return { do: "note", outcome: { is: "left", id: left.id } };
+  const left = stopping && leftAt(stopping.until, state, now, policy);
+  if (left) return { do: "note", outcome: { is: "left", id: left.id } };
   if (candidate?.step === "verify") {
     if (goesUnverified(candidate, current, now, policy))
       return { do: "note", outcome: { is: "verification given up", id: candidate.id } };
@@ -133,6 +133,12 @@ function waitedOut(one: Retiring, policy: Policy): number {
   if (policy.observes || one.heardAt === null || policy.connectionMaxLifetime === null || one.publishedAt === null)
     return Number.POSITIVE_INFINITY;
   return Math.max(one.heardAt, one.replacedAt) + settlingOf(policy) + policy.margin;
+}
+
+/** What a stop leaves alive: all that is held when its time is over, and before that what waiting cannot change. */
+function leftAt(until: number, state: State, now: number, policy: Policy): Held | undefined {
+  if (until <= now) return allHeld(state)[0];
+  return state.retiring.find((one) => one.step === "drain" && !policy.observes && waitedOut(one, policy) > until);
 }
 
 /** The old sessions' time is over, and they are still there. */

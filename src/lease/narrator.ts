@@ -32,6 +32,8 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   function tell(before: State, outcome: Outcome, after: State, policy: Policy): void {
     const now = clock.now();
     const held = "id" in outcome ? allHeld(before).find((one) => one.id === outcome.id) : undefined;
+    // What was under way when it was lost, or left at the stop, comes back to nobody.
+    if ("id" in outcome && held === undefined) return;
     switch (outcome.is) {
       case "read":
         lastError = null;

@@ -23,6 +23,7 @@ export interface TransportOptions {
 
 export interface ClosableTransport {
   readonly send: Transport;
+  /** What is under way is given up, and nothing is sent any more. */
   close(): void;
 }
 
@@ -39,9 +40,11 @@ export function createTransport(options: TransportOptions): ClosableTransport {
   // Idle connections are kept for a moment only: a sidecar speaks seldom, and a server's restart should not be met on them.
   const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, proxyEnv: proxyEnv(options) };
   const agents = { "http:": new http.Agent(shared), "https:": new https.Agent({ ...shared, ...tls }) };
+  const closing = new AbortController();
   return {
-    send: (request) => exchange(request, agents),
+    send: (request) => exchange(request, agents, closing.signal),
     close: () => {
+      closing.abort();
       agents["http:"].destroy();
       agents["https:"].destroy();
     },
@@ -52,18 +55,22 @@ export function createTransport(options: TransportOptions): ClosableTransport {
 
 type Agents = { readonly "http:": http.Agent; readonly "https:": https.Agent };
 
-function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
+function exchange(request: HttpRequest, agents: Agents, closing: AbortSignal): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const { url, socketPath } = target(request.url);
     const secure = url.protocol === "https:";
+    const signals = request.signal === undefined ? [closing] : [closing, request.signal];
     let sent = false;
     let settled = false;
 
-    const fail = (error: TransportError) => {
-      if (settled) return;
+    const settle = () => {
       settled = true;
       clearTimeout(deadline);
-      request.signal?.removeEventListener("abort", aborted);
+      for (const signal of signals) signal.removeEventListener("abort", aborted);
+    };
+    const fail = (error: TransportError) => {
+      if (settled) return;
+      settle();
       outgoing.destroy();
       reject(error);
     };
@@ -110,9 +117,7 @@ function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
       incoming.on("error", (error) => fail(explain(error, where(url, socketPath), "unknown")));
       incoming.on("end", () => {
         if (settled) return;
-        settled = true;
-        clearTimeout(deadline);
-        request.signal?.removeEventListener("abort", aborted);
+        settle();
         resolve({
           status: incoming.statusCode ?? 0,
           headers: flat(incoming.headers),
@@ -120,8 +125,8 @@ function exchange(request: HttpRequest, agents: Agents): Promise<HttpResponse> {
         });
       });
     });
-    if (request.signal?.aborted) return aborted();
-    request.signal?.addEventListener("abort", aborted, { once: true });
+    if (signals.some((signal) => signal.aborted)) return aborted();
+    for (const signal of signals) signal.addEventListener("abort", aborted, { once: true });
     outgoing.end(request.body);
   });
 }

@@ -1,0 +1,173 @@
+/** Promise 5, and what the process does at SIGTERM and SIGHUP: who holds which user when containers come and go. */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configuration, SEED_TEMPLATE, template } from "../support/configuration.ts";
+import { type Pod, startWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+
+afterAll(() => world.stop());
+
+/** Long enough that no rotation comes in between. */
+const LONG = { ttl: { default: "60s", max: "10m" } };
+
+function reads(pod: Pod): number {
+  return pod.requests(({ path, status }) => path.endsWith("/creds/pg-role") && status === 200);
+}
+
+async function stateFiles(pod: Pod): Promise<readonly string[]> {
+  return (await readdir(pod.path("state"))).sort();
+}
+
+it("One database user per pod", { timeout: 60_000 }, async () => {
+  const pod = await world.pod(LONG);
+  const init = await pod.agent(configuration(pod), { args: ["-exit-after-auth"] });
+  const { user } = await init.event("published");
+  expect(await init.ended).toEqual({ code: 0, signal: null });
+  const app = await pod.application("per-connection");
+
+  const sidecar = await pod.agent(configuration(pod));
+  expect((await sidecar.event("adopted")).user).toBe(user);
+  await sidecar.event("confirmed");
+  await sidecar.kill();
+
+  const restarted = await pod.agent(configuration(pod));
+  expect((await restarted.event("adopted")).user).toBe(user);
+  await restarted.event("confirmed");
+  expect((await pod.credential()).username).toBe(user);
+  expect(reads(pod)).toBe(1);
+  expect(await world.users.left(0)).toEqual([user]);
+
+  expect((await app.stop()).failed).toBe(0);
+  expect(await restarted.stop()).toEqual({ code: 0, signal: null });
+  expect(await world.users.left(3_000)).toEqual([]);
+  expect(await stateFiles(pod)).toEqual([]);
+});
+
+describe("SIGTERM", () => {
+  it("releases the user and deletes the state when the application is gone", async () => {
+    const pod = await world.pod(LONG);
+    const app = await pod.application("per-connection");
+    const agent = await pod.agent(configuration(pod));
+    const { user } = await agent.event("confirmed");
+    expect(await stateFiles(pod)).not.toEqual([]);
+    const stopping = agent.stop();
+    await agent.event("stopping");
+    // The application ends a little later, as it does when all containers of a pod are told at once.
+    await agent.event("sessions", ({ old_sessions: sessions }) => Number(sessions) > 0);
+    expect((await app.stop()).failed).toBe(0);
+    expect(await stopping).toEqual({ code: 0, signal: null });
+    expect((await agent.event("released")).user).toBe(user);
+    expect((await agent.event("stopped")).held).toBe(0);
+    expect(await world.users.left(3_000)).toEqual([]);
+    expect(await stateFiles(pod)).toEqual([]);
+  });
+
+  it("releases nothing while sessions remain, and the restarted sidecar goes on with the same user", async () => {
+    const pod = await world.pod(LONG);
+    const app = await pod.application("per-connection");
+    const rest = `shutdown_timeout = "1s"`;
+    const agent = await pod.agent(configuration(pod, { rest }));
+    const { user } = await agent.event("confirmed");
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+    expect((await agent.event("stopped")).held).toBe(1);
+    expect(agent.entries.filter(({ msg }) => msg === "released" || msg === "token revoked")).toEqual([]);
+    expect(await stateFiles(pod)).not.toEqual([]);
+
+    const restarted = await pod.agent(configuration(pod, { rest }));
+    expect((await restarted.event("adopted")).user).toBe(user);
+    await restarted.event("confirmed");
+    expect(reads(pod)).toBe(1);
+    expect((await app.stop()).failed).toBe(0);
+    await restarted.stop();
+    expect(await world.users.left(3_000)).toEqual([]);
+  });
+
+  it("ends at once when it comes a second time", async () => {
+    const pod = await world.pod(LONG);
+    const app = await pod.application("per-connection");
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("confirmed");
+    agent.signal("SIGTERM");
+    await agent.event("stopping");
+    agent.signal("SIGTERM");
+    expect(await agent.ended).toEqual({ code: 143, signal: null });
+    expect((await app.stop()).failed).toBe(0);
+  });
+
+  it("ends in order while Vault does not answer", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod, { rest: `shutdown_timeout = "2s"` }));
+    await agent.event("published");
+    pod.vault.faults.inject(() => true, { kind: "hang" });
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it("does not wait for what it cannot see: without a postgres block it leaves the user to the next sidecar", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(
+      configuration(pod, { postgres: false, credential: `connection_max_lifetime = "1h"` }),
+    );
+    const { user } = await agent.event("published");
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+    const { time: asked } = await agent.event("stopping");
+    const stopped = await agent.event("stopped");
+    expect(stopped.held).toBe(1);
+    expect(Date.parse(stopped.time) - Date.parse(asked)).toBeLessThan(5_000);
+    const next = await pod.agent(configuration(pod, { postgres: false }));
+    expect((await next.event("adopted")).user).toBe(user);
+    await next.stop();
+  });
+
+  it("ends before the first login has succeeded", async () => {
+    const pod = await world.pod(LONG);
+    await pod.vault.refuseConnections();
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("login failed");
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe("SIGHUP", () => {
+  it("reads the configuration anew: a changed template is rendered, with the same user", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    const { user } = await agent.event("published");
+    const changed = SEED_TEMPLATE.replace("username:", "# changed\nusername:");
+    await writeFile(pod.path("agent.hcl"), configuration(pod, { template: template(pod.destination, changed) }));
+    agent.signal("SIGHUP");
+    await agent.event("configuration reloaded");
+    expect(await readFile(pod.destination, "utf8")).toMatch(new RegExp(`^# changed\\nusername: ${user}\\npassword: `));
+    expect(reads(pod)).toBe(1);
+    expect((await agent.stop()).code).toBe(0);
+  });
+
+  it("reports a bad configuration with file and line, and keeps the old one", async () => {
+    const pod = await world.pod();
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("published");
+    await writeFile(pod.path("agent.hcl"), `${configuration(pod)}\ncredential "x" { conection_max_lifetime = "1h" }\n`);
+    agent.signal("SIGHUP");
+    const { error } = await agent.event("configuration refused");
+    expect(error).toMatch(/agent\.hcl:\d+: .*conection_max_lifetime.*connection_max_lifetime/);
+    await agent.events("published", 2);
+    expect((await pod.get("/readyz")).status).toBe(200);
+    expect((await agent.stop()).code).toBe(0);
+  });
+
+  it("reports a template that does not parse, and keeps the old one", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("published");
+    const before = await readFile(pod.destination, "utf8");
+    await writeFile(pod.path("agent.hcl"), configuration(pod, { template: template(pod.destination, "{{ if }}\n") }));
+    agent.signal("SIGHUP");
+    expect((await agent.event("configuration refused")).error).toMatch(/agent\.hcl:\d+: template .*config\.yaml.*:1:/);
+    expect(await readFile(pod.destination, "utf8")).toBe(before);
+    expect((await agent.stop()).code).toBe(0);
+  });
+});
