@@ -68,8 +68,11 @@ async function connectAndQuery(
   // Never longer than the lifetime, and not all at once, as pools do it.
   const end = openedAt + lifetime * (0.8 + 0.2 * Math.random());
   const client = new pg.Client({ host, port, database, user: username, password, connectionTimeoutMillis: 5_000 });
-  // A connection that breaks shows itself in its next query; without a listener it would end the process.
-  client.on("error", () => {});
+  // A connection that breaks between two queries says why here; the next query only says that it is broken.
+  let broken: Error | undefined;
+  client.on("error", (error) => {
+    broken ??= error;
+  });
 
   function mayGoOn(): boolean {
     const reloadedAt = credentials.reloadedAt();
@@ -85,6 +88,8 @@ async function connectAndQuery(
       tally.succeeded();
       await pause(5 + 10 * Math.random(), stop);
     }
+  } catch (error) {
+    throw broken ?? error;
   } finally {
     tally.closed(username);
     await client.end().catch(() => {});

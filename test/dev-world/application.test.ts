@@ -79,6 +79,18 @@ describe("the sample application", () => {
     expect(failed).toBe(Object.values(failures).reduce((sum, n) => sum + n, 0));
   });
 
+  it("counts a connection that broke between two queries by what broke it", async () => {
+    const app = await startApp({ lifetime: 5_000 });
+    const user = await createUser("broken");
+    await app.publish(user);
+    await app.report((report) => report.connections[user] === 8);
+    // In a pause between two queries nearly always, for the pauses are longer than the queries.
+    await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [user]);
+    const { failures } = await app.report((report) => report.failed >= 8);
+    expect(failures).toEqual({ "57P01": 8 });
+    await app.stop();
+  });
+
   it("ends when the process that started it does", async () => {
     const app = await startApp({ lifetime: 300 });
     app.child.stdin?.destroy();
