@@ -1,0 +1,370 @@
+/**
+ * A token and a credential against the emulated Vault and a real Postgres, by a clock that the test moves: hours pass as
+ * fast as the requests in them. Both clocks are moved together, and only when nothing is under way.
+ */
+import * as fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { type Kubernetes, startKubernetes } from "../../dev/kubernetes/token-review.ts";
+import { type RunningPostgres, startPostgres } from "../../dev/postgres.ts";
+import { type EmulatedVault, startEmulatedVault } from "../../dev/vault/emulated-vault.ts";
+import type { Fault, InjectedFault } from "../../dev/vault/faults.ts";
+import { type SeedWorld, setUpSeed } from "../../dev/vault/setup.ts";
+import { parseKubernetes } from "../../src/auth/kubernetes.ts";
+import { defaultCredential } from "../../src/config/defaults.ts";
+import type { CredentialConfig, PostgresConfig } from "../../src/config/types.ts";
+import type { LesseeEvent } from "../../src/events.ts";
+import { createKeeper, type Keeper } from "../../src/lease/keeper.ts";
+import { policyOf } from "../../src/lease/policy.ts";
+import type { Stopping } from "../../src/lease/state.ts";
+import { createTokens, type Tokens } from "../../src/lease/tokens.ts";
+import type { Clock, Databases, Notifier } from "../../src/ports.ts";
+import { openDatabases } from "../../src/postgres/databases.ts";
+import { createVaultClient, type VaultClient } from "../../src/vault/client.ts";
+import { createTransport } from "../../src/vault/transport.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+
+type Named<Is extends LesseeEvent["is"]> = Extract<LesseeEvent, { is: Is }>;
+
+export interface SidecarOptions extends Partial<CredentialConfig> {
+  /** Of the database mount; default `pg-role`. */
+  readonly role?: string;
+  /** Of the auth mount; default `pg`. */
+  readonly authRole?: string;
+  readonly givenAway?: boolean;
+  readonly notifiers?: readonly Notifier[];
+  /** Whether what was read is taken up by the application. Default: it is written. */
+  readonly publishes?: () => boolean;
+}
+
+export interface LabSidecar {
+  readonly client: VaultClient;
+  readonly tokens: Tokens;
+  readonly keeper: Keeper;
+  readonly clock: FakeClock;
+  readonly events: readonly LesseeEvent[];
+  run(): void;
+  /** The next event of that kind, from now on; the time is moved on to it, from one appointment to the next. */
+  until<Is extends LesseeEvent["is"]>(is: Is, matches?: (event: Named<Is>) => boolean): Promise<Named<Is>>;
+  /** Lets so much time pass, and everything in it be done. */
+  pass(milliseconds: number): Promise<void>;
+  /** Resolves when nothing is under way. */
+  quiet(): Promise<void>;
+  count(is: LesseeEvent["is"]): number;
+  /** Resolves when all of it has come to its end. */
+  stop(release: Stopping["release"], patience?: number): Promise<void>;
+}
+
+export interface Lab {
+  readonly vault: EmulatedVault;
+  readonly seed: SeedWorld;
+  readonly admin: pg.Client;
+  /** Defines a database role; the seed's statements if nothing else is said. */
+  databaseRole(name: string, settings: Record<string, unknown>): Promise<void>;
+  authRole(name: string, settings: Record<string, unknown>): Promise<void>;
+  /** Nothing runs yet. */
+  prepare(options?: SidecarOptions): Promise<LabSidecar>;
+  /** One that has published its first credential. */
+  start(options?: SidecarOptions): Promise<LabSidecar>;
+  /** A `postgres` block for the server. */
+  block(changes?: Partial<PostgresConfig>): PostgresConfig;
+  /** Users of the database roles that there are at this moment. */
+  users(): Promise<readonly string[]>;
+  login(sidecar: LabSidecar): Promise<pg.Client>;
+  fail(path: RegExp, fault: Fault, times?: number): InjectedFault;
+  /** Requests to paths that match. */
+  requests(path: RegExp): number;
+}
+
+/** Tells an application that always hears. */
+export const HEARS: Notifier = { kind: "exec", target: "reload", notify: async () => {} };
+
+export const refusal = (status: number, ...errors: string[]): Fault => ({ kind: "answer", status, body: { errors } });
+
+const CREATION =
+  `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; ` +
+  `GRANT ALL ON ALL TABLES IN SCHEMA public TO "{{name}}";`;
+
+/** Registers the hooks of the test file that calls it. */
+export function useLab(): Lab {
+  let vault: EmulatedVault;
+  let postgres: RunningPostgres;
+  let kubernetes: Kubernetes;
+  let seed: SeedWorld;
+  let admin: pg.Client;
+  let folder = "";
+  let jwt = "";
+  const afterwards: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    [postgres, kubernetes, vault] = await Promise.all([
+      startPostgres(),
+      startKubernetes(),
+      startEmulatedVault({ rootToken: "root", retries: { base: 60_000, attempts: 3 } }),
+    ]);
+    admin = new pg.Client(postgres.url);
+    await admin.connect();
+    await admin.query("CREATE TABLE orders (id int)");
+    seed = await setUpSeed({ address: vault.address, token: "root", postgres, kubernetes });
+    const { host, port, user, password, database } = postgres;
+    await seed.api.expect("POST", "database/config/tsb", {
+      plugin_name: "postgresql-database-plugin",
+      allowed_roles: "*",
+      connection_url: `postgresql://{{username}}:{{password}}@${host}:${port}/${database}?sslmode=disable`,
+      username: user,
+      password,
+    });
+    folder = await fs.mkdtemp(join(tmpdir(), "lab-"));
+    jwt = join(folder, "token");
+    await fs.writeFile(jwt, kubernetes.signToken({ namespace: "tsb", name: "tsb", lifetimeSeconds: 86_400 }));
+  });
+  afterAll(async () => {
+    await vault?.stop();
+    await admin?.end();
+    await Promise.all([postgres?.stop(), kubernetes?.stop(), fs.rm(folder, { recursive: true, force: true })]);
+  });
+  afterEach(async () => {
+    vault.faults.clear();
+    for (const end of afterwards.splice(0).reverse()) await end();
+    await seed.api.expect("PUT", "sys/leases/revoke-force/database/creds", {});
+    vault.requests.clear();
+  });
+
+  async function prepare(options: SidecarOptions = {}): Promise<LabSidecar> {
+    const { role = "pg-role", authRole = "pg", givenAway = false, notifiers = [], publishes = () => true } = options;
+    const path = `database/creds/${role}`;
+    const config = defaultCredential(path, options);
+    const policy = {
+      ...policyOf(config, { staticInterval: 300_000, jitter: 0, hasCommands: notifiers.length > 0 }),
+    };
+    const clock = createFakeClock(Date.now());
+    const events: LesseeEvent[] = [];
+    const listeners = new Set<(event: LesseeEvent) => void>();
+    let busy = 0;
+    const emit = (event: LesseeEvent) => {
+      events.push(event);
+      for (const listener of listeners) listener(event);
+    };
+    const counted = <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) => {
+      return async (...args: Args): Promise<T> => {
+        busy++;
+        try {
+          return await work(...args);
+        } finally {
+          busy--;
+        }
+      };
+    };
+
+    const transport = createTransport({ proxyEnv: {} });
+    const client = createVaultClient(
+      { address: vault.address, namespace: "", headers: {}, timeout: 20_000 },
+      counted(transport.send),
+      clock,
+      emit,
+    );
+    const { verify, sessions, terminate, close } = openDatabases(config.postgres, { clock: STILL, files: fs });
+    const databases: Databases | null =
+      config.postgres.length === 0
+        ? null
+        : { verify: counted(verify), sessions: counted(sessions), terminate: counted(terminate), close };
+    const method = parseKubernetes({ role: authRole, token_path: jwt });
+    const tokens = createTokens({
+      client,
+      method: { ...method, prepare: counted(method.prepare) },
+      methodName: "kubernetes",
+      mountPath: "auth/kubernetes",
+      givenAway,
+      files: fs,
+      clock,
+      random: () => 0,
+      emit,
+      policy: () => ({ lead: leadOfPolicy, jitter: 0, backoff: { min: 1_000, max: 300_000 } }),
+      learn: () => {},
+      onLogin: () => {},
+      onChange: (change) => keeper.take(change),
+      onFailure: () => {},
+    });
+    const leadOfPolicy =
+      policy.connectionMaxLifetime === null
+        ? 0
+        : policy.preparation +
+          policy.hearing +
+          policy.readerGrace +
+          policy.connectionMaxLifetime +
+          policy.longestUse +
+          policy.margin;
+    let published = 0;
+    const keeper = createKeeper({
+      dependency: { kind: "read", path },
+      path,
+      client,
+      tokens,
+      clock,
+      random: () => 0,
+      emit,
+      outOfTime: new AbortController().signal,
+      policy: () => policy,
+      databases: () => databases,
+      notifiers: () => notifiers,
+      publish: async () =>
+        publishes()
+          ? { is: "published", files: ["config.yaml"], changed: true, tell: published++ > 0, commands: [] }
+          : { is: "failed", error: new Error("the disk is full") },
+      learn: () => {},
+      onChange: () => tokens.setParents(keeper.parents()),
+    });
+
+    let ended: Promise<unknown> = Promise.resolve();
+    async function quiet(): Promise<void> {
+      for (let idle = 0; idle < 5; idle = busy === 0 ? idle + 1 : 0) await turn();
+    }
+    /** To the next appointment, and no further than `end`. */
+    async function step(end: number): Promise<void> {
+      await quiet();
+      const by = Math.min(clock.next, end) - clock.now();
+      if (by > 0) vault.advance(by);
+      await vault.idle();
+      await clock.advance(Math.max(by, 0));
+      await quiet();
+    }
+
+    const sidecar: LabSidecar = {
+      client,
+      tokens,
+      keeper,
+      clock,
+      events,
+      quiet,
+      run() {
+        ended = Promise.all([tokens.run(), keeper.run()]);
+      },
+      async until(is, matches = () => true) {
+        type Wanted = Named<typeof is>;
+        let found: Wanted | undefined;
+        const listen = (event: LesseeEvent) => {
+          if (event.is === is && matches(event as Wanted)) found ??= event as Wanted;
+        };
+        listeners.add(listen);
+        const giveUp = clock.now() + 3 * 86_400_000;
+        try {
+          for (await quiet(); found === undefined; await step(giveUp)) {
+            if (clock.now() >= giveUp || clock.sleepers === 0)
+              throw new Error(`no ${is}; the last: ${JSON.stringify(events.slice(-12), null, 1)}`);
+          }
+          return found;
+        } finally {
+          listeners.delete(listen);
+        }
+      },
+      async pass(milliseconds) {
+        const end = clock.now() + milliseconds;
+        do await step(end);
+        while (clock.now() < end);
+      },
+      count: (is) => events.filter((event) => event.is === is).length,
+      async stop(release, patience = 20_000) {
+        const { now } = clock;
+        keeper.stop({ at: now(), until: now() + patience, release });
+        let over = false;
+        // The token is alive as long as there is something to release.
+        const released = ended;
+        void Promise.resolve().then(async () => {
+          while (keeper.state().stopping !== null && !isOver(keeper)) await turn();
+          tokens.stop();
+        });
+        void released.then(() => {
+          over = true;
+        });
+        while (!over) await step(now() + patience + 600_000);
+      },
+    };
+    afterwards.push(async () => {
+      await sidecar.stop("never", 0);
+      await close();
+      transport.close();
+    });
+    return sidecar;
+  }
+
+  return {
+    get vault() {
+      return vault;
+    },
+    get seed() {
+      return seed;
+    },
+    get admin() {
+      return admin;
+    },
+    prepare,
+    async start(options) {
+      const sidecar = await prepare(options);
+      sidecar.run();
+      await sidecar.until("published");
+      await sidecar.quiet();
+      return sidecar;
+    },
+    async databaseRole(name, settings) {
+      await seed.api.expect("POST", `database/roles/${name}`, {
+        db_name: "tsb",
+        default_ttl: "12h",
+        max_ttl: "24h",
+        creation_statements: CREATION,
+        ...settings,
+      });
+    },
+    async authRole(name, settings) {
+      await seed.api.expect("POST", `auth/kubernetes/role/${name}`, {
+        bound_service_account_names: "*",
+        bound_service_account_namespaces: "tsb",
+        token_policies: "pg-auth",
+        token_ttl: "1h",
+        ...settings,
+      });
+    },
+    block: (changes = {}) => ({
+      connectionUrl: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}?sslmode=disable`,
+      verifyQuery: "SELECT count(*) FROM orders",
+      drain: "watch",
+      connectTimeout: 10_000,
+      ...changes,
+    }),
+    async users() {
+      const { rows } = await admin.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-kubernet%' ORDER BY oid");
+      return rows.map(({ rolname }: { rolname: string }) => rolname);
+    },
+    async login({ keeper }) {
+      const data = keeper.secret()?.data.reveal();
+      const { host, port, database } = postgres;
+      const client = new pg.Client({
+        host,
+        port,
+        database,
+        user: String(data?.username),
+        password: String(data?.password),
+      });
+      client.on("error", () => {});
+      await client.connect();
+      afterwards.push(() => client.end().catch(() => {}));
+      return client;
+    },
+    fail: (path, fault, times) => vault.faults.inject((request) => path.test(request.path), fault, times),
+    requests: (path) => vault.requests.count((request) => path.test(request.path)),
+  };
+}
+
+function isOver(keeper: Keeper): boolean {
+  const { current, candidate, retiring, reading } = keeper.state();
+  return current === null && candidate === null && retiring.length === 0 && !reading;
+}
+
+/** Connections that are kept for the next question are closed by `close`. */
+const STILL: Clock = {
+  now: () => 0,
+  sleep: (_until, signal) =>
+    new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+};
