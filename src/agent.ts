@@ -38,7 +38,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const { clock, files, pid } = world;
   const startedAt = clock.now();
   const { autoAuth } = config;
-  if (autoAuth === undefined) throw new LesseeError("config", "there is no auto_auth block: without a login there is nothing to keep");
+  if (autoAuth === undefined)
+    throw new LesseeError("config", "there is no auto_auth block: without a login there is nothing to keep");
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
   const { emit, metrics, timeline } = observers;
@@ -48,7 +49,17 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const vault = await openVault(config.vault, autoAuth.method.namespace, world, emit);
   const method = parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
-  const sidecar = await createSidecar({ config, autoAuth, method, vault, world, emit, learn: scrubber.learn, redact: scrubber.scrub, onEnd: end.resolve });
+  const sidecar = await createSidecar({
+    config,
+    autoAuth,
+    method,
+    vault,
+    world,
+    emit,
+    learn: scrubber.learn,
+    redact: scrubber.scrub,
+    onEnd: end.resolve,
+  });
   const { keepers, tokens } = sidecar;
   const pidFile = await writePidFile(config.pidFile, pid, files);
 
@@ -67,7 +78,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       warnings: observers.warnings(),
     });
   }
-  const health = metrics && (await startHealth({ address: config.health.address, status, metrics, timeline, scrub: scrubber.scrub }).catch(sayPort));
+  const health =
+    metrics &&
+    (await startHealth({ address: config.health.address, status, metrics, timeline, scrub: scrubber.scrub }).catch(
+      sayPort,
+    ));
   function sayPort(error: unknown): null {
     emit({ is: "warning", code: "health", message: describe(error) });
     return null;
@@ -84,7 +99,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       emit({ is: "configuration refused", error: describe(error) });
     }
   }
-  const watch = await watchFiles(method.watches, () => tokens.wake());
   const unsubscribe = options.onReload(() => void reload());
   const stopped = () => end.resolve({ code: 0, reason: String(options.stop.reason) });
   options.stop.addEventListener("abort", stopped, { once: true });
@@ -92,6 +106,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   // Take up, log in, fetch, publish, keep alive.
   await sidecar.start();
+  // Late, because a watcher takes its time to load; an init container is gone before it would be of use.
+  const watch = config.exitAfterAuth ? null : await watchFiles(method.watches, () => tokens.wake());
   const { code, reason } = await end.promise;
 
   // Leave.
@@ -100,8 +116,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar.handOver();
   const now = clock.now();
-  const held = await sidecar.stop({ at: now, until: now + config.shutdownTimeout, release: handsOver ? "never" : config.releaseOnExit });
+  const held = await sidecar.stop({
+    at: now,
+    until: now + config.shutdownTimeout,
+    release: handsOver ? "never" : config.releaseOnExit,
+  });
   emit({ is: "stopped", held });
-  await Promise.all([pidFile.remove(), watch.close(), health?.stop()]);
+  await Promise.all([pidFile.remove(), watch?.close(), health?.stop()]);
   return code;
 }

@@ -1,24 +1,27 @@
 /** The only file that touches the global process: hands the world to the program, and its exit code back. */
 
-// Before anything else: without a handler Node opens its inspector at SIGUSR1.
-process.on("SIGUSR1", () => {});
-
-import { spawn } from "node:child_process";
 import files from "node:fs/promises";
 import { runCommand } from "./cli/commands.ts";
 import type { ProcessSignals } from "./cli/process.ts";
 import { createSystemClock } from "./clock.ts";
 import { describe } from "./errors.ts";
-import type { World } from "./ports.ts";
+import type { Spawn, World } from "./ports.ts";
+
+// The launcher's compile cache is ours: what we start is not to write there.
+if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
+  delete process.env.NODE_COMPILE_CACHE;
+  delete process.env.LESSEE_OWNS_COMPILE_CACHE;
+}
 
 /** Put in by the bundler; absent when the sources run. */
 declare const LESSEE_VERSION: string | undefined;
 
 const world: World = {
-  clock: createSystemClock(Date.now, () => performance.now()),
+  clock: createSystemClock(Date.now, () => Number(process.hrtime.bigint()) / 1e6),
   random: Math.random,
   files,
-  spawn,
+  // Loaded when the first command is run: most sidecars never run one.
+  spawn: ((...call: Parameters<Spawn>) => process.getBuiltinModule("node:child_process").spawn(...call)) as Spawn,
   kill: (pid, signal) => process.kill(pid, signal),
   env: process.env,
   pid: process.pid,
