@@ -1,6 +1,6 @@
 /** What the lifecycle asks of Postgres, of the files and of the application. Every failure becomes an outcome here. */
 import { DatabaseError, describe, NotifyError } from "../errors.ts";
-import type { Clock, Databases, DatabaseUser, Emit, Notifier } from "../ports.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Notifier, RoleSessions } from "../ports.ts";
 import type { Outcome } from "./outcomes.ts";
 import { expiryOf } from "./schedule.ts";
 import type { Current, Held, Retiring, State } from "./state.ts";
@@ -40,8 +40,8 @@ export interface ApplicationOperations {
   notify(current: Current, previous: Retiring | undefined): Promise<Outcome>;
   watch(state: State): Promise<Outcome>;
   terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome>;
-  /** Whether Postgres still has the role; false where it cannot be asked. */
-  roleExists(held: Held, as: Held | null): Promise<boolean>;
+  /** What Postgres says of the user, asked as another; null where it cannot be asked. */
+  roleOf(held: Held, as: Held | null): Promise<RoleSessions | null>;
   knowOids(id: number, oids: readonly number[]): void;
   oidsOf(id: number): readonly number[] | undefined;
 }
@@ -200,20 +200,17 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     return { is: "terminated", id: held.id, which };
   }
 
-  async function roleExists(held: Held, as: Held | null): Promise<boolean> {
+  async function roleOf(held: Held, as: Held | null): Promise<RoleSessions | null> {
     const databases = deps.databases();
     const user = as === null ? null : deps.userOf(as.id);
     const role = deps.userOf(held.id);
-    if (databases === null || user === null || role === null) return false;
+    if (databases === null || user === null || role === null) return null;
     try {
-      const seen = await databases.sessions(
-        user,
-        [{ username: role.username, oids: oids.get(held.id) ?? [] }],
-        patience(),
-      );
-      return seen.some((one) => one.exists);
+      const watched = { username: role.username, oids: oids.get(held.id) ?? [] };
+      const [seen] = await databases.sessions(user, [watched], patience());
+      return seen ?? null;
     } catch {
-      return false;
+      return null;
     }
   }
 
@@ -223,7 +220,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     notify,
     watch,
     terminate,
-    roleExists,
+    roleOf,
     knowOids: (id, known) => void oids.set(id, known),
     oidsOf: (id) => oids.get(id),
   };

@@ -140,7 +140,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "release":
         return releases.release(held as Retiring);
       case "check release":
-        return releases.checkRelease(held as Retiring, () => application.roleExists(held!, state.current));
+        return releases.checkRelease(held as Retiring, () => application.roleOf(held!, state.current));
       case "verify":
         return application.verify(held!);
       case "publish":

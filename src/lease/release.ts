@@ -1,6 +1,6 @@
 /** How a credential is given back (rule W7). Only what is retiring comes here: it is the stage that is released, not a lease id (rule R3). */
 import { describe, VaultError } from "../errors.ts";
-import type { Emit } from "../ports.ts";
+import type { Emit, RoleSessions } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -17,8 +17,8 @@ export interface ReleaseDeps {
 
 export interface ReleaseOperations {
   release(held: Retiring): Promise<Outcome>;
-  /** `roleExists` is what Postgres says, where it can be asked. */
-  checkRelease(held: Retiring, roleExists: () => Promise<boolean>): Promise<Outcome>;
+  /** `roleOf` is what Postgres says of the user; null where it cannot be asked. */
+  checkRelease(held: Retiring, roleOf: () => Promise<RoleSessions | null>): Promise<Outcome>;
 }
 
 export function createReleaseOperations({ path, client, tokens, emit }: ReleaseDeps): ReleaseOperations {
@@ -56,18 +56,13 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
   }
 
   /** A release has ended only when the lease is unknown and the role is gone (rule W7). */
-  async function checkRelease(held: Retiring, roleExists: () => Promise<boolean>): Promise<Outcome> {
+  async function checkRelease(held: Retiring, roleOf: () => Promise<RoleSessions | null>): Promise<Outcome> {
     const token = tokens.tokenOf(held.token);
-    if (token !== undefined && !(await isGone(held, token))) {
-      return releaseFailed(held, new VaultError(200, `${held.lease}: the server still holds the lease`, []));
-    }
-    if (await roleExists()) {
-      const hint = "a role that owns objects cannot be dropped; see revocation_statements in docs/troubleshooting.md";
-      return releaseFailed(
-        held,
-        new VaultError(200, `${held.user ?? held.lease}: the role is still in Postgres`, [], undefined, { hint }),
-      );
-    }
+    const heldStill = token !== undefined && !(await isGone(held, token));
+    const role = await roleOf();
+    if (role?.exists) return { is: "release failed", id: held.id, error: remains(role) };
+    if (heldStill)
+      return { is: "release failed", id: held.id, error: `${held.lease}: the server still holds the lease` };
     return released(held);
   }
 
@@ -96,4 +91,11 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
   }
 
   return { release, checkRelease };
+}
+
+/** What keeps a role from being dropped, and its cure (rule M6). */
+function remains({ username, owned }: RoleSessions): string {
+  if (owned === 0) return `the role ${username} is still in Postgres`;
+  const what = `the role ${username} owns ${owned} ${owned === 1 ? "object" : "objects"} and cannot be dropped`;
+  return `${what} (let revocation_statements reassign them: see docs/troubleshooting.md)`;
 }

@@ -55,9 +55,9 @@ export function leadFits(held: Held, policy: Policy): boolean {
 /** Renewals that fail so often are not counted on any more. */
 const RENEWALS_GIVEN_UP = 2;
 
-/** When it really ends: at its horizon, or at its expiry where renewals keep failing. */
+/** When it really ends: at its horizon, or at the lease's expiry where its renewals keep failing (the token has its own). */
 export function endOf(held: Held): number {
-  return held.renewFailures < RENEWALS_GIVEN_UP ? horizonOf(held) : Math.min(horizonOf(held), expiryOf(held));
+  return held.renewFailures < RENEWALS_GIVEN_UP ? horizonOf(held) : Math.min(horizonOf(held), held.expiry);
 }
 
 /**

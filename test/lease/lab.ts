@@ -47,7 +47,7 @@ export interface LabSidecar {
   readonly clock: FakeClock;
   readonly events: readonly LesseeEvent[];
   run(): void;
-  /** The next event of that kind, from now on; the time is moved on to it, from one appointment to the next. */
+  /** The first event of that kind after the one that was last waited for; the time is moved on to it if need be. */
   until<Is extends LesseeEvent["is"]>(is: Is, matches?: (event: Named<Is>) => boolean): Promise<Named<Is>>;
   /** Lets so much time pass, and everything in it be done. */
   pass(milliseconds: number): Promise<void>;
@@ -130,6 +130,9 @@ export function useLab(): Lab {
     vault.faults.clear();
     for (const end of afterwards.splice(0).reverse()) await end();
     await seed.api.expect("PUT", "sys/leases/revoke-force/database/creds", {});
+    // What a forced revocation has forgotten.
+    const { rows } = await admin.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-kubernet%'");
+    for (const { rolname } of rows) await admin.query(`DROP OWNED BY "${rolname}"; DROP ROLE "${rolname}"`);
     vault.requests.clear();
   });
 
@@ -142,12 +145,9 @@ export function useLab(): Lab {
     };
     const clock = createFakeClock(Date.now());
     const events: LesseeEvent[] = [];
-    const listeners = new Set<(event: LesseeEvent) => void>();
     let busy = 0;
-    const emit = (event: LesseeEvent) => {
-      events.push(event);
-      for (const listener of listeners) listener(event);
-    };
+    let seen = 0;
+    const emit = (event: LesseeEvent) => void events.push(event);
     const counted = <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) => {
       return async (...args: Args): Promise<T> => {
         busy++;
@@ -218,7 +218,8 @@ export function useLab(): Lab {
       onChange: () => tokens.setParents(keeper.parents()),
     });
 
-    let ended: Promise<unknown> = Promise.resolve();
+    let loggedIn: Promise<void> = Promise.resolve();
+    let kept: Promise<void> = Promise.resolve();
     async function quiet(): Promise<void> {
       for (let idle = 0; idle < 5; idle = busy === 0 ? idle + 1 : 0) await turn();
     }
@@ -240,46 +241,43 @@ export function useLab(): Lab {
       events,
       quiet,
       run() {
-        ended = Promise.all([tokens.run(), keeper.run()]);
+        loggedIn = tokens.run();
+        kept = keeper.run();
       },
       async until(is, matches = () => true) {
         type Wanted = Named<typeof is>;
-        let found: Wanted | undefined;
-        const listen = (event: LesseeEvent) => {
-          if (event.is === is && matches(event as Wanted)) found ??= event as Wanted;
-        };
-        listeners.add(listen);
+        const wanted = (event: LesseeEvent) => event.is === is && matches(event as Wanted);
         const giveUp = clock.now() + 3 * 86_400_000;
-        try {
-          for (await quiet(); found === undefined; await step(giveUp)) {
-            if (clock.now() >= giveUp || clock.sleepers === 0)
-              throw new Error(`no ${is}; the last: ${JSON.stringify(events.slice(-12), null, 1)}`);
+        for (;;) {
+          await quiet();
+          const found = events.findIndex((event, index) => index >= seen && wanted(event));
+          if (found >= 0) {
+            seen = found + 1;
+            return events[found] as Wanted;
           }
-          return found;
-        } finally {
-          listeners.delete(listen);
+          if (clock.now() >= giveUp || clock.sleepers === 0)
+            throw new Error(`no ${is}; the last: ${JSON.stringify(events.slice(-4))}`);
+          await step(giveUp);
         }
       },
       async pass(milliseconds) {
         const end = clock.now() + milliseconds;
         do await step(end);
         while (clock.now() < end);
+        seen = events.length;
       },
       count: (is) => events.filter((event) => event.is === is).length,
       async stop(release, patience = 20_000) {
-        const { now } = clock;
-        keeper.stop({ at: now(), until: now() + patience, release });
+        const at = clock.now();
+        keeper.stop({ at, until: at + patience, release });
         let over = false;
-        // The token is alive as long as there is something to release.
-        const released = ended;
-        void Promise.resolve().then(async () => {
-          while (keeper.state().stopping !== null && !isOver(keeper)) await turn();
-          tokens.stop();
-        });
-        void released.then(() => {
+        void kept.then(() => {
           over = true;
         });
-        while (!over) await step(now() + patience + 600_000);
+        for (await quiet(); !over; await step(at + 86_400_000))
+          if (clock.now() > at + 80_000_000) throw new Error("no end");
+        tokens.stop();
+        await loggedIn;
       },
     };
     afterwards.push(async () => {
@@ -355,11 +353,6 @@ export function useLab(): Lab {
     fail: (path, fault, times) => vault.faults.inject((request) => path.test(request.path), fault, times),
     requests: (path) => vault.requests.count((request) => path.test(request.path)),
   };
-}
-
-function isOver(keeper: Keeper): boolean {
-  const { current, candidate, retiring, reading } = keeper.state();
-  return current === null && candidate === null && retiring.length === 0 && !reading;
 }
 
 /** Connections that are kept for the next question are closed by `close`. */

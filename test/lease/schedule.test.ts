@@ -169,6 +169,12 @@ describe("W2: a rotation", () => {
     );
   });
 
+  it("is due by the lease's own end where its renewals keep failing, however soon its token is renewed", () => {
+    const one = held({ horizon: 24 * HOUR, expiry: 12 * HOUR, tokenExpiry: 8 * HOUR, tokenHorizon: 768 * HOUR });
+    expect(rotationDue({ ...one, renewFailures: 1 }, SEED_POLICY)).toBe(24 * HOUR - leadFor(one, SEED_POLICY));
+    expect(rotationDue({ ...one, renewFailures: 2 }, SEED_POLICY)).toBe(12 * HOUR - leadFor(one, SEED_POLICY));
+  });
+
   it("has no end of its own where no max TTL is known", () => {
     expect(rotationDue(held(), SEED_POLICY)).toBe(INFINITY);
   });
