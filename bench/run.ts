@@ -12,7 +12,8 @@ import { type IdleFigures, idleFigures, type Program, timeToFile } from "./measu
 import { cells, markdown, type Row, text } from "./table.ts";
 import { type BenchWorld, startWorld } from "./world.ts";
 
-const SETTLE = 5_000;
+/** V8 tidies up some ten seconds after the last work; that is no idling yet. */
+const SETTLE = 15_000;
 const root = join(import.meta.dirname, "..");
 
 const { values } = parseArgs({

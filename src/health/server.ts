@@ -36,7 +36,7 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
   });
   server.maxConnections = 64;
   server.maxHeadersCount = 50;
-  server.setTimeout(10_000);
+  server.setTimeout(LIMITS.requestTimeout);
   await listen(server, wanted, options.address);
   const { address, port } = server.address() as AddressInfo;
 
@@ -50,11 +50,11 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
   };
 }
 
-/** Whoever is slow or long-winded is cut off. */
+/** Whoever is slow or long-winded is cut off, at the latest when it is looked for: seldom, because that wakes the process. */
 const LIMITS = {
   headersTimeout: 3_000,
   requestTimeout: 3_000,
-  connectionsCheckingInterval: 2_000,
+  connectionsCheckingInterval: 15_000,
   keepAliveTimeout: 15_000,
   maxHeaderSize: 8_192,
 };

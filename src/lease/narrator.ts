@@ -126,7 +126,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
       }
       case "expired":
-        if (held !== undefined) sayExpired(held);
+        if (held !== undefined) sayExpired(held, before);
         break;
       case "token lost":
         for (const one of allHeld(before)) {
@@ -168,7 +168,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
     emit({ is: "warning", code: "lead", path, message });
   }
 
-  function sayExpired(held: Held): void {
+  function sayExpired(held: Held, before: State): void {
     if (isRetiring(held) && (held.step !== "drain" || held.sessions === 0))
       emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
     else if (isRetiring(held))
@@ -180,7 +180,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         reason: `it ended before it was drained, with ${held.sessions ?? "unknown"} sessions open`,
       });
     else emit({ is: "lost", path, lease: held.lease, ...by(held), reason: "it has expired" });
-    finish(held.id, null);
+    finish(held.id, isRetiring(held) ? before : null);
   }
 
   function sayHeard(before: Current | null, after: Current | null, outcome: Outcome): void {
