@@ -3,6 +3,7 @@ import { describe, LesseeError, TransportError, VaultError } from "../errors.ts"
 import type { Clock, Emit } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import type { Sensitive } from "../sensitive.ts";
+import { strange } from "../vault/answer.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
@@ -55,6 +56,9 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         throw new VaultError(404, `${path}: there is nothing at this path`, [], undefined, {
           hint: "check the path in the template",
         });
+      // It is not what was asked for, and may not take the place of what works.
+      if (secret.lease.id === "" && state.current !== null && state.current.lease !== "")
+        throw strange(path, "without a lease, which the one before had");
       return { is: "read", grant: grantOf(state.nextId, secret, session, sentAt) };
     } catch (error) {
       if (error instanceof VaultError && error.status === 403 && clock.now() - reloggedInAt >= RELOGIN_INTERVAL) {

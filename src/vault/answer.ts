@@ -22,6 +22,13 @@ export function readAnswer(response: HttpResponse, what: string): JsonObject | n
   throw refusal(response, body, what);
 }
 
+/** An answer that says yes and is not what was asked for: nothing may be concluded from it. */
+export function strange(what: string, looks: string): VaultError {
+  return new VaultError(200, `${what}: the answer is ${looks}`, [], undefined, {
+    hint: "is there a proxy in between, or another service at that address?",
+  });
+}
+
 export function secretFrom(body: JsonObject): VaultSecret {
   return {
     requestId: text(body.request_id),
@@ -96,10 +103,7 @@ function refusal(response: HttpResponse, body: JsonObject | null, what: string):
 }
 
 function garbage(response: HttpResponse, what: string): VaultError {
-  const looks = /^\s*</.test(response.body) ? "HTML" : "something that is not a JSON object";
-  return new VaultError(response.status, `${what}: the answer is ${looks}`, [], undefined, {
-    hint: "is there a proxy in between, or another service at that address?",
-  });
+  return strange(what, /^\s*</.test(response.body) ? "HTML" : "something that is not a JSON object");
 }
 
 function hintFor(response: HttpResponse, errors: readonly string[]): string | undefined {

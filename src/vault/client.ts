@@ -6,10 +6,10 @@
 import nodeVault from "node-vault";
 import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
-import type { JsonValue } from "../json.ts";
+import { JsonNumber, type JsonValue } from "../json.ts";
 import type { Clock, Emit, HttpResponse, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
-import { isObject, list, readAnswer, seconds, secretFrom, text } from "./answer.ts";
+import { isObject, list, readAnswer, seconds, secretFrom, strange, text } from "./answer.ts";
 import type { VaultAuth, VaultSecret } from "./secret.ts";
 
 export interface ClientOptions {
@@ -79,7 +79,7 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       return auth;
     },
     async lookupSelf(token) {
-      const data = dataOf(await api("lookup-self", token).read("auth/token/lookup-self"));
+      const data = lifeOf(await api("lookup-self", token).read("auth/token/lookup-self"), "auth/token/lookup-self");
       return {
         ttlSeconds: seconds(data.ttl),
         explicitMaxTtlSeconds: seconds(data.explicit_max_ttl),
@@ -94,7 +94,7 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       const { auth } = secretFrom(
         object(await api("renew-self", token).put("auth/token/renew-self", { increment }), "renew-self"),
       );
-      if (auth === null) throw new VaultError(200, "auth/token/renew-self: the answer has no token", []);
+      if (auth === null) throw strange("auth/token/renew-self", "without a token");
       return auth;
     },
     async revokeSelf(token) {
@@ -125,7 +125,8 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       }
     },
     async lookupLease(token, lease) {
-      const data = dataOf(await api("lease-lookup", token).put("sys/leases/lookup", { lease_id: lease }));
+      const answer = await api("lease-lookup", token).put("sys/leases/lookup", { lease_id: lease });
+      const data = lifeOf(answer, "sys/leases/lookup");
       return { ttlSeconds: seconds(data.ttl), renewable: data.renewable === true };
     },
     async renewLease(token, lease, increment) {
@@ -134,6 +135,7 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
         "sys/leases/renew",
       );
       const renewed = secretFrom(body).lease;
+      if (renewed.id === "") throw strange("sys/leases/renew", "without a lease");
       return { seconds: renewed.durationSeconds, renewable: renewed.renewable };
     },
     async revokeLease(token, lease, sync) {
@@ -233,6 +235,13 @@ async function perform(
   }
   report(response.status);
   return { statusCode: 200, body: readAnswer(response, path), request: { path } };
+}
+
+/** The data of a lookup. Without a ttl it is none, and must not be taken for one that is over. */
+function lifeOf(answer: Answer, what: string): JsonObject {
+  const data = dataOf(answer);
+  if (!(data.ttl instanceof JsonNumber)) throw strange(what, "without a ttl");
+  return data;
 }
 
 function object(answer: Answer, what: string): JsonObject {

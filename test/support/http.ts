@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
+import { onTestFinished, type TestContext } from "vitest";
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -19,7 +19,10 @@ export interface TestServer {
 }
 
 /** @param answer the status; `hang` never answers */
-export async function startServer(answer: (request: ReceivedRequest) => number | "hang"): Promise<TestServer> {
+export async function startServer(
+  answer: (request: ReceivedRequest) => number | "hang",
+  test: Pick<TestContext, "onTestFinished"> = { onTestFinished },
+): Promise<TestServer> {
   const requests: ReceivedRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const body = await text(incoming);
@@ -29,7 +32,7 @@ export async function startServer(answer: (request: ReceivedRequest) => number |
     if (status !== "hang") outgoing.writeHead(status).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(
+  test.onTestFinished(
     () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -60,6 +60,11 @@ export interface Pod {
   credential(): Promise<{ readonly username: string; readonly password: string }>;
   status(): Promise<Status>;
   get(path: string): Promise<{ readonly status: number; readonly text: string }>;
+  /**
+   * What this pod has left behind, after the moment that a release takes: the users in Postgres that its agents named,
+   * and the leases that Vault still holds.
+   */
+  left(patience?: number): Promise<readonly string[]>;
   /** How often lessee asked. */
   requests(filter: RequestFilter): number;
 }
@@ -93,7 +98,7 @@ export async function startWorld(): Promise<World> {
     kubernetes,
     users,
     pod: (options = {}, test = { onTestFailed, onTestFinished }) =>
-      startPod(options, { test, postgres, kubernetes, guard, folder: join(folder, `pod-${++pods}`) }),
+      startPod(options, { test, users, postgres, kubernetes, guard, folder: join(folder, `pod-${++pods}`) }),
     async stop() {
       await users.stop();
       await Promise.all([postgres.stop(), kubernetes.stop(), guard.dismiss()]);
@@ -104,6 +109,7 @@ export async function startWorld(): Promise<World> {
 
 interface PodGround {
   readonly test: TestHooks;
+  readonly users: UserWatch;
   readonly postgres: RunningPostgres;
   readonly kubernetes: Kubernetes;
   readonly guard: Guard;
@@ -142,6 +148,7 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
   stack.defer(token.stop);
   const healthAddress = `127.0.0.1:${await freePort("127.0.0.1")}`;
   const destination = join(folder, "secrets", "config.yaml");
+  const agents: Agent[] = [];
 
   async function get(path: string): Promise<{ status: number; text: string }> {
     const answer = await fetch(`http://${healthAddress}${path}`);
@@ -165,7 +172,8 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
         env: { PATH: process.env.PATH, HOME: folder, ...env },
         guard,
       });
-      test.onTestFailed(() => console.error(agent.output()));
+      test.onTestFailed(() => void process.stderr.write(`${agent.output()}\n`));
+      agents.push(agent);
       stack.defer(agent.kill);
       return agent;
     },
@@ -207,6 +215,15 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
     },
     get,
     status: async () => JSON.parse((await get("/status")).text) as Status,
+    async left(patience = 5_000) {
+      const named = new Set(agents.flatMap(({ entries }) => entries.map(({ user }) => user)));
+      for (const end = Date.now() + patience; ; await sleep(50)) {
+        const users = (await ground.users.left(0)).filter((user) => named.has(user));
+        const { body } = await seed.api.send("LIST", `sys/leases/lookup/${seed.credentialPath}`);
+        const found = [...users, ...((body.data?.keys ?? []) as string[])];
+        if (found.length === 0 || Date.now() > end) return found;
+      }
+    },
     requests: vault.requests.count,
   };
 }

@@ -51,7 +51,9 @@ const NAMES = Object.keys(calls({} as VaultClient));
 
 describe("a request", () => {
   it("is what Vault's API documents", async () => {
-    const server = await serve(json({ auth: { client_token: "s.1" }, data: {}, lease_id: "x", lease_duration: 1 }));
+    const server = await serve(
+      json({ auth: { client_token: "s.1" }, data: { ttl: 60 }, lease_id: "x", lease_duration: 1 }),
+    );
     for (const call of Object.values(calls(connect(server.address)))) await call();
     expect(server.heard.map(({ method, url, body }) => [method, url, body])).toEqual([
       ["POST", "/v1/auth/kubernetes/login", '{"role":"pg","jwt":"ey.secret"}'],
@@ -227,6 +229,15 @@ describe("an answer", () => {
     await expect(connect(plain.address).login("auth/k", {})).rejects.toThrow("auth/k/login: the answer has no token");
     const wrapped = await serve(json({ wrap_info: { token: "s.wrapped" } }));
     await expect(connect(wrapped.address).login("auth/k", {})).rejects.toThrow("it is wrapped");
+  });
+
+  it("that says yes and is something else is an error, and no end of a lease or a token", async () => {
+    const server = await serve(json({ data: { id: "x" } }));
+    const client = connect(server.address);
+    await expect(client.lookupLease(token, "x")).rejects.toThrow("sys/leases/lookup: the answer is without a ttl");
+    await expect(client.lookupSelf(token)).rejects.toThrow("auth/token/lookup-self: the answer is without a ttl");
+    await expect(client.renewLease(token, "x", 60)).rejects.toThrow("sys/leases/renew: the answer is without a lease");
+    await expect(client.renewSelf(token, 60)).rejects.toThrow("auth/token/renew-self: the answer is without a token");
   });
 
   it("of 307 is an error that says so: the token does not go along", async () => {
