@@ -36,7 +36,9 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
   });
   server.maxConnections = 64;
   server.maxHeadersCount = 50;
-  server.setTimeout(LIMITS.requestTimeout);
+  server.setTimeout(LIMITS.requestTimeout, (socket) => {
+    socket.end("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+  });
   await listen(server, wanted, options.address);
   const { address, port } = server.address() as AddressInfo;
 
