@@ -1,0 +1,173 @@
+/** docs/configuration.md says what the code takes: every key, flag, variable and number of it, and no other. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { AGENT_FLAGS } from "../../src/cli/agent-flags.ts";
+import { decodeDocument } from "../../src/config/decode/agent.ts";
+import { defaultCredential } from "../../src/config/defaults.ts";
+import { formatDuration } from "../../src/config/duration.ts";
+import { parseDocument } from "../../src/config/hcl/document.ts";
+import { policyOf } from "../../src/lease/policy.ts";
+import { incrementFor, leadOf, rotationDue } from "../../src/lease/schedule.ts";
+import type { Held } from "../../src/lease/state.ts";
+import { codes, page, rows } from "./markdown.ts";
+
+const root = join(import.meta.dirname, "../..");
+const reference = page("docs/configuration.md");
+
+const sources = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(root, folder, name), "utf8"))
+    .join("\n");
+
+/** Whatever in the decoders could be the name of a key. */
+const words = [...sources("src/config/decode").matchAll(/"([a-z][a-z_]*)"/g)].map(([, word = ""]) => word);
+
+describe("the keys in docs/configuration.md", () => {
+  const blocks = [...reference.text.matchAll(/^### Block: (?:`([\w.]+)`|top level)$/gm)].map(([, path = ""]) => path);
+
+  it("are said for every block that the code reads", () => {
+    const parents = blocks.flatMap((block) => knownKeys(block, words).map((key) => (block ? `${block}.${key}` : key)));
+    expect(blocks.length).toBeGreaterThan(20);
+    expect(blocks.filter((block) => block !== "" && !parents.includes(block))).toEqual([]);
+  });
+
+  it.each(blocks.filter((block) => block !== "credential.notify"))("of block `%s` are those of the code", (block) => {
+    const heading = new RegExp(`^### Block: ${block === "" ? "top level" : `\`${block.replaceAll(".", "\\.")}\``}$`);
+    const documented = rows(reference, heading).flatMap(([keys]) => codes(keys));
+    expect([...documented].sort()).toEqual([...knownKeys(block, [...words, ...documented])].sort());
+  });
+
+  it.each(["signal", "http", "exec", "file"])('of notify "%s" are those of the code', (kind) => {
+    const table = rows(reference, /^### Block: `credential\.notify`$/);
+    const all = table.flatMap(([keys]) => codes(keys));
+    const documented = table
+      .filter(([, kinds = ""]) => kinds === "all" || kinds.split(", ").includes(kind))
+      .flatMap(([keys]) => codes(keys));
+    expect([...documented].sort()).toEqual([...knownKeys("credential.notify", [...words, ...all], kind)].sort());
+  });
+});
+
+it("the keys that docs/configuration.md calls without effect are read by no other part of the code", () => {
+  const ineffective = rows(reference, /^### Block: /)
+    .filter((cells) => cells.at(-1)?.startsWith("*no effect*"))
+    .flatMap(([keys]) => codes(keys))
+    .filter((key) => key.includes("_"))
+    .map((key) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+  const folders = readdirSync(join(root, "src")).filter((name) => !name.includes(".") && name !== "config");
+  const others = folders.map((name) => sources(`src/${name}`)).join("\n");
+  expect(ineffective.length).toBeGreaterThan(10);
+  expect(ineffective.filter((name) => new RegExp(`\\b${name}\\b`).test(others))).toEqual([]);
+});
+
+it("the flags in docs/configuration.md are those that -help shows, with their variables and defaults", () => {
+  const table = rows(reference, /^## Flags and environment$/);
+  const shown = AGENT_FLAGS.filter((flag) => !flag.hidden);
+  expect(
+    table
+      .slice(1)
+      .flatMap(([flag]) => codes(flag))
+      .sort(),
+  ).toEqual(shown.map(({ name }) => `-${name}`).sort());
+  for (const { name, env } of shown) {
+    const row = table.find(([flag]) => flag === `\`-${name}\``);
+    expect(codes(row?.[1]), name).toEqual(env === undefined ? [] : [env]);
+  }
+});
+
+it("the variables in docs/configuration.md are those that the code names", () => {
+  const code = `${sources("src")}\n${readFileSync(join(root, "bin/lessee"), "utf8")}`;
+  // In quotes, of the environment, or of the shell. One is taken and hidden, one the launcher sets for itself.
+  const named = [...code.matchAll(/(?:env\.|["`{$])((?:VAULT|LESSEE)_[A-Z]+(?:_[A-Z]+)*)\b/g)]
+    .map(([, name = ""]) => name)
+    .filter((name) => name !== "VAULT_AGENT_ADDR" && name !== "LESSEE_OWNS_COMPILE_CACHE");
+  // Made of the keys' names.
+  const subsystems = ["VAULT_AGENT_DISABLE_IDLE_CONNECTIONS", "VAULT_AGENT_DISABLE_KEEP_ALIVES"];
+  const documented = rows(reference, /^## Flags and environment$/)
+    .flatMap(([, variables]) => codes(variables))
+    .filter((name) => /^(VAULT|LESSEE)_/.test(name));
+  const wanted = new Set([...named, ...subsystems]);
+  expect([...documented].sort()).toEqual([...wanted].sort());
+});
+
+describe("the numbers in docs/configuration.md are computed by the code:", () => {
+  const MINUTE = 60_000;
+  const HOUR = 60 * MINUTE;
+  const said = (ms: number) => formatDuration(ms * 1e6);
+  const policy = (lifetime: number, jitter = 0) =>
+    policyOf(defaultCredential("database/creds/pg-role", { connectionMaxLifetime: lifetime }), {
+      staticInterval: 5 * MINUTE,
+      jitter,
+      hasCommands: false,
+    });
+
+  it("the seed's lead, increments and rotation", () => {
+    const value = new Map(
+      rows(reference, /^### The seed's numbers$/).map(([what = "", last]) => [what.replace(/ \(.*/, ""), last]),
+    );
+    const lead = leadOf(policy(HOUR), 24 * HOUR);
+    const held: Held = {
+      id: 1,
+      lease: "database/creds/pg-role/1",
+      user: "v-1",
+      readAt: 0,
+      duration: 12 * HOUR,
+      expiry: 12 * HOUR,
+      horizon: 24 * HOUR,
+      renewable: true,
+      token: 1,
+      tokenExpiry: HOUR,
+      tokenHorizon: 768 * HOUR,
+      validUntil: Number.POSITIVE_INFINITY,
+      renewAt: HOUR,
+      probeAt: Number.POSITIVE_INFINITY,
+      renewals: 0,
+      renewFailures: 0,
+      verified: true,
+    };
+    expect(Object.fromEntries(value)).toMatchObject({
+      "longest use": said(policy(HOUR).longestUse),
+      "lead = 10s + 30s + 30s + 1h + 6m + 6s": said(lead),
+      "increment of the lease's renewals": said(incrementFor(12 * HOUR, lead)),
+      "increment of the token's renewals": said(incrementFor(HOUR, lead)),
+      "rotation begins, after the read": said(rotationDue(held, policy(HOUR))),
+      "and with the most spread between pods": said(rotationDue(held, policy(HOUR, 1))),
+    });
+  });
+
+  it("the leads by lifetime, and the shortest max TTL for each", () => {
+    const table = rows(reference, /^### What goes with what$/).slice(1);
+    const lifetimes = [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
+    expect(table.map(([, ...values]) => values)).toEqual(
+      lifetimes.map((lifetime) => [said(leadOf(policy(lifetime), 0)), said(2 * leadOf(policy(lifetime), 0))]),
+    );
+  });
+});
+
+/** Of these words, those that the decoder does not call unknown when they stand in that block. */
+function knownKeys(block: string, candidates: readonly string[], kind = "signal"): readonly string[] {
+  const labels: Readonly<Record<string, string>> = {
+    credential: "database/creds/pg-role",
+    notify: kind,
+    method: "kubernetes",
+    sink: "file",
+    listener: "tcp",
+    persist: "kubernetes",
+    env_template: "NAME",
+  };
+  const distinct = [...new Set(candidates)];
+  const body = distinct.map((word) => `${word} = 1`).join("\n");
+  const text = block
+    .split(".")
+    .filter(Boolean)
+    .reduceRight((inner, name) => `${name} ${labels[name] ? `"${labels[name]}" ` : ""}{\n${inner}\n}`, body);
+  const source = { file: "agent.hcl", syntax: "hcl" as const, errors: [], warnings: [] };
+  decodeDocument(source, parseDocument(new TextEncoder().encode(text)).root, {});
+  const unknown = [...source.errors, ...source.warnings].flatMap(({ message }: { readonly message: string }) =>
+    [...message.matchAll(/unknown key "(\w+)"|has invalid keys: (\w+)|'(\w+)' is not allowed/g)].map(
+      ([, a, b, c]) => a ?? b ?? c,
+    ),
+  );
+  return distinct.filter((word) => !unknown.includes(word));
+}
