@@ -62,6 +62,15 @@ export interface HttpRequest {
   /** For the whole exchange, from connecting to the last byte of the answer. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  /** Who asks, where it is not who asks usually. */
+  readonly identity?: TlsIdentity;
+}
+
+/** A client certificate and the authority to check the server by, as PEM; what is absent is as it is usually. */
+export interface TlsIdentity {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: Sensitive<string>;
 }
 
 export interface HttpResponse {

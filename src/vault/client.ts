@@ -1,30 +1,17 @@
-/**
- * Vault's API as the sidecar uses it: node-vault over a transport of ours. What node-vault's own one does wrong
- * (redirects that carry the token, tokens in errors, ignored aborts, hidden headers) cannot happen, because it only
- * builds requests here; the answers are read by answer.ts. Nothing is ever retried: whoever calls knows when.
- */
-import nodeVault from "node-vault";
+/** Vault's API as the sidecar uses it, call by call. Nothing is ever retried: whoever calls knows when. */
 import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
-import { JsonNumber, type JsonValue } from "../json.ts";
-import type { Clock, Emit, HttpResponse, Transport } from "../ports.ts";
+import { JsonNumber } from "../json.ts";
+import type { Clock, Emit, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
-import { isObject, list, readAnswer, seconds, secretFrom, strange, text } from "./answer.ts";
-import type { VaultAuth, VaultSecret } from "./secret.ts";
-
-export interface ClientOptions {
-  /** Without a slash at the end; `unix:///…` too. */
-  readonly address: string;
-  /** Empty for the root namespace. */
-  readonly namespace: string;
-  /** Sent with every request; what is ours or Vault's own comes from us. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** For one request. */
-  readonly timeout: number;
-}
+import { isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
+import { type Answer, type Api, apiFor, type Call, type ClientOptions, type JsonObject } from "./api.ts";
+import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
 
 export interface TokenInfo {
   readonly ttlSeconds: number;
+  /** False for a token without an end; its TTL is 0 then. */
+  readonly expires: boolean;
   /** 0 is none. */
   readonly explicitMaxTtlSeconds: number;
   /** 0 for a token that is not periodic. */
@@ -33,6 +20,7 @@ export interface TokenInfo {
   readonly numUses: number;
   readonly orphan: boolean;
   readonly policies: readonly string[];
+  readonly type: "service" | "batch";
 }
 
 export interface LeaseInfo {
@@ -42,7 +30,26 @@ export interface LeaseInfo {
 
 /** Every call rejects with a VaultError (an answer) or a TransportError (none), and with nothing else. */
 export interface VaultClient {
-  login(mountPath: string, body: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<VaultAuth>;
+  /** Whatever is asked with the token that comes of it is asked under the same identity: the server compares them. */
+  login(
+    mountPath: string,
+    body: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal,
+    identity?: TlsIdentity,
+  ): Promise<VaultAuth>;
+  /** As `login`, for a token that somebody else is to unwrap within `ttl`. */
+  loginWrapped(
+    mountPath: string,
+    body: Readonly<Record<string, unknown>>,
+    ttl: number,
+    signal?: AbortSignal,
+    identity?: TlsIdentity,
+  ): Promise<VaultWrapInfo>;
+  /** Puts the data aside under a token that may be used once, within `ttl`. */
+  wrap(token: Sensitive<string>, data: Readonly<Record<string, unknown>>, ttl: number): Promise<VaultWrapInfo>;
+  /** The path whose answer lies under a wrapping token. */
+  wrappedPath(wrappingToken: Sensitive<string>): Promise<string>;
+  unwrap(wrappingToken: Sensitive<string>): Promise<VaultSecret>;
   lookupSelf(token: Sensitive<string>): Promise<TokenInfo>;
   renewSelf(token: Sensitive<string>, incrementSeconds: number): Promise<VaultAuth>;
   revokeSelf(token: Sensitive<string>): Promise<void>;
@@ -65,29 +72,53 @@ export interface VaultClient {
 }
 
 export function createVaultClient(options: ClientOptions, send: Transport, clock: Clock, emit: Emit): VaultClient {
-  const api = (operation: Operation, token: Sensitive<string> | null, signal?: AbortSignal) =>
-    apiFor(options, { send, clock, emit, operation, token, signal });
+  const identities = new WeakMap<Sensitive<string>, TlsIdentity>();
+  function api(operation: Operation, token: Sensitive<string> | null, more: Partial<Call> = {}): Api {
+    const identity = token === null ? undefined : identities.get(token);
+    return apiFor(options, { send, clock, emit, operation, token, identity, ...more });
+  }
 
   return {
-    async login(mountPath, body, signal) {
-      const answer = await api("login", null, signal).write(`${encodePath(mountPath)}/login`, body);
-      const { auth, wrapInfo } = secretFrom(object(answer, "login"));
+    async login(mountPath, body, signal, identity) {
+      const path = `${encodePath(mountPath)}/login`;
+      const { auth, wrapInfo } = secretFrom(
+        object(await api("login", null, { signal, identity }).write(path, body), "login"),
+      );
       if (auth === null || auth.token.reveal() === "") {
         const wrapped = wrapInfo === null ? "" : ": it is wrapped";
         throw new VaultError(200, `${mountPath}/login: the answer has no token${wrapped}`, []);
       }
+      if (identity !== undefined) identities.set(auth.token, identity);
       return auth;
+    },
+    async loginWrapped(mountPath, body, wrapTtl, signal, identity) {
+      const path = `${encodePath(mountPath)}/login`;
+      return wrapInfoOf(await api("login", null, { signal, identity, wrapTtl }).write(path, body), path);
+    },
+    async wrap(token, data, wrapTtl) {
+      return wrapInfoOf(await api("wrap", token, { wrapTtl }).put("sys/wrapping/wrap", data), "sys/wrapping/wrap");
+    },
+    async wrappedPath(wrappingToken) {
+      // In the body, for which nobody needs a right: the token itself may do nothing but unwrap.
+      const answer = await api("wrap", null).put("sys/wrapping/lookup", { token: wrappingToken.reveal() });
+      return text(dataOf(answer).creation_path);
+    },
+    async unwrap(wrappingToken) {
+      const answer = await api("wrap", wrappingToken).put("sys/wrapping/unwrap", undefined);
+      return secretFrom(object(answer, "sys/wrapping/unwrap"));
     },
     async lookupSelf(token) {
       const data = lifeOf(await api("lookup-self", token).read("auth/token/lookup-self"), "auth/token/lookup-self");
       return {
         ttlSeconds: seconds(data.ttl),
+        expires: text(data.expire_time) !== "" || seconds(data.ttl) > 0,
         explicitMaxTtlSeconds: seconds(data.explicit_max_ttl),
         periodSeconds: seconds(data.period),
         renewable: data.renewable === true,
         numUses: seconds(data.num_uses),
         orphan: data.orphan !== false,
         policies: list(data.policies).map(text),
+        type: data.type === "batch" ? "batch" : "service",
       };
     },
     async renewSelf(token, increment) {
@@ -156,87 +187,6 @@ export function encodePath(path: string): string {
 
 // ---- internal ----
 
-type JsonObject = { readonly [key: string]: JsonValue };
-type Answer = JsonObject | null;
-
-interface Api {
-  read(path: string): Promise<Answer>;
-  write(path: string, body: object): Promise<Answer>;
-  put(path: string, body: object | undefined): Promise<Answer>;
-}
-
-interface Call {
-  readonly send: Transport;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly operation: Operation;
-  readonly token: Sensitive<string> | null;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** What node-vault hands to its transport. */
-interface VaultRequestOptions {
-  readonly method: string;
-  readonly uri: string;
-  readonly headers: Record<string, string>;
-  readonly json?: unknown;
-}
-
-function apiFor(options: ClientOptions, call: Call): Api {
-  const vault = nodeVault({
-    endpoint: options.address,
-    apiVersion: "v1",
-    commands: {},
-    debug: () => {},
-    "request-promise": { defaults: () => (request: VaultRequestOptions) => perform(request, options, call) },
-  } as unknown as nodeVault.VaultOptions);
-  // node-vault takes what it is not given from the process' environment; everything that counts is set by us.
-  Object.assign(vault, { token: call.token?.reveal() ?? "", namespace: options.namespace, pathPrefix: "" });
-  return {
-    read: (path) => vault.read(path),
-    write: (path, body) => vault.write(path, body),
-    put: (path, body) =>
-      vault.request({ path: `/${path}`, method: "PUT", ...(body === undefined ? {} : { json: body }) }),
-  };
-}
-
-/** node-vault's transport: resolves to its response object, or rejects with an error that is already ours. */
-async function perform(
-  request: VaultRequestOptions,
-  options: ClientOptions,
-  call: Call,
-): Promise<{ statusCode: number; body: Answer; request: { path: string } }> {
-  const started = call.clock.now();
-  const path = request.uri.slice(`${options.address}/v1/`.length);
-  const body = typeof request.json === "object" && request.json !== null ? JSON.stringify(request.json) : undefined;
-  const report = (status: number | "error") =>
-    call.emit({ is: "request", operation: call.operation, status, took: call.clock.now() - started });
-  let response: HttpResponse;
-  try {
-    response = await call.send({
-      method: request.method,
-      url: options.address.startsWith("unix:") ? `${options.address}:/v1/${path}` : request.uri,
-      headers: {
-        ...options.headers,
-        ...request.headers,
-        "X-Vault-Request": "true",
-        "User-Agent": "lessee",
-        ...(body === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
-      },
-      ...(body === undefined ? {} : { body }),
-      timeout: options.timeout,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
-    });
-  } catch (error) {
-    report("error");
-    throw error;
-  }
-  report(response.status);
-  return { statusCode: 200, body: readAnswer(response, path), request: { path } };
-}
-
 /** The data of a lookup. Without a ttl it is none, and must not be taken for one that is over. */
 function lifeOf(answer: Answer, what: string): JsonObject {
   const data = dataOf(answer);
@@ -247,6 +197,12 @@ function lifeOf(answer: Answer, what: string): JsonObject {
 function object(answer: Answer, what: string): JsonObject {
   if (answer === null) throw new VaultError(204, `${what}: the answer is empty`, []);
   return answer;
+}
+
+function wrapInfoOf(answer: Answer, what: string): VaultWrapInfo {
+  const { wrapInfo } = secretFrom(object(answer, what));
+  if (wrapInfo !== null && wrapInfo.token.reveal() !== "") return wrapInfo;
+  throw new VaultError(200, `${what}: the answer is not wrapped, although that was asked for`, []);
 }
 
 function dataOf(answer: Answer): JsonObject {

@@ -7,7 +7,7 @@ import http from "node:http";
 import https from "node:https";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { LesseeError, TransportError } from "../errors.ts";
-import type { HttpRequest, HttpResponse, Transport } from "../ports.ts";
+import type { HttpRequest, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
 
 export interface TransportOptions {
   /** PEM texts; empty is the system's. */
@@ -33,20 +33,35 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 /** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
   const tls = {
-    secureContext: secureContext(options),
+    secureContext: secureContextOf(options, "vault"),
     servername: options.serverName,
     rejectUnauthorized: !options.skipVerify,
   };
   // Idle connections are kept for a moment only: a sidecar speaks seldom, and a server's restart should not be met on them.
   const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, proxyEnv: proxyEnv(options) };
-  const agents = { "http:": new http.Agent(shared), "https:": new https.Agent({ ...shared, ...tls }) };
+  const usual = { "http:": new http.Agent(shared), "https:": new https.Agent({ ...shared, ...tls }) };
+  const others = new Map<TlsIdentity, Agents>();
   const closing = new AbortController();
+
+  function agentsFor(identity: TlsIdentity | undefined): Agents {
+    if (identity === undefined) return usual;
+    let agents = others.get(identity);
+    if (agents === undefined) {
+      const secureContext = secureContextOf(withIdentity(options, identity), "auto_auth.method.config");
+      agents = { ...usual, "https:": new https.Agent({ ...shared, ...tls, secureContext }) };
+      others.set(identity, agents);
+    }
+    return agents;
+  }
+
   return {
-    send: (request) => exchange(request, agents, closing.signal),
+    send: async (request) => exchange(request, agentsFor(request.identity), closing.signal),
     close: () => {
       closing.abort();
-      agents["http:"].destroy();
-      agents["https:"].destroy();
+      for (const agents of [usual, ...others.values()]) {
+        agents["http:"].destroy();
+        agents["https:"].destroy();
+      }
     },
   };
 }
@@ -147,16 +162,24 @@ function open(request: HttpRequest, url: URL, socketPath: string | undefined, ag
   }
 }
 
-/** Made once: a wrong certificate is found at the start and not at the first login. */
-function secureContext({ ca = [], cert, key }: TransportOptions): SecureContext | undefined {
+function withIdentity(options: TransportOptions, { ca, cert, key }: TlsIdentity): TransportOptions {
+  return {
+    ...options,
+    ...(ca === undefined ? {} : { ca: [ca] }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key: key.reveal() }),
+  };
+}
+
+/** Made once: a wrong certificate is found before anything is sent. `block` is where the configuration names them. */
+function secureContextOf({ ca = [], cert, key }: TransportOptions, block: string): SecureContext | undefined {
   if (ca.length === 0 && cert === undefined && key === undefined) return undefined;
   try {
     return createSecureContext({ ca: ca.length > 0 ? [...ca] : undefined, cert, key });
   } catch (error) {
     const hint =
       cert === undefined
-        ? "check vault.ca_cert"
-        : "check vault.ca_cert, and that vault.client_key fits vault.client_cert";
+        ? `check ${block}.ca_cert`
+        : `check ${block}.ca_cert, and that ${block}.client_key fits ${block}.client_cert`;
     throw new LesseeError("ca", `the certificates for Vault cannot be used: ${(error as Error).message}`, { hint });
   }
 }
