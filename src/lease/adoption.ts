@@ -1,7 +1,7 @@
 /** The hand-over between sidecars: taking up what an earlier one held, and leaving it so that it lasts (rules W10, M10). */
 import type { CredentialConfig } from "../config/types.ts";
-import { describe } from "../errors.ts";
-import type { Clock, Databases, Emit } from "../ports.ts";
+import { DatabaseError, describe } from "../errors.ts";
+import type { Clock, Databases, DatabaseUser, Emit } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
@@ -25,7 +25,7 @@ export interface AdoptionDeps {
   databasesFor(dependency: Dependency): Databases | null;
 }
 
-/** Each credential only if the server still knows it and, where Postgres can be asked, a login proves it. */
+/** Each credential only if the server still knows it and, where Postgres can be asked, a query proves it. */
 export async function adopt(state: SavedState, deps: AdoptionDeps): Promise<void> {
   const session = await deps.tokens.adopt(state.token);
   if (session === null) return refuse(deps, "the token that was kept is no longer valid: starting anew");
@@ -104,7 +104,7 @@ async function adoptOne(credential: SavedCredential, session: Session, deps: Ado
   const { username, password } = secret.data.reveal() ?? {};
   const databases = deps.databasesFor(dependency);
   if (databases !== null && typeof username === "string" && typeof password === "string") {
-    await databases.verify({ username, password: new Sensitive(password) }, AbortSignal.timeout(30_000));
+    await prove({ username, password: new Sensitive(password) }, databases);
   }
   const horizon = credential.horizon ?? Number.POSITIVE_INFINITY;
   const granted = alive.ttlSeconds * 1_000;
@@ -135,6 +135,15 @@ async function adoptOne(credential: SavedCredential, session: Session, deps: Ado
     },
     grant,
   );
+}
+
+/** Only a query proves a credential. A Postgres that cannot be asked proves nothing, and what may work is not discarded. */
+async function prove(user: DatabaseUser, databases: Databases): Promise<void> {
+  try {
+    await databases.verify(user, AbortSignal.timeout(30_000));
+  } catch (error) {
+    if (!(error instanceof DatabaseError && error.blames === "server")) throw error;
+  }
 }
 
 /** Where looking is forbidden, a renewal takes its place (rule W10). */

@@ -151,7 +151,8 @@ function adopted(state: State, outcome: Outcome & { is: "adopted" }, now: number
   if (outcome.stage === "current") {
     return { ...next, candidate: { ...held, step: "publish", failures: 0, failingSince: null, retryAt: now } };
   }
-  const old: Retiring = { ...retirement(held, now), step: "drain", publishedAt: outcome.publishedAt };
+  const { publishedAt } = outcome;
+  const old: Retiring = { ...retirement(held, now), step: publishedAt === null ? "release" : "drain", publishedAt };
   return { ...next, retiring: [...state.retiring, old] };
 }
 
@@ -233,14 +234,17 @@ function seeValidity(state: State, id: number, validFor: number | null, now: num
 }
 
 function renewalFailed(state: State, outcome: Outcome & { is: "renewal failed" }, now: number, chance: number): State {
-  if (outcome.verdict === "lost") return lose(state, outcome.id);
+  const known = outcome.expiry ?? allHeld(state).find((one) => one.id === outcome.id)?.expiry ?? now;
+  // What cannot be renewed, and is known to last no longer, is lost as well.
+  if (outcome.verdict === "lost" || (outcome.verdict === "ended" && known <= now)) return lose(state, outcome.id);
   if (outcome.verdict === "ended") {
     const wanted = state.current?.id === outcome.id ? "renewals ended" : state.wanted;
     return {
-      ...change(state, outcome.id, (held) => ({
+      ...change(state, outcome.id, () => ({
         renewAt: Number.POSITIVE_INFINITY,
-        horizon: outcome.expiry ?? held.expiry,
-        expiry: outcome.expiry ?? held.expiry,
+        renewFailures: 0,
+        horizon: known,
+        expiry: known,
       })),
       wanted,
     };

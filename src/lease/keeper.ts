@@ -122,8 +122,14 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         secret: secrets.get(held.id)!,
         oids: application.oidsOf(held.id),
         publishedAt: "publishedAt" in held ? (held.publishedAt as number | null) : null,
-        stage: isRetiring(held) && held.id !== inUseAtStop ? "retiring" : "current",
+        stage: isInUse(held, of) ? "current" : "retiring",
       }));
+  }
+
+  /** A candidate is for the next sidecar to publish only where there is nothing else; otherwise it is one too many. */
+  function isInUse(held: Held, of: State): boolean {
+    if (isRetiring(held)) return held.id === inUseAtStop;
+    return held === of.current || of.current === null;
   }
 
   function perform(action: Action): Promise<Outcome> {
@@ -176,7 +182,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     adopt(record, grant) {
       remember(state.nextId, record.secret);
       if (record.oids !== undefined) application.knowOids(state.nextId, record.oids);
-      apply({ is: "adopted", grant, stage: record.stage, publishedAt: record.publishedAt ?? grant.readAt });
+      apply({ is: "adopted", grant, stage: record.stage, publishedAt: record.publishedAt });
     },
     secret() {
       const ready = state.candidate?.step === "publish" ? state.candidate : state.current;

@@ -36,7 +36,8 @@ export type Outcome =
       readonly is: "adopted";
       readonly grant: Grant;
       readonly stage: "current" | "retiring";
-      readonly publishedAt: number;
+      /** null for what was never published, and has no users therefore. */
+      readonly publishedAt: number | null;
     }
   | {
       readonly is: "renewed";

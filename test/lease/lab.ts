@@ -17,9 +17,11 @@ import { parseKubernetes } from "../../src/auth/kubernetes.ts";
 import { defaultCredential } from "../../src/config/defaults.ts";
 import type { CredentialConfig, PostgresConfig } from "../../src/config/types.ts";
 import type { LesseeEvent } from "../../src/events.ts";
+import { adopt, handOver } from "../../src/lease/adoption.ts";
 import { createKeeper, type Keeper } from "../../src/lease/keeper.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import type { Stopping } from "../../src/lease/state.ts";
+import { type SavedState, saved } from "../../src/lease/state-file.ts";
 import { createTokens, type Tokens } from "../../src/lease/tokens.ts";
 import type { Clock, Databases, Notifier } from "../../src/ports.ts";
 import { openDatabases } from "../../src/postgres/databases.ts";
@@ -36,7 +38,9 @@ export interface SidecarOptions extends Partial<CredentialConfig> {
   readonly authRole?: string;
   readonly givenAway?: boolean;
   readonly notifiers?: readonly Notifier[];
-  /** Whether what was read is taken up by the application. Default: it is written. */
+  /** The time at its beginning; default now. */
+  readonly from?: number;
+  /** Whether files can be written. */
   readonly publishes?: () => boolean;
 }
 
@@ -47,6 +51,11 @@ export interface LabSidecar {
   readonly clock: FakeClock;
   readonly events: readonly LesseeEvent[];
   run(): void;
+  /** What it holds, as it is kept for the next one. */
+  kept(): SavedState;
+  /** Before `run`. */
+  adopt(state: SavedState): Promise<void>;
+  handOver(shared: boolean): Promise<void>;
   /** The first event of that kind after the one that was last waited for; the time is moved on to it if need be. */
   until<Is extends LesseeEvent["is"]>(is: Is, matches?: (event: Named<Is>) => boolean): Promise<Named<Is>>;
   /** Lets so much time pass, and everything in it be done. */
@@ -138,12 +147,13 @@ export function useLab(): Lab {
 
   async function prepare(options: SidecarOptions = {}): Promise<LabSidecar> {
     const { role = "pg-role", authRole = "pg", givenAway = false, notifiers = [], publishes = () => true } = options;
+    const { from = Date.now() } = options;
     const path = `database/creds/${role}`;
     const config = defaultCredential(path, options);
     const policy = {
       ...policyOf(config, { staticInterval: 300_000, jitter: 0, hasCommands: notifiers.length > 0 }),
     };
-    const clock = createFakeClock(Date.now());
+    const clock = createFakeClock(from);
     const events: LesseeEvent[] = [];
     let busy = 0;
     let seen = 0;
@@ -170,7 +180,12 @@ export function useLab(): Lab {
     const databases: Databases | null =
       config.postgres.length === 0
         ? null
-        : { verify: counted(verify), sessions: counted(sessions), terminate: counted(terminate), close };
+        : {
+            verify: counted(verify),
+            sessions: counted(sessions),
+            terminate: counted(terminate),
+            close: counted(close),
+          };
     const method = parseKubernetes({ role: authRole, token_path: jwt });
     const tokens = createTokens({
       client,
@@ -240,6 +255,23 @@ export function useLab(): Lab {
       clock,
       events,
       quiet,
+      kept() {
+        const records = keeper.records();
+        const token = records.map(({ held }) => tokens.tokenOf(held.token)).findLast((one) => one !== undefined);
+        if (token === undefined) throw new Error("nothing is held");
+        return { token, credentials: records.map((record) => saved(keeper.dependency, record)) };
+      },
+      adopt: (state) =>
+        adopt(state, {
+          client,
+          tokens,
+          clock,
+          emit,
+          keeperFor: () => keeper,
+          policyFor: () => policy,
+          databasesFor: () => databases,
+        }),
+      handOver: (shared) => handOver([keeper], { client, tokens, clock, emit, shared, credential: () => config }),
       run() {
         loggedIn = tokens.run();
         kept = keeper.run();

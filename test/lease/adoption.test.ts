@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { freePort } from "../../dev/free-port.ts";
+import type { SavedState } from "../../src/lease/state-file.ts";
+import { HEARS, type LabSidecar, refusal, type SidecarOptions, useLab } from "./lab.ts";
+import { HOUR, MINUTE, SECOND } from "./policies.ts";
+
+const lab = useLab();
+const LOOKUP = /\/v1\/sys\/leases\/lookup$/;
+
+const user = ({ keeper }: LabSidecar) => keeper.status().current?.user;
+const observed = () => ({ postgres: [lab.block()], connectionMaxLifetime: 10 * MINUTE, notifiers: [HEARS] });
+
+/** A sidecar that was killed, and what it had kept. */
+async function killed(options: SidecarOptions, prepare = async (_sidecar: LabSidecar) => {}) {
+  const sidecar = await lab.start(options);
+  await sidecar.pass(SECOND);
+  await prepare(sidecar);
+  const state = sidecar.kept();
+  const before = user(sidecar);
+  await sidecar.stop("never");
+  lab.vault.requests.clear();
+  return { state, user: before, now: sidecar.clock.now() };
+}
+
+async function successor(state: SavedState, options: SidecarOptions, from: number): Promise<LabSidecar> {
+  const sidecar = await lab.prepare({ ...options, from });
+  await sidecar.adopt(state);
+  sidecar.run();
+  return sidecar;
+}
+
+describe("W10: a sidecar that follows another", () => {
+  it("takes up what lives: the same user, no login, no read", async () => {
+    const before = await killed(observed());
+    const sidecar = await successor(before.state, observed(), before.now);
+    await sidecar.until("published");
+    expect(user(sidecar)).toBe(before.user);
+    expect([sidecar.count("login"), sidecar.count("read")]).toEqual([0, 0]);
+    expect(sidecar.events).toContainEqual(
+      expect.objectContaining({ is: "adopted", stage: "current", user: before.user }),
+    );
+    await lab.login(sidecar);
+    await sidecar.until("confirmed");
+    await sidecar.pass(10 * HOUR);
+    expect([user(sidecar), await lab.users()]).toEqual([before.user, [before.user]]);
+    expect(sidecar.keeper.status().current?.horizon).toBeLessThan(before.now + 24 * HOUR);
+  });
+
+  it("leaves a retiring one retiring, and lets it go when it is drained", async () => {
+    const before = await killed(observed(), async (sidecar) => {
+      await lab.login(sidecar);
+      sidecar.keeper.take({ is: "rotation asked" });
+      await sidecar.until("published");
+    });
+    expect(before.state.credentials.map(({ stage }) => stage)).toEqual(["current", "retiring"]);
+    const sidecar = await successor(before.state, observed(), before.now);
+    await sidecar.until("published");
+    expect(sidecar.keeper.status().retiring).toHaveLength(1);
+    await lab.login(sidecar);
+    await sidecar.pass(5 * MINUTE);
+    expect(sidecar.count("released")).toBe(0);
+    await lab.admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> '${before.user}' AND usename LIKE 'v-kubernet%'`,
+    );
+    await sidecar.until("released");
+    expect(await lab.users()).toEqual([before.user]);
+  });
+
+  it("gives a candidate back that was never published, and keeps the one in use", async () => {
+    let writable = true;
+    const options = { ...observed(), publishes: () => writable };
+    const before = await killed(options, async (sidecar) => {
+      writable = false;
+      sidecar.keeper.take({ is: "rotation asked" });
+      await sidecar.until("publish failed");
+    });
+    expect(before.state.credentials).toHaveLength(2);
+    const sidecar = await successor(before.state, observed(), before.now);
+    await sidecar.until("published");
+    expect(user(sidecar)).toBe(before.user);
+    await sidecar.until("released");
+    expect(await lab.users()).toEqual([before.user]);
+  });
+
+  it("publishes a candidate that nobody came before", async () => {
+    const options = { ...observed(), publishes: () => false };
+    const first = await lab.prepare(options);
+    first.run();
+    await first.until("publish failed");
+    const state = first.kept();
+    await first.stop("never");
+    const sidecar = await successor(state, observed(), first.clock.now());
+    await sidecar.until("published");
+    expect([sidecar.count("read"), user(sidecar)]).toEqual([0, state.credentials[0]?.user]);
+  });
+
+  it("starts anew where the token is dead, and says so", async () => {
+    const before = await killed(observed());
+    await lab.seed.api.as(before.state.token.reveal()).expect("PUT", "auth/token/revoke-self");
+    await lab.vault.idle();
+    const sidecar = await successor(before.state, observed(), before.now);
+    expect(await sidecar.until("warning")).toMatchObject({
+      code: "adoption",
+      message: expect.stringContaining("token"),
+    });
+    await sidecar.until("published");
+    expect([sidecar.count("login"), sidecar.count("read")]).toEqual([1, 1]);
+    expect(user(sidecar)).not.toBe(before.user);
+  });
+
+  it("reads anew where the lease is gone", async () => {
+    const before = await killed(observed());
+    const { lease } = before.state.credentials[0]!;
+    await lab.seed.api.expect("PUT", "sys/leases/revoke", { lease_id: lease, sync: true });
+    const sidecar = await successor(before.state, observed(), before.now);
+    expect(await sidecar.until("warning")).toMatchObject({ code: "adoption", message: expect.stringContaining(lease) });
+    await sidecar.until("published");
+    expect(sidecar.count("read")).toBe(1);
+  });
+
+  it("reads anew where the server still has the lease and Postgres no longer the rights: only a query proves a credential", async () => {
+    const before = await killed(observed());
+    await lab.admin.query(`REVOKE ALL ON orders FROM "${before.user}"`);
+    const sidecar = await successor(before.state, observed(), before.now);
+    expect((await sidecar.until("warning")).message).toContain("permission denied");
+    await sidecar.until("published");
+    expect(sidecar.count("read")).toBe(1);
+  });
+
+  it("takes up what Postgres does not deny: one that cannot be asked proves nothing", async () => {
+    const before = await killed(observed());
+    const closed = lab.block();
+    const { port } = new URL(closed.connectionUrl.replaceAll(/[{}]/g, ""));
+    const connectionUrl = closed.connectionUrl.replace(port, String(await freePort("127.0.0.1")));
+    const sidecar = await successor(
+      before.state,
+      { ...observed(), postgres: [{ ...closed, connectionUrl }] },
+      before.now,
+    );
+    await sidecar.until("published");
+    expect([user(sidecar), sidecar.count("read")]).toEqual([before.user, 0]);
+  });
+
+  it("renews where looking is forbidden", async () => {
+    const before = await killed(observed());
+    lab.fail(LOOKUP, refusal(403, "permission denied"));
+    const sidecar = await successor(before.state, observed(), before.now);
+    await sidecar.until("published");
+    expect([user(sidecar), sidecar.count("read")]).toEqual([before.user, 0]);
+  });
+});
+
+describe("M10: an init container hands over", () => {
+  async function handedOver(options: SidecarOptions, shared: boolean): Promise<number> {
+    const sidecar = await lab.start(options);
+    await sidecar.pass(SECOND);
+    await sidecar.handOver(shared);
+    const event = await sidecar.until("handed over");
+    expect(event.shared).toBe(shared);
+    const { lease } = sidecar.keeper.state().current!;
+    const { body } = await lab.seed.api.expect("PUT", "sys/leases/lookup", { lease_id: lease });
+    expect(Math.abs(Number(body.data.ttl) * SECOND - event.ttl)).toBeLessThan(5 * SECOND);
+    return event.ttl;
+  }
+
+  it("to a sidecar that finds the state: what it has lasts as long as it was given for, and the token with it", async () => {
+    expect(await handedOver({ connectionMaxLifetime: 10 * MINUTE }, true)).toBe(12 * HOUR);
+  });
+
+  it("to nobody: it lasts for the application's first connections", async () => {
+    expect(await handedOver({ connectionMaxLifetime: 10 * MINUTE }, false)).toBe(15 * MINUTE);
+  });
+
+  it("to a job: it lasts for the job", async () => {
+    expect(await handedOver({ lifetime: 5 * HOUR }, false)).toBe(5 * HOUR);
+  });
+
+  it("and says when that fails", async () => {
+    const sidecar = await lab.start();
+    await sidecar.pass(SECOND);
+    lab.fail(/renew/, refusal(403, "permission denied"));
+    await sidecar.handOver(true);
+    expect(await sidecar.until("warning")).toMatchObject({ code: "hand-over" });
+  });
+});
