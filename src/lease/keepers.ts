@@ -1,6 +1,7 @@
 /** All keepers of a sidecar: one for each secret that the templates ask for, whichever of them asks. */
 
 import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
+import { text } from "../vault/answer.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -38,7 +39,7 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
       recall: secretOf,
       list(path) {
         const keys = secretOf({ kind: "list", path })?.data.reveal()?.keys;
-        return Array.isArray(keys) ? keys.map(String) : undefined;
+        return Array.isArray(keys) ? keys.map(text) : undefined;
       },
     },
     all: () => [...keepers.values()].map(({ keeper }) => keeper),
