@@ -63,9 +63,10 @@ function issue(state: State, now: number, policy: Policy): Action {
 function keep(state: State, now: number): Action {
   const held = allHeld(state);
   for (const one of held) {
-    if (expiryOf(one) <= now) return { do: "note", outcome: { is: "expired", id: one.id } };
+    if (!isKept(one) && expiryOf(one) <= now) return { do: "note", outcome: { is: "expired", id: one.id } };
   }
   for (const one of held.filter(isKept)) {
+    if (endDue(one) <= now) return { do: "renew", id: one.id };
     if (one.probeAt <= now) return { do: "probe", id: one.id };
     if (one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id: one.id };
   }
@@ -76,7 +77,7 @@ function keep(state: State, now: number): Action {
   if (isOver(state)) return { do: "done" };
   return wait(
     now,
-    ...held.map(expiryOf),
+    ...held.map((one) => (isKept(one) ? endDue(one) : expiryOf(one))),
     ...held.filter(isKept).flatMap((one) => [one.probeAt, one.renewAt]),
     ...state.retiring.filter((one) => one.step !== "drain").map((one) => one.retryAt),
   );
@@ -167,6 +168,11 @@ function goesUnverified(candidate: Candidate, current: Current | null, now: numb
   if (candidate.failures === 0 || candidate.failingSince !== null) return false;
   if (current === null) return now - candidate.readAt >= UNVERIFIED_PATIENCE;
   return now >= horizonOf(current) - leadFor(current, policy) / 2;
+}
+
+/** By our clock it ends then; the server is asked, because clocks jump and what still works is not given up (rule M13). */
+function endDue(one: Held): number {
+  return one.renewFailures > 0 ? Math.max(one.expiry, one.renewAt) : one.expiry;
 }
 
 /** When the budget allows another user: `maxNewPerHour` in any hour. */

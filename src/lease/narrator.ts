@@ -98,6 +98,10 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         emit({ is: "warning", code: "postgres-watch", path, message: `the sessions cannot be seen: ${outcome.error}` });
         break;
       case "renewal failed": {
+        if (outcome.verdict === "lost" && held!.expiry <= now) {
+          sayExpired(held!, before);
+          break;
+        }
         failed(outcome.error);
         const kept = allHeld(after).find((one) => one.id === outcome.id);
         const retryIn = kept === undefined || !Number.isFinite(kept.renewAt) ? null : kept.renewAt - now;

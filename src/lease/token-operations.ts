@@ -1,27 +1,17 @@
 /** What a token's life asks of the server: log in, renew, revoke. Every failure is turned into an outcome here. */
-import type { AuthMethod } from "../auth/method.ts";
 import { describe, LesseeError, VaultError } from "../errors.ts";
-import type { Clock, Emit, Files } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
-import type { TokenInfo, VaultClient } from "../vault/client.ts";
-import type { VaultAuth } from "../vault/secret.ts";
+import type { TokenInfo } from "../vault/client.ts";
+import { type Login, type LoginDeps, logInOnce } from "./login.ts";
 import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
 import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
 import { isPassing, retryAfter } from "./verdict.ts";
 
-export interface TokenOperationsDeps {
-  readonly client: VaultClient;
-  readonly method: AuthMethod;
+export interface TokenOperationsDeps extends LoginDeps {
   readonly methodName: string;
-  readonly mountPath: string;
   /** Others have the token too: it is never revoked, but left to expire (rule W8). */
   readonly givenAway: boolean;
-  readonly files: Pick<Files, "readFile">;
-  readonly clock: Clock;
-  readonly emit: Emit;
   policy(): TokenPolicy;
-  /** Every secret that came up, so that no output shows it. */
-  learn(secret: Sensitive<string>): void;
   /** A login failed. */
   onFailure(error: unknown): void;
 }
@@ -43,6 +33,10 @@ export interface TokenOperations {
 /** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
 const PROBE_SECONDS = 99_999_999;
 
+type Verdict =
+  | { readonly verdict: "lost" | "kept" | "unknown" }
+  | { readonly verdict: "ended"; readonly expiry: number };
+
 interface Known {
   readonly token: Sensitive<string>;
   readonly policies: readonly string[];
@@ -58,21 +52,16 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
 
   async function logIn(stop: AbortSignal): Promise<TokenOutcome> {
     try {
-      const request = await deps.method.prepare({ files: deps.files });
-      request.secrets.forEach(deps.learn);
-      const sentAt = clock.now();
-      const auth = await client.login(deps.mountPath, request.body, stop);
-      deps.learn(auth.token);
-      deps.learn(auth.accessor);
-      const token = take(auth, sentAt);
+      const login = await logInOnce(deps, stop);
+      const token = take(login);
       emit({
         is: "login",
         method: deps.methodName,
         mount: deps.mountPath,
         ...(deps.method.role === undefined ? {} : { role: deps.method.role }),
         ttl: token.duration,
-        renewable: auth.renewable,
-        policies: auth.policies,
+        renewable: login.renewable,
+        policies: login.policies,
       });
       return { is: "logged in", token };
     } catch (error) {
@@ -82,10 +71,7 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     }
   }
 
-  function take(
-    auth: Pick<VaultAuth, "token" | "policies" | "durationSeconds" | "renewable" | "numUses" | "type">,
-    sentAt: number,
-  ): HeldToken {
+  function take({ sentAt, ...auth }: Login): HeldToken {
     if (auth.numUses > 0) {
       const message = `the token may be used ${auth.numUses} times only, and its leases die with the last use`;
       throw new LesseeError("auth", message, { hint: "set token_num_uses = 0 on the auth role" });
@@ -159,20 +145,21 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       });
       return { is: "renewed", number: token.number, ...renewed };
     } catch (error) {
-      const verdict = await judge(secret, error);
-      return { is: "renewal failed", number: token.number, verdict, error: describe(error), ...retryAfter(error) };
+      const judged = await judge(secret, error);
+      return { is: "renewal failed", number: token.number, ...judged, error: describe(error), ...retryAfter(error) };
     }
   }
 
   /** A refused renewal is judged by a lookup, whatever its status (rule W6). */
-  async function judge(secret: Sensitive<string>, error: unknown): Promise<"lost" | "kept" | "ended" | "unknown"> {
-    if (!(error instanceof VaultError) || isPassing(error)) return "unknown";
+  async function judge(secret: Sensitive<string>, error: unknown): Promise<Verdict> {
+    if (!(error instanceof VaultError) || isPassing(error)) return { verdict: "unknown" };
     try {
+      const sentAt = clock.now();
       const info = await client.lookupSelf(secret);
-      if (info.ttlSeconds <= 0) return "lost";
-      return info.renewable ? "kept" : "ended";
+      if (hasEnded(info)) return { verdict: "lost" };
+      return info.renewable ? { verdict: "kept" } : { verdict: "ended", expiry: sentAt + info.ttlSeconds * 1_000 };
     } catch (second) {
-      return second instanceof VaultError && second.status === 403 ? "lost" : "unknown";
+      return { verdict: second instanceof VaultError && second.status === 403 ? "lost" : "unknown" };
     }
   }
 
@@ -199,19 +186,9 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     async takeUp(token) {
       const sentAt = clock.now();
       const info = await client.lookupSelf(token).catch(() => null);
-      if (info === null || info.ttlSeconds <= 0 || info.numUses > 0) return null;
+      if (info === null || hasEnded(info) || info.numUses > 0) return null;
       deps.learn(token);
-      return take(
-        {
-          token,
-          policies: info.policies,
-          durationSeconds: info.ttlSeconds,
-          renewable: info.renewable,
-          numUses: 0,
-          type: "service",
-        },
-        sentAt,
-      );
+      return take({ ...info, token, durationSeconds: info.ttlSeconds, sentAt });
     },
     renew,
     revoke,
@@ -223,6 +200,10 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
 }
 
 // ---- internal ----
+
+function hasEnded(info: TokenInfo): boolean {
+  return info.expires && info.ttlSeconds <= 0;
+}
 
 function capOf(info: TokenInfo | null, sentAt: number): number {
   return info === null || info.explicitMaxTtlSeconds === 0

@@ -46,7 +46,6 @@ export type TokenAction =
   | { readonly do: "probe"; readonly number: number }
   | { readonly do: "renew"; readonly number: number }
   | { readonly do: "revoke"; readonly number: number }
-  | { readonly do: "note"; readonly outcome: TokenOutcome }
   | { readonly do: "wait"; readonly until: number }
   | { readonly do: "done" };
 
@@ -63,9 +62,17 @@ export type TokenOutcome =
   | {
       readonly is: "renewal failed";
       readonly number: number;
-      readonly verdict: "lost" | "kept" | "ended" | "unknown";
+      readonly verdict: "lost" | "kept" | "unknown";
       readonly error: string;
       readonly retryAfter?: number;
+    }
+  /** Alive until `expiry`, and never renewable again. */
+  | {
+      readonly is: "renewal failed";
+      readonly number: number;
+      readonly verdict: "ended";
+      readonly expiry: number;
+      readonly error: string;
     }
   /** Null where nothing was found out; the first shortened renewal will tell then. */
   | {
@@ -73,7 +80,6 @@ export type TokenOutcome =
       readonly number: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
-  | { readonly is: "lost"; readonly number: number }
   | { readonly is: "revoked"; readonly number: number }
   | { readonly is: "wanted" }
   | { readonly is: "woken" }
@@ -129,7 +135,14 @@ export function advanceToken(
     case "renewal failed":
       if (outcome.verdict === "lost") return drop(state, outcome.number);
       if (outcome.verdict === "ended") {
-        return change(state, outcome.number, (token) => ({ renewAt: Number.POSITIVE_INFINITY, horizon: token.expiry }));
+        if (outcome.expiry <= now) return drop(state, outcome.number);
+        const { expiry } = outcome;
+        return change(state, outcome.number, () => ({
+          expiry,
+          horizon: expiry,
+          renewAt: Number.POSITIVE_INFINITY,
+          renewFailures: 0,
+        }));
       }
       return change(state, outcome.number, (token) => ({
         renewFailures: token.renewFailures + 1,
@@ -141,7 +154,6 @@ export function advanceToken(
       const known = found === null ? {} : { ...found, renewAt: now };
       return change(state, outcome.number, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
     }
-    case "lost":
     case "revoked":
       return drop(state, outcome.number);
     case "wanted":
@@ -185,7 +197,7 @@ function login(state: TokenState, now: number, policy: TokenPolicy): TokenAction
 function keep(state: TokenState, now: number): TokenAction {
   const all = state.active === null ? state.older : [state.active, ...state.older];
   for (const token of all) {
-    if (token.expiry <= now) return { do: "note", outcome: { is: "lost", number: token.number } };
+    if (endDue(token) <= now) return { do: "renew", number: token.number };
   }
   for (const token of state.older) {
     if (!state.parents.has(token.number)) return { do: "revoke", number: token.number };
@@ -194,7 +206,12 @@ function keep(state: TokenState, now: number): TokenAction {
     if (token.probeAt <= now) return { do: "probe", number: token.number };
     if (token.renewAt <= now && token.renewAt < token.expiry) return { do: "renew", number: token.number };
   }
-  return wait(now, ...all.flatMap((token) => [token.expiry, token.probeAt, token.renewAt]));
+  return wait(now, ...all.flatMap((token) => [endDue(token), token.probeAt, token.renewAt]));
+}
+
+/** By our clock it ends then; the server is asked, because clocks jump (rule M13). */
+function endDue(token: HeldToken): number {
+  return token.renewFailures > 0 ? Math.max(token.expiry, token.renewAt) : token.expiry;
 }
 
 function wait(now: number, ...appointments: readonly number[]): TokenAction {

@@ -101,9 +101,6 @@ export function createTokens(deps: TokensDeps): Tokens {
         if (kept === undefined) lose(outcome.number);
         break;
       }
-      case "lost":
-        lose(outcome.number);
-        break;
       default:
         break;
     }

@@ -144,6 +144,8 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     if (token === undefined) return { is: "token lost", token: held.token };
     const user = held.user === null ? {} : { user: held.user };
     try {
+      if (!held.renewable)
+        throw new VaultError(400, `${held.lease}: it has come to its end`, ["lease is not renewable"]);
       const lead = leadFor(held, deps.policy());
       const asked = incrementFor(held.duration, lead);
       const sentAt = clock.now();

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Policy } from "../../src/lease/state.ts";
+import { advance } from "../../src/lease/advance.ts";
+import { decide } from "../../src/lease/lifecycle.ts";
+import type { Grant } from "../../src/lease/outcomes.ts";
+import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
 import { type WorldOptions, walk } from "./world.ts";
 
 const policies: fc.Arbitrary<Policy> = fc.record({
@@ -119,4 +122,64 @@ describe("the lifecycle's laws, walked", () => {
     },
     PATIENCE,
   );
+});
+
+describe("M13: a clock that jumps forward", () => {
+  const HOURS = 3_600_000;
+  const policy: Policy = {
+    connectionMaxLifetime: null,
+    readerGrace: 1_000,
+    longestUse: 0,
+    preparation: 0,
+    hearing: 0,
+    margin: 0,
+    quietPeriod: 1_000,
+    maxNewPerHour: 6,
+    probe: false,
+    verifies: false,
+    observes: false,
+    terminates: false,
+    notifies: false,
+    staticInterval: 300_000,
+    jitter: 0,
+  };
+  const never = Number.POSITIVE_INFINITY;
+  const grant: Grant = {
+    lease: "database/creds/pg-role/1",
+    user: "v-pg",
+    readAt: 0,
+    duration: 12 * HOURS,
+    expiry: 12 * HOURS,
+    horizon: never,
+    renewable: true,
+    token: 1,
+    tokenExpiry: never,
+    tokenHorizon: never,
+    probeAt: never,
+    renewAt: 7 * HOURS,
+  };
+  const read = advance(NOTHING_YET, { is: "read", grant }, 0, policy, 0);
+  const inUse = advance(read, { is: "published", id: 1, tell: false }, 0, policy, 0);
+
+  it("takes nothing away: the server is asked, and what it still holds stays in use", () => {
+    const jumped = 100 * HOURS;
+    expect(decide(inUse, "keep", jumped, policy)).toEqual({ do: "renew", id: 1 });
+    const renewed = {
+      is: "renewed",
+      id: 1,
+      expiry: jumped + 12 * HOURS,
+      horizon: never,
+      renewAt: jumped + 7 * HOURS,
+    } as const;
+    const after = advance(inUse, renewed, jumped, policy, 0);
+    expect(after.current?.id).toBe(1);
+    expect(decide(after, "issue", jumped, policy)).toMatchObject({ do: "wait" });
+  });
+
+  it("makes no flood of it where the server cannot be asked", () => {
+    const unknown = { is: "renewal failed", id: 1, verdict: "unknown", error: "refused" } as const;
+    const after = advance(inUse, unknown, 100 * HOURS, policy, 0);
+    expect(after.current?.id).toBe(1);
+    expect(decide(after, "keep", 100 * HOURS, policy)).toMatchObject({ do: "wait" });
+  });
 });

@@ -105,9 +105,9 @@ function walk(options: WalkOptions): Walk {
       case "renew": {
         renewals.push(now);
         const one = [state.active, ...state.older].find((held) => held?.number === action.number)!;
-        check(one.expiry > now, "a dead token is renewed");
         const verdict = (["kept", "unknown", "lost", "ended"] as const)[Math.floor(chance() * 3.99)]!;
-        if (fails) return { is: "renewal failed", number: action.number, verdict, error: "x" };
+        if (one.expiry <= now) return { is: "renewal failed", number: action.number, verdict: "lost", error: "x" };
+        if (fails) return { is: "renewal failed", number: action.number, verdict, expiry: one.expiry, error: "x" };
         const asked = incrementFor(options.ttl, own.lead);
         const granted = Math.max(0, Math.min(asked, one.loggedInAt + options.maxTtl - now));
         const horizon = Math.min(one.horizon, horizonFrom(now, asked, granted));
@@ -132,7 +132,7 @@ function walk(options: WalkOptions): Walk {
         until.push(action.until);
         continue;
       }
-      const outcome = action.do === "note" ? action.outcome : outcomeOf(action);
+      const outcome = outcomeOf(action);
       state = advanceToken(state, outcome, now, own, chance());
       const alive = [state.active, ...state.older].flatMap((one) => (one === null ? [] : [one.number]));
       if (chance() < 0.1)
@@ -223,14 +223,18 @@ describe("a token", () => {
     expect(decideToken(older, "keep", 5, policy)).toEqual({ do: "renew", number: 1 });
   });
 
-  it("that has ended is noted as lost", () => {
-    expect(decideToken(active, "keep", HOUR, policy)).toEqual({ do: "note", outcome: { is: "lost", number: 1 } });
-    expect(advanceToken(active, { is: "lost", number: 1 }, HOUR, policy, 0).active).toBeNull();
+  it("M13: that should have ended is asked about before it is given up, and not at once again", () => {
+    expect(decideToken(active, "keep", HOUR, policy)).toEqual({ do: "renew", number: 1 });
+    const unknown = { is: "renewal failed", number: 1, verdict: "unknown", error: "x" } as const;
+    const later = advanceToken(active, unknown, HOUR, policy, 0);
+    expect(later.active).not.toBeNull();
+    expect(decideToken(later, "keep", HOUR, policy)).toMatchObject({ do: "wait" });
+    expect(advanceToken(active, { ...unknown, verdict: "lost" }, HOUR, policy, 0).active).toBeNull();
   });
 
   it("W6: is kept where a renewal fails and it is still known; its end is its horizon where renewals have ended", () => {
     const fail = (verdict: "lost" | "kept" | "ended" | "unknown") =>
-      advanceToken(active, { is: "renewal failed", number: 1, verdict, error: "x" }, 0, policy, 0).active;
+      advanceToken(active, { is: "renewal failed", number: 1, verdict, expiry: HOUR, error: "x" }, 0, policy, 0).active;
     expect(fail("lost")).toBeNull();
     expect(fail("kept")).toMatchObject({ renewFailures: 1, renewAt: 3 * SECOND, horizon: 24 * HOUR });
     expect(fail("unknown")).toMatchObject({ renewFailures: 1 });
