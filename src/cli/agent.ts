@@ -3,6 +3,7 @@ import { runAgent } from "../agent.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
 import type { ParsedFlags } from "../config/types.ts";
 import { ConfigError, describe, type Fault, formatFault, LesseeError } from "../errors.ts";
+import { openLogFile } from "../log/file.ts";
 import { createLog } from "../log/log.ts";
 import { createScrubber } from "../log/scrub.ts";
 import type { World } from "../ports.ts";
@@ -35,11 +36,20 @@ export async function runAgentCommand(
     const loaded = await load(flags, world);
     const { config } = loaded;
     const scrubber = createScrubber();
+    const say = (text: string) => void world.stderr.write(text);
+    const { file: path } = config.log;
+    const file =
+      path === undefined
+        ? null
+        : openLogFile({ ...config.log, path }, { clock: world.clock, complain: (text) => say(`${text}\n`) });
     const log = createLog({
       level: config.log.level,
       format: config.log.format,
       clock: world.clock,
-      write: (line) => void world.stderr.write(line),
+      write: (line) => {
+        file?.write(line);
+        say(line);
+      },
       scrub: scrubber.scrub,
       fields: podFields(world.env),
     });
