@@ -136,6 +136,8 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
   async function renew(token: HeldToken): Promise<TokenOutcome> {
     const secret = known.get(token.number)!.token;
     try {
+      // Asked for at its end only, and answered by the lookup.
+      if (!token.renewable) throw new VaultError(400, "the token has come to its end", ["token is not renewable"]);
       const renewed = await renewal(token, secret);
       emit({
         is: "token renewed",

@@ -8,7 +8,12 @@ const lab = useLab();
 const LOOKUP = /\/v1\/sys\/leases\/lookup$/;
 
 const user = ({ keeper }: LabSidecar) => keeper.status().current?.user;
-const observed = () => ({ postgres: [lab.block()], connectionMaxLifetime: 10 * MINUTE, notifiers: [HEARS] });
+const observed = () => ({
+  postgres: [lab.block()],
+  connectionMaxLifetime: 10 * MINUTE,
+  quietPeriod: MINUTE,
+  notifiers: [HEARS],
+});
 
 /** A sidecar that was killed, and what it had kept. */
 async function killed(options: SidecarOptions, prepare = async (_sidecar: LabSidecar) => {}) {
