@@ -13,8 +13,13 @@ export interface SampleApplication {
 
 const MAIN = new URL("../app/main.ts", import.meta.url).pathname;
 
+export interface SampleApplicationOptions extends Pick<DemoOptions, "app" | "connectionMaxLifetime"> {
+  /** Default 8. */
+  readonly connections?: number;
+}
+
 export function startSampleApplication(
-  options: Pick<DemoOptions, "app" | "connectionMaxLifetime">,
+  options: SampleApplicationOptions,
   world: Pick<World, "postgres">,
   configFile: string,
   env: NodeJS.ProcessEnv,
@@ -32,6 +37,7 @@ export function startSampleApplication(
       `--database=${world.postgres.database}`,
       `--lifetime=${options.connectionMaxLifetime}`,
       `--reads=${options.app}`,
+      ...(options.connections === undefined ? [] : [`--connections=${options.connections}`]),
     ],
     env: { PATH: env.PATH },
     guard,

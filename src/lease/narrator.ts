@@ -162,8 +162,9 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   function sayLead(state: State, policy: Policy): void {
     const held = state.current ?? state.candidate;
     if (leadSaid || held === null || held.lease === "" || !Number.isFinite(horizonOf(held))) return;
-    leadSaid = true;
+    // Judged anew as its own max TTL and its token's become known, one after the other.
     if (leadFits(held, policy)) return;
+    leadSaid = true;
     const life = horizonOf(held) - held.readAt;
     const message =
       `${path} lives ${seconds(life)} at most, and a rotation needs ${seconds(leadFor(held, policy))} (connections live ` +

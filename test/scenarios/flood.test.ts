@@ -82,7 +82,7 @@ describe.concurrent("Never a flood", { timeout: 120_000 }, () => {
     const agent = await pod.agent(
       configuration(pod, { credential: `connection_max_lifetime = "40s"\n max_new_per_hour = 1` }),
     );
-    await agent.event("published");
+    await agent.event("renewed");
     pod.vault.faults.inject(({ path }) => path.endsWith("/leases/renew"), REFUSED);
     const before = pod.vault.requests.entries.length;
     const failures = await untilRare((count) => agent.events("renewal failed", count));

@@ -15,7 +15,7 @@ afterAll(() => world.stop());
 
 it("The application never uses a dead password", { timeout: 60_000 }, async () => {
   const pod = await world.pod();
-  const [reader, reloader] = await Promise.all([pod.application("per-connection"), pod.application("sighup")]);
+  const [reader, reloader] = await Promise.all([pod.application("per-connection", 8), pod.application("sighup", 8)]);
   const agent = await pod.agent(
     configuration(pod, {
       credential: `notify "signal" {
@@ -71,6 +71,11 @@ it("The real deadline", { timeout: 60_000 }, async () => {
   const app = await pod.application("per-connection");
   const agent = await pod.agent(configuration(pod));
   await agent.event("published");
+  // The horizons are asked for right after the first publish.
+  await expect
+    .poll(async () => (await pod.status()).credentials[0]?.rotationDue, { timeout: 10_000 })
+    .toBeTypeOf("number");
+  await expect.poll(async () => (await pod.status()).token?.horizon, { timeout: 10_000 }).toBeTypeOf("number");
   const { token, credentials } = await pod.status();
   const [{ current, lead, rotationDue } = expect.fail()] = credentials;
   // The server counts in whole seconds.
@@ -90,6 +95,9 @@ it("The seed's rule is kept by the program, not by the reader", { timeout: 60_00
   const app = await pod.application("per-connection");
   const agent = await pod.agent(configuration(pod));
   await agent.event("published");
+  await expect
+    .poll(async () => (await pod.status()).credentials[0]?.rotationDue, { timeout: 10_000 })
+    .toBeTypeOf("number");
   const [{ current, lead, rotationDue, leadFits } = expect.fail()] = (await pod.status()).credentials;
   expect(leadFits).toBe(true);
   expect(rotationDue).toBeLessThanOrEqual(current!.horizon! - lead);

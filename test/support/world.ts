@@ -55,7 +55,8 @@ export interface Pod {
   path(...parts: readonly string[]): string;
   /** Starts `lessee agent` with this configuration, and any number of times. */
   agent(configuration: string, options?: AgentOptions): Promise<Agent>;
-  application(reads: "per-connection" | "sighup"): Promise<Application>;
+  /** With so many connections; default 3, because tests that run beside each other share the machine. */
+  application(reads: "per-connection" | "sighup", connections?: number): Promise<Application>;
   /** What the application would read now. */
   credential(): Promise<{ readonly username: string; readonly password: string }>;
   status(): Promise<Status>;
@@ -74,7 +75,7 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The sample application with eight connections that live a second at most. */
+/** The sample application, whose connections live a second at most. */
 export interface Application {
   readonly pid: number;
   readonly pidFile: string;
@@ -177,9 +178,9 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
       stack.defer(agent.kill);
       return agent;
     },
-    async application(reads) {
+    async application(reads, connections = 3) {
       const app = startSampleApplication(
-        { app: reads, connectionMaxLifetime: CONNECTION_LIFETIME },
+        { app: reads, connections, connectionMaxLifetime: CONNECTION_LIFETIME },
         { postgres },
         destination,
         process.env,
