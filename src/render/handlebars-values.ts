@@ -3,6 +3,7 @@ import { JsonNumber } from "../json.ts";
 import type { Result } from "./go/boxed.ts";
 import { unboxed } from "./go/boxed.ts";
 import { formatPlain } from "./go/format.ts";
+import { sortedEntries } from "./go/order.ts";
 import {
   anyMap,
   anySlice,
@@ -13,7 +14,6 @@ import {
   type ParameterType,
   Slice,
   Struct,
-  sortedEntries,
   type Value,
 } from "./go/values.ts";
 

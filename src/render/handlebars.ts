@@ -16,7 +16,7 @@ import type { Template, TemplateOptions } from "./template.ts";
 type Handlebars = typeof import("handlebars");
 
 /** Handlebars' own words stay its own: `with`, `each`, `if`, `unless`, `lookup`, `log`. */
-const EVALUATOR_ONLY = new Set(["and", "or", "call"]);
+const EVALUATOR_ONLY: ReadonlySet<string> = new Set(["and", "or", "call"]);
 
 /** Throws a TemplateError of the phase `parse`. */
 export async function compileHandlebars(source: string, options: TemplateOptions): Promise<Template> {

@@ -1,5 +1,6 @@
 /** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
 import { describe } from "../errors.ts";
+import type { VaultSecret } from "../vault/secret.ts";
 import { secretValue } from "./functions/secret-value.ts";
 import { fail, type Struct, type Value } from "./go/values.ts";
 import { type Brain, type Dependency, dependencyKey, type TemplateHost, type TemplateOptions } from "./template.ts";
@@ -42,6 +43,8 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
         missing.set(key, dependency);
         return null;
       }
+      // KV v1 answers a write with nothing, and there is nothing to wait for.
+      if (dependency.kind === "write" && isEmpty(secret)) return null;
       const value = secretValue(secret);
       secrets.set(key, value);
       return value;
@@ -67,6 +70,10 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       return [...missing.values()];
     },
   };
+}
+
+function isEmpty({ data, auth, wrapInfo }: VaultSecret): boolean {
+  return data.reveal() === null && auth === null && wrapInfo === null;
 }
 
 /** What the host says against a file, as a folder or one outside of the sandbox, is the function's own failure. */

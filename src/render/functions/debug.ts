@@ -1,10 +1,11 @@
 /** spew_…: values with their types, for looking at them. */
 import { formatPlain } from "../go/format.ts";
 import { defineVariadic, type TemplateFunction } from "../go/function.ts";
+import { sortedEntries } from "../go/order.ts";
 import { sprintf } from "../go/printf.ts";
 import { quote } from "../go/quote.ts";
 import { byteLength } from "../go/text.ts";
-import { GoMap, kindOf, NilPointer, Slice, Struct, sortedEntries, typeName, type Value } from "../go/values.ts";
+import { GoMap, kindOf, NilPointer, Slice, Struct, typeName, type Value } from "../go/values.ts";
 
 const ANY = "interface {}";
 

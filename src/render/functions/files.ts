@@ -2,6 +2,7 @@
 
 import type { CallContext } from "../go/function.ts";
 import { define, defineVariadic, type TemplateFunction } from "../go/function.ts";
+import { sortedEntries } from "../go/order.ts";
 import {
   anyMap,
   anySlice,
@@ -13,7 +14,6 @@ import {
   type Method,
   Struct,
   type StructType,
-  sortedEntries,
   stringOf,
   typeName,
   type Value,

@@ -2,6 +2,7 @@
 import { JsonNumber } from "../../json.ts";
 import { formatJsonFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
+import { compareStrings } from "../go/order.ts";
 import { quoteRune } from "../go/quote.ts";
 import { escapedByte } from "../go/text.ts";
 import {
@@ -9,7 +10,6 @@ import {
   anySlice,
   type Channel,
   type Complex,
-  compareStrings,
   fail,
   GoMap,
   integerOf,

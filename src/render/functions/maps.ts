@@ -1,8 +1,9 @@
 /** Maps into maps. */
 import { formatPlain } from "../go/format.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
+import { compareStrings } from "../go/order.ts";
 import { quote } from "../go/quote.ts";
-import { anyMap, compareStrings, fail, GoMap, isTrue, type Value } from "../go/values.ts";
+import { anyMap, fail, GoMap, isTrue, type Value } from "../go/values.ts";
 
 const MAP = "map[string]interface {}";
 

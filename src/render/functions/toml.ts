@@ -2,7 +2,8 @@
 import { JsonNumber } from "../../json.ts";
 import { formatFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
-import { compareStrings, fail, GoMap, integerOf, Slice, Struct, typeName, type Value } from "../go/values.ts";
+import { compareStrings } from "../go/order.ts";
+import { fail, GoMap, integerOf, Slice, Struct, typeName, type Value } from "../go/values.ts";
 import { trimSpace } from "./text.ts";
 
 export const TOML_FUNCTIONS: readonly TemplateFunction[] = [

@@ -1,9 +1,9 @@
 /** eq, ne, lt, le, gt, ge. */
 import { type Result, unboxed } from "./boxed.ts";
 import { formatPlain } from "./format.ts";
+import { compareStrings } from "./order.ts";
 import {
   Complex,
-  compareStrings,
   fail,
   GoMap,
   integerOf,

@@ -1,6 +1,7 @@
 /** How Go's fmt package prints one value under one verb. */
 import { JsonNumber } from "../../json.ts";
 import { formatFloat } from "./float.ts";
+import { sortedEntries } from "./order.ts";
 import { quote, quoteRaw, quoteRune } from "./quote.ts";
 import { encodeText, isPrintable } from "./text.ts";
 import {
@@ -13,7 +14,6 @@ import {
   NilPointer,
   Slice,
   Struct,
-  sortedEntries,
   stringOf,
   typeName,
   type Value,

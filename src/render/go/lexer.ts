@@ -1,65 +1,7 @@
 /** The text of a template as tokens, by the rules of Go's text/template. */
 import { quote as goQuote } from "./quote.ts";
 import { isPrintable } from "./text.ts";
-
-export type TokenType =
-  | "error"
-  | "bool"
-  | "char" // a printable ASCII character; grab bag for the comma
-  | "charConstant"
-  | "complex"
-  | "assign"
-  | "declare"
-  | "EOF"
-  | "field"
-  | "identifier"
-  | "leftDelim"
-  | "leftParen"
-  | "number"
-  | "pipe"
-  | "rawString"
-  | "rightDelim"
-  | "rightParen"
-  | "space"
-  | "string"
-  | "text"
-  | "variable"
-  | "dot"
-  | Keyword;
-
-const KEYWORDS = [
-  "block",
-  "break",
-  "continue",
-  "define",
-  "else",
-  "end",
-  "if",
-  "nil",
-  "range",
-  "template",
-  "with",
-] as const;
-type Keyword = (typeof KEYWORDS)[number];
-
-export interface Token {
-  readonly type: TokenType;
-  /** Offset in UTF-16 units. */
-  readonly position: number;
-  /** The source text; of an error its message. */
-  readonly text: string;
-  /** Of the token's beginning, from 1. */
-  readonly line: number;
-}
-
-/** As error messages show a token. */
-export function describeToken(token: Token): string {
-  if (token.type === "EOF") return "EOF";
-  if (token.type === "error") return token.text;
-  if (token.type === "dot" || isKeyword(token.type)) return `<${token.text}>`;
-  const characters = [...token.text];
-  return characters.length > 10 ? `${goQuote(characters.slice(0, 10).join(""))}...` : goQuote(token.text);
-}
+import { isKeyword, type Token, type TokenType } from "./tokens.ts";
 
 /** All tokens; the last one is `EOF` or an `error`. Comments are left out. */
 export function tokenize(source: string, leftDelimiter: string, rightDelimiter: string): Token[] {
@@ -314,10 +256,6 @@ function hasLeftTrimMarker(source: string, at: number): boolean {
 
 function isAlphaNumeric(character: string): boolean {
   return character === "_" || /^[\p{L}\p{Nd}]$/u.test(character);
-}
-
-function isKeyword(word: string): word is Keyword {
-  return (KEYWORDS as readonly string[]).includes(word);
 }
 
 /** `U+0021 '!'`, without the character where it cannot be printed. */

@@ -11,7 +11,9 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   v: "\v",
   "\\": "\\",
 };
-const SHORT_FORMS = new Map(Object.entries(SHORT_ESCAPES).map(([name, character]) => [character, `\\${name}`]));
+const SHORT_FORMS: ReadonlyMap<string, string> = new Map(
+  Object.entries(SHORT_ESCAPES).map(([name, character]) => [character, `\\${name}`]),
+);
 
 /** The value of a literal in double quotes or back-ticks; undefined where Go says `invalid syntax`. */
 export function unquote(literal: string): string | undefined {

@@ -285,39 +285,3 @@ export function isTrue(value: Value): boolean {
   }
   return typeof value === "number" ? value !== 0 : Boolean(value);
 }
-
-/** The entries of a map in the order in which Go ranges over and prints them. */
-export function sortedEntries(map: GoMap): [Value, Value][] {
-  return [...map.entries].sort(([a], [b]) => compareKeys(a, b));
-}
-
-/** By kind first (nil, bool, numbers, strings), then by value; strings by their bytes. */
-function compareKeys(a: Value, b: Value): number {
-  const rank = keyRank(a) - keyRank(b);
-  if (rank !== 0) return rank;
-  if (typeof a === "string" && typeof b === "string") return compareStrings(a, b);
-  const x = typeof a === "boolean" ? Number(a) : ((integerOf(a) ?? a) as number | bigint);
-  const y = typeof b === "boolean" ? Number(b) : ((integerOf(b) ?? b) as number | bigint);
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
-function keyRank(key: Value): number {
-  if (key === null) return 0;
-  return { boolean: 1, bigint: 2, number: 3, string: 4 }[typeof key as string] ?? 5;
-}
-
-/** Order of strings by their UTF-8 bytes, which is the order of their code points. */
-export function compareStrings(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return rankUnit(x) - rankUnit(y);
-  }
-  return a.length - b.length;
-}
-
-/** UTF-16 puts what lies outside the basic plane (surrogates) before U+E000..U+FFFF; code points do not. */
-function rankUnit(unit: number): number {
-  return unit >= 0xe000 ? unit - 0x2000 : unit >= 0xd800 ? unit + 0x2000 : unit;
-}

@@ -1,9 +1,10 @@
 /** Sprig's functions on text. */
 
 import type { TemplateFunction } from "../../go/function.ts";
+import { compareStrings } from "../../go/order.ts";
 import { quote } from "../../go/quote.ts";
 import { decodeText, encodeText } from "../../go/text.ts";
-import { compareStrings, fail, stringMap, stringSlice, type Value } from "../../go/values.ts";
+import { fail, stringMap, stringSlice, type Value } from "../../go/values.ts";
 import { replaceAll, splitText, toLower, toUpper, trimCharacters, trimSpace } from "../text.ts";
 import { textOf, textsOf } from "./convert.ts";
 import { ANY, alias, S, sprig, sprigVariadic } from "./define.ts";

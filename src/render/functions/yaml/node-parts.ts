@@ -1,0 +1,108 @@
+/** What nodes of all styles have in common: anchors, aliases, tags, quoted scalars, and how deep they may stand. */
+import { fail, GoMap, type Value } from "../../go/values.ts";
+import type { Cursor } from "./cursor.ts";
+import { readDoubleQuoted, readSingleQuoted } from "./quoted.ts";
+import { resolveScalar } from "./resolve.ts";
+
+const MAX_DEPTH = 200;
+/** How many nodes aliases may add: a few lines of them could stand for billions. */
+const MAX_ALIASED = 100_000;
+
+/** What stands before a node: `&anchor` and `!!tag`. */
+export interface Properties {
+  anchor?: string;
+  tag?: string;
+}
+
+export class NodeParts {
+  readonly #cursor: Cursor;
+  readonly #anchors = new Map<string, Value>();
+  #depth = 0;
+  #aliased = 0;
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  /** Reads a node that stands inside of others. */
+  nested(read: () => Value): Value {
+    if (++this.#depth > MAX_DEPTH) fail("yaml: nested too deeply");
+    const value = read();
+    this.#depth--;
+    return value;
+  }
+
+  /** Takes what stands before a node, undefined when that is nothing. */
+  properties(): Properties | undefined {
+    const properties: Properties = {};
+    for (;;) {
+      const match = /^([&!])([^ \t\n,[\]{}]*)[ \t]*/.exec(this.#cursor.text.slice(this.#cursor.at));
+      if (match === null) break;
+      if (match[1] === "&") properties.anchor = match[2]!;
+      else properties.tag = match[2]!;
+      this.#cursor.at += match[0].length;
+    }
+    return properties.anchor === undefined && properties.tag === undefined ? undefined : properties;
+  }
+
+  /** Keeps the value for aliases when it has an anchor. */
+  named(value: Value, properties: Properties | undefined): Value {
+    if (properties?.anchor !== undefined) this.#anchors.set(properties.anchor, value);
+    return value;
+  }
+
+  /** What the anchor of `*name` stands for. */
+  alias(): Value {
+    const name = /^\*([^ \t\n,[\]{}:]+)/.exec(this.#cursor.text.slice(this.#cursor.at))?.[1];
+    if (name === undefined) return this.#cursor.scannerError("did not find expected alphabetic or numeric character");
+    this.#cursor.at += name.length + 1;
+    const value = this.#anchors.get(name);
+    if (value === undefined) return fail(`yaml: unknown anchor '${name}' referenced`);
+    this.#aliased += sizeOf(value);
+    if (this.#aliased > MAX_ALIASED) fail("yaml: document contains excessive aliasing");
+    return value;
+  }
+
+  quoted(): string {
+    const read = this.#cursor.text[this.#cursor.at] === '"' ? readDoubleQuoted : readSingleQuoted;
+    const result = read(this.#cursor.text, this.#cursor.at);
+    if (typeof result === "string") {
+      this.#cursor.at = this.#cursor.text.length;
+      return this.#cursor.scannerError(result);
+    }
+    this.#cursor.at = result.end;
+    return result.value;
+  }
+}
+
+/** A scalar as its tag says, or as what it looks like. */
+export function tagged(text: string, tag: string | undefined, quoted: boolean): Value {
+  if (tag === "!str" || tag === "") return text;
+  if (tag === "!float" || tag === "!int" || tag === "!bool" || tag === "!null") {
+    const value = resolveScalar(text);
+    return tag === "!float" && typeof value === "bigint" ? Number(value) : value;
+  }
+  return quoted ? text : resolveScalar(text);
+}
+
+/** Sets the entry, or merges what `<<` brings: what is there already stays. */
+export function put(entries: Map<Value, Value>, key: Value, value: Value): void {
+  if (key === "<<") {
+    const maps =
+      value instanceof GoMap ? [value] : value instanceof Object && "items" in value ? [...value.items].reverse() : [];
+    if (maps.length === 0 || !maps.every((map) => map instanceof GoMap))
+      fail("yaml: map merge requires map or sequence of maps as the value");
+    for (const map of maps as GoMap[])
+      for (const [inner, item] of map.entries) if (!entries.has(inner)) entries.set(inner, item);
+    return;
+  }
+  if (typeof key === "object" && key !== null) fail(`yaml: invalid map key: ${String(key)}`);
+  entries.set(key, value);
+}
+
+function sizeOf(value: Value): number {
+  if (value instanceof GoMap) return [...value.entries.values()].reduce<number>((sum, item) => sum + sizeOf(item), 1);
+  return value instanceof Object && "items" in value
+    ? [...(value.items as Iterable<Value>)].reduce<number>((sum, item) => sum + sizeOf(item), 1)
+    : 1;
+}
