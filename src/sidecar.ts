@@ -24,6 +24,7 @@ import { dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
 import type { VaultConnection } from "./vault/connect.ts";
+import { withMounts } from "./vault/mounts.ts";
 
 export interface SidecarOptions {
   readonly config: AgentConfig;
@@ -67,6 +68,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { autoAuth, config, emit, learn, method, redact, world } = options;
   const { address, client, namespace, transport } = options.vault;
   const { clock, env, files, kill, pid, random, uid } = world;
+  const secrets = withMounts(client);
   const outOfTime = new AbortController();
   const write = (request: Parameters<typeof publishFile>[0]) => publishFile(request, { files, random });
 
@@ -75,7 +77,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     return createKeeper({
       dependency,
       path: dependency.path,
-      client,
+      client: secrets,
       tokens,
       clock,
       random,
@@ -94,7 +96,13 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     });
   });
   const run = createRunCommand({ ...world, env: { ...env, VAULT_ADDR: address } });
-  const setupPorts = { world, notify: { clock, files, kill, transport: transport.send, run, pid, uid }, brain: keepers.brain, emit, redact };
+  const setupPorts = {
+    world,
+    notify: { clock, files, kill, transport: transport.send, run, pid, uid },
+    brain: keepers.brain,
+    emit,
+    redact,
+  };
   let setup = await createSetup(config, setupPorts);
   const sinks = createSinks({ sinks: autoAuth.sinks, clock, random, emit, write, onWritten: changed });
   const tokens = createTokens({
@@ -116,13 +124,20 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     onLogin: (session) => sinks.put(session.token),
     onChange: (change) => keepers.take(change),
     onFailure: (error) => {
-      if (autoAuth.method.exitOnErr) options.onEnd({ code: 1, reason: `the login failed, and exit_on_err is set: ${describe(error)}` });
+      if (autoAuth.method.exitOnErr)
+        options.onEnd({ code: 1, reason: `the login failed, and exit_on_err is set: ${describe(error)}` });
     },
   });
   const { place, warning } = await openState({
     config: config.state,
     home: env.HOME,
-    binding: { address, namespace, mount: autoAuth.method.mountPath, role: method.role ?? "", pod: await method.pod({ files }) },
+    binding: {
+      address,
+      namespace,
+      mount: autoAuth.method.mountPath,
+      role: method.role ?? "",
+      pod: await method.pod({ files }),
+    },
     files,
     kill,
     pid,
@@ -146,9 +161,11 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       keepers.ensure(setup.publisher.dependencies());
       keepers.take({ is: "woken" });
     }
-    if (config.exitAfterAuth && isComplete()) options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
+    if (config.exitAfterAuth && isComplete())
+      options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
     const hopeless = all.some((keeper) => !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START);
-    if (hopeless && setup.config.templateConfig.exitOnRetryFailure) options.onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
+    if (hopeless && setup.config.templateConfig.exitOnRetryFailure)
+      options.onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
   }
 
   function remember(): void {

@@ -2,6 +2,7 @@
 import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
 import { JsonNumber } from "../json.ts";
+import { isPassing } from "../lease/verdict.ts";
 import type { Clock, Emit, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
@@ -21,6 +22,15 @@ export interface TokenInfo {
   readonly orphan: boolean;
   readonly policies: readonly string[];
   readonly type: "service" | "batch";
+}
+
+export interface Mount {
+  /** With a slash at the end. */
+  readonly path: string;
+  /** `kv`, `database`, … */
+  readonly type: string;
+  /** `2` for KV v2; empty where there are none. */
+  readonly version: string;
 }
 
 export interface LeaseInfo {
@@ -58,8 +68,8 @@ export interface VaultClient {
   write(token: Sensitive<string>, path: string, data: Readonly<Record<string, unknown>>): Promise<VaultSecret | null>;
   /** The answer's data has `keys`. */
   list(token: Sensitive<string>, path: string): Promise<VaultSecret | null>;
-  /** The mount of a path, as the server's UI asks for it; null where it will not say. */
-  mountOf(token: Sensitive<string>, path: string): Promise<{ readonly path: string; readonly version: string } | null>;
+  /** The mount of a path, as the server's UI asks for it; null where it will not say. Rejects while it is busy or sealed. */
+  mountOf(token: Sensitive<string>, path: string): Promise<Mount | null>;
   lookupLease(token: Sensitive<string>, lease: string): Promise<LeaseInfo>;
   /** Resolves to what was granted, in seconds. */
   renewLease(
@@ -145,13 +155,14 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       const answer = await api("list", token).read(`${encodePath(path)}?list=true`);
       return answer === null ? null : secretFrom(answer);
     },
-    async mountOf(token, path) {
+    async mountOf(token, below) {
       try {
-        const data = dataOf(await api("preflight", token).read(`sys/internal/ui/mounts/${encodePath(path)}`));
+        const data = dataOf(await api("preflight", token).read(`sys/internal/ui/mounts/${encodePath(below)}`));
         const options = isObject(data.options) ? data.options : {};
-        return { path: text(data.path), version: text(options.version) || "1" };
+        const path = text(data.path);
+        return path === "" ? null : { path, type: text(data.type), version: text(options.version) };
       } catch (error) {
-        if (error instanceof VaultError) return null;
+        if (error instanceof VaultError && !isPassing(error)) return null;
         throw error;
       }
     },

@@ -122,7 +122,7 @@ describe("templates", () => {
     const { username } = await pod.credential();
     expect(await readFile(both, "utf8")).toBe(`flavour=vanilla-and-secret\nuser=${username}\n`);
     await expect.poll(async () => (await pod.get("/readyz")).status).toBe(200);
-    expect(pod.requests(({ path }) => path.endsWith("/creds/pg-role"))).toBe(1);
+    expect(pod.requests(({ path }) => path === "/v1/database/creds/pg-role")).toBe(1);
     expect((await agent.stop()).code).toBe(0);
   });
 

@@ -55,7 +55,7 @@ describe.concurrent("Never a flood", { timeout: 120_000 }, () => {
 
   it("of reads that are refused", async (test) => {
     const pod = await world.pod({}, test);
-    pod.vault.faults.inject(({ path }) => path.endsWith("/creds/pg-role"), REFUSED);
+    pod.vault.faults.inject(({ path }) => path === "/v1/database/creds/pg-role", REFUSED);
     const agent = await pod.agent(configuration(pod));
     const failures = await untilRare((count) => agent.events("read failed", count));
     expectFewRequests(failures, pod.vault.requests.entries.filter(isNotOfTheToken), 1);
@@ -64,7 +64,7 @@ describe.concurrent("Never a flood", { timeout: 120_000 }, () => {
 
   it("of reads that are forbidden, each of which might be cured by a login", async (test) => {
     const pod = await world.pod({}, test);
-    pod.vault.faults.inject(({ path }) => path.endsWith("/creds/pg-role"), {
+    pod.vault.faults.inject(({ path }) => path === "/v1/database/creds/pg-role", {
       kind: "answer",
       status: 403,
       body: { errors: ["1 error occurred:\n\t* permission denied\n\n"] },
@@ -99,7 +99,7 @@ describe.concurrent("Never a flood", { timeout: 120_000 }, () => {
     expect(error).toMatch(/permission denied for function pg_read_file/);
     const { user } = await agent.event("released");
     await agent.event("verification failed", (entry) => entry.user !== user);
-    expect(pod.requests(({ path }) => path.endsWith("/creds/pg-role"))).toBe(2);
+    expect(pod.requests(({ path }) => path === "/v1/database/creds/pg-role")).toBe(2);
     await agent.stop();
   });
 });

@@ -16,7 +16,7 @@ afterAll(() => world.stop());
 const LONG = { ttl: { default: "60s", max: "10m" } };
 
 function reads(pod: Pod): number {
-  return pod.requests(({ path, status }) => path.endsWith("/creds/pg-role") && status === 200);
+  return pod.requests(({ path, status }) => path === "/v1/database/creds/pg-role" && status === 200);
 }
 
 async function stateFiles(pod: Pod): Promise<readonly string[]> {

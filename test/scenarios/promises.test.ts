@@ -45,7 +45,7 @@ it("Make before break", { timeout: 60_000 }, async () => {
   );
   const first = await agent.event("published");
 
-  const reads = pod.vault.faults.inject(({ path }) => path.endsWith("/creds/pg-role"), unavailable("reads"), 2);
+  const reads = pod.vault.faults.inject(({ path }) => path === "/v1/database/creds/pg-role", unavailable("reads"), 2);
   const renewals = pod.vault.faults.inject(({ path }) => path.endsWith("/leases/renew"), unavailable("renewals"), 1);
   const released = await agent.event("released");
   expect(reads.hits).toBe(2);

@@ -55,8 +55,8 @@ describe.concurrent("while a credential is in use, the application does not noti
     const app = await pod.application("per-connection");
     const agent = await pod.agent(configuration(pod, { credential: PATIENT }));
     const { user } = await agent.event("confirmed");
-    const cut = pod.vault.requests.next(({ path }) => path.endsWith("/creds/pg-role"));
-    pod.vault.faults.inject(({ path }) => path.endsWith("/creds/pg-role"), { kind: "reset" }, 1);
+    const cut = pod.vault.requests.next(({ path }) => path === "/v1/database/creds/pg-role");
+    pod.vault.faults.inject(({ path }) => path === "/v1/database/creds/pg-role", { kind: "reset" }, 1);
     await cut;
     await pod.vault.refuseConnections();
     await agent.event("read failed", ({ error }) => /ECONNREFUSED|refused/.test(String(error)));
@@ -152,7 +152,7 @@ describe.concurrent("while a credential is in use, the application does not noti
     await rename(`${inner}.away`, inner);
     await agent.event("released", (entry) => entry.user === user);
     expect((await app.stop()).failed).toBe(0);
-    expect(pod.requests(({ path }) => path.endsWith("/creds/pg-role"))).toBe(2);
+    expect(pod.requests(({ path }) => path === "/v1/database/creds/pg-role")).toBe(2);
     await agent.stop();
     expect(await pod.left()).toEqual([]);
   });
