@@ -17,7 +17,7 @@ afterAll(() => world.stop());
 it("No secret where it does not belong", { timeout: 60_000 }, async () => {
   const pod = await world.pod({ ttl: { default: "6s", max: "12s", token: "20s", tokenMax: "20s" } });
   const recorder = await startRecorder(pod.vault.address);
-  recorder.echo("/login", 1);
+  recorder.echo("/v1/auth/kubernetes/login", 1);
   recorder.echo("/v1/database/creds/pg-role", 1);
   const endpoint = await startServer(({ count }) => (count === 1 ? 500 : 200));
   const app = await pod.application("per-connection");
@@ -37,7 +37,7 @@ it("No secret where it does not belong", { timeout: 60_000 }, async () => {
   const shown = [await shownBy(pod, agent.pid)];
 
   // The first may be the question for the max TTL.
-  recorder.echo("/leases/renew", 2);
+  recorder.echo("/v1/sys/leases/renew", 2);
   recorder.echo("/v1/database/creds/pg-role", 1);
   await agent.event("renewal failed");
   await agent.event("notify failed", ({ kind }) => kind === "exec");

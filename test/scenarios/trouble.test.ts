@@ -74,10 +74,18 @@ describe.concurrent("while a credential is in use, the application does not noti
     const agent = await pod.agent(configuration(pod, { credential: PATIENT }));
     const { user } = await agent.event("confirmed");
     for (const text of ["<html>Welcome</html>", "{", "[]", "null", `{"data":7,"lease_id":[],"lease_duration":"x"}`]) {
-      pod.vault.faults.inject(({ path }) => !path.includes("/creds/"), { kind: "garbage", text }, 1);
+      pod.vault.faults.inject(({ path }) => path !== "/v1/database/creds/pg-role", { kind: "garbage", text }, 1);
     }
-    pod.vault.faults.inject(({ path }) => path.includes("/creds/"), { kind: "garbage", text: "<html>" }, 1);
-    pod.vault.faults.inject(({ path }) => path.includes("/creds/"), { kind: "garbage", text: `{"data":{"a":{}}}` }, 1);
+    pod.vault.faults.inject(
+      ({ path }) => path === "/v1/database/creds/pg-role",
+      { kind: "garbage", text: "<html>" },
+      1,
+    );
+    pod.vault.faults.inject(
+      ({ path }) => path === "/v1/database/creds/pg-role",
+      { kind: "garbage", text: `{"data":{"a":{}}}` },
+      1,
+    );
     await agent.event("renewal failed");
     await agent.event("released", (entry) => entry.user === user);
     expect((await app.stop()).failed).toBe(0);

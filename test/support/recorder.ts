@@ -11,20 +11,22 @@ export interface Recorder {
   readonly address: string;
   /** Passwords, tokens, accessors and JWTs so far, by what they are. */
   readonly secrets: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The next requests to paths that end so are answered with 500 and all that they held. */
-  echo(pathEnd: string, times: number): void;
+  /** The next requests to this path are answered with 500 and all that they held. */
+  echo(path: string, times: number): void;
 }
 
 const SECRET_KEYS = ["password", "client_token", "accessor", "jwt"];
 
 export async function startRecorder(vault: string): Promise<Recorder> {
   const secrets = new Map<string, Set<string>>(SECRET_KEYS.map((key) => [key, new Set()]));
-  const echoes: { readonly pathEnd: string; left: number }[] = [];
+  const echoes: { readonly path: string; left: number }[] = [];
 
   function learn(value: unknown): void {
     if (typeof value !== "object" || value === null) return;
     for (const [key, one] of Object.entries(value)) {
-      if (typeof one === "string" && one !== "") secrets.get(key)?.add(one);
+      // A mount has an accessor too, which is no secret: a token's stands beside the token.
+      const counts = key !== "accessor" || "client_token" in value;
+      if (typeof one === "string" && one !== "" && counts) secrets.get(key)?.add(one);
       else learn(one);
     }
   }
@@ -33,7 +35,7 @@ export async function startRecorder(vault: string): Promise<Recorder> {
     const sent = await text(incoming);
     if (sent !== "") learn(JSON.parse(sent));
     const { "x-vault-token": token = "" } = incoming.headers;
-    const echo = echoes.find(({ pathEnd, left }) => left > 0 && incoming.url?.endsWith(pathEnd));
+    const echo = echoes.find(({ path, left }) => left > 0 && incoming.url === path);
     if (echo) {
       echo.left--;
       const known = [...secrets.values()].flatMap((values) => [...values].flatMap(spellings));
@@ -61,7 +63,7 @@ export async function startRecorder(vault: string): Promise<Recorder> {
   return {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     secrets,
-    echo: (pathEnd, times) => void echoes.push({ pathEnd, left: times }),
+    echo: (path, times) => void echoes.push({ path, left: times }),
   };
 }
 
