@@ -2,11 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseAuthMethod } from "../../src/auth/methods.ts";
 import { AGENT_FLAGS } from "../../src/cli/agent-flags.ts";
 import { decodeDocument } from "../../src/config/decode/agent.ts";
 import { defaultCredential } from "../../src/config/defaults.ts";
 import { formatDuration } from "../../src/config/duration.ts";
 import { parseDocument } from "../../src/config/hcl/document.ts";
+import type { LesseeError } from "../../src/errors.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import { incrementFor, leadOf, rotationDue } from "../../src/lease/schedule.ts";
 import type { Held } from "../../src/lease/state.ts";
@@ -47,6 +49,23 @@ describe("the keys in docs/configuration.md", () => {
       .flatMap(([keys]) => codes(keys));
     expect([...documented].sort()).toEqual([...knownKeys("credential.notify", [...words, ...all], kind)].sort());
   });
+});
+
+it("docs/configuration.md has the keys of every auth method", () => {
+  const documented = [...reference.text.matchAll(/^### Free: `auto_auth\.method\.config` for (\w+)$/gm)];
+  const hint = () => {
+    try {
+      parseAuthMethod("", {});
+    } catch (error) {
+      return (error as LesseeError).hint;
+    }
+  };
+  expect(
+    `lessee has: ${documented
+      .map(([, name]) => name)
+      .sort()
+      .join(", ")}`,
+  ).toBe(hint());
 });
 
 it("the keys that docs/configuration.md calls without effect are read by no other part of the code", () => {
