@@ -6,6 +6,7 @@ import { parseAuthMethod } from "./auth/methods.ts";
 import { watchFiles } from "./auth/watch.ts";
 import type { AgentConfig } from "./config/types.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
+import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
 import { startHealth } from "./health/server.ts";
@@ -13,6 +14,8 @@ import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { World } from "./ports.ts";
+import { createAgentMetrics } from "./proxy/metrics.ts";
+import { serve } from "./serve.ts";
 import { createSidecar, type End } from "./sidecar.ts";
 import type { Status } from "./status.ts";
 import { openVault } from "./vault/connect.ts";
@@ -38,29 +41,52 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const { clock, files, pid } = world;
   const startedAt = clock.now();
   const { autoAuth } = config;
-  if (autoAuth === undefined)
-    throw new LesseeError("config", "there is no auto_auth block: without a login there is nothing to keep");
+  if (autoAuth === undefined && config.templates.length + config.envTemplates.length > 0)
+    throw new LesseeError(
+      "config",
+      "there is no auto_auth block: without a login nothing can be read for the templates",
+    );
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
-  const { emit, metrics, timeline } = observers;
+  const { metrics, timeline } = observers;
+  const agentMetrics = createAgentMetrics(config.telemetry?.metricsPrefix ?? "vault", clock);
+  function emit(event: LesseeEvent): void {
+    observers.emit(event);
+    agentMetrics.observe(event);
+  }
   emit({ is: "started", version, pid });
 
   // Connect and prepare.
-  const vault = await openVault(config.vault, autoAuth.method.namespace, world, emit);
-  const method = parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
+  const vault = await openVault(config.vault, autoAuth?.method.namespace, world, emit);
+  const method = autoAuth && parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
-  const sidecar = await createSidecar({
+  const sidecar =
+    autoAuth && method
+      ? await createSidecar({
+          config,
+          autoAuth,
+          method,
+          vault,
+          world,
+          emit,
+          learn: scrubber.learn,
+          redact: scrubber.scrub,
+          onEnd: end.resolve,
+        })
+      : null;
+  let quit = false;
+  const server = await serve({
     config,
-    autoAuth,
-    method,
     vault,
+    sidecar,
     world,
-    emit,
-    learn: scrubber.learn,
-    redact: scrubber.scrub,
-    onEnd: end.resolve,
+    version,
+    metrics: agentMetrics,
+    onQuit() {
+      quit = true;
+      end.resolve({ code: 0, reason: "a client asked for it at /agent/v1/quit" });
+    },
   });
-  const { keepers, tokens } = sidecar;
   const pidFile = await writePidFile(config.pidFile, pid, files);
 
   // Answer, from the first moment.
@@ -71,10 +97,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       startedAt,
       now: clock.now(),
       stopping: options.stop.aborted,
-      token: tokens.status(),
+      logsIn: sidecar !== null,
+      token: sidecar?.tokens.status() ?? null,
       loginError: observers.loginError(),
-      credentials: keepers.all().map((keeper) => keeper.status()),
-      templates: sidecar.publisher().status(),
+      credentials: sidecar?.keepers.all().map((keeper) => keeper.status()) ?? [],
+      templates: sidecar?.publisher().status() ?? [],
       warnings: observers.warnings(),
     });
   }
@@ -92,7 +119,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   async function reload(): Promise<void> {
     try {
       const next = await options.readConfig();
-      await sidecar.replace(next);
+      await server?.reload();
+      await sidecar?.replace(next);
       log.setLevel(next.log.level);
       emit({ is: "configuration reloaded" });
     } catch (error) {
@@ -105,22 +133,29 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   if (options.stop.aborted) stopped();
 
   // Take up, log in, fetch, publish, keep alive.
-  await sidecar.start();
+  await sidecar?.start();
   // Late, because a watcher takes its time to load; an init container is gone before it would be of use.
-  const watch = config.exitAfterAuth ? null : await watchFiles(method.watches, () => tokens.wake());
+  const watch =
+    method === undefined || config.exitAfterAuth
+      ? null
+      : await watchFiles(method.watches, () => sidecar?.tokens.wake());
   const { code, reason } = await end.promise;
 
   // Leave.
   emit({ is: "stopping", reason });
   unsubscribe();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
-  if (handsOver) await sidecar.handOver();
+  if (handsOver) await sidecar?.handOver();
+  // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.
+  const cached = (await server?.stop(quit || config.releaseOnExit === "always")) ?? 0;
   const now = clock.now();
-  const held = await sidecar.stop({
+  const stopping = {
     at: now,
     until: now + config.shutdownTimeout,
     release: handsOver ? "never" : config.releaseOnExit,
-  });
+  } as const;
+  const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
+  if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
   await Promise.all([pidFile.remove(), watch?.close(), health?.stop()]);
   return code;

@@ -6,10 +6,11 @@ import type { AuthMethod } from "./auth/method.ts";
 import { createSinks } from "./auth/sinks.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
-import { describe } from "./errors.ts";
+import { describe, LesseeError } from "./errors.ts";
 import { adopt, handOver } from "./lease/adoption.ts";
 import { createKeeper } from "./lease/keeper.ts";
 import { createKeepers, type Keepers } from "./lease/keepers.ts";
+import { createPulse } from "./lease/lane.ts";
 import { createMemory } from "./lease/memory.ts";
 import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
@@ -48,6 +49,8 @@ export interface End {
 export interface Sidecar {
   readonly keepers: Keepers;
   readonly tokens: Tokens;
+  /** Aborts at the next change of what is held. */
+  changed(): AbortSignal;
   publisher(): Publisher;
   /** Takes up what an earlier one held, then starts everything; all of it runs by itself from there. */
   start(): Promise<void>;
@@ -55,8 +58,11 @@ export interface Sidecar {
   replace(config: AgentConfig): Promise<void>;
   /** Leaves what is held to the one that comes next, for as long as that may take. */
   handOver(): Promise<void>;
-  /** Resolves to the number of leases that are still held, on purpose. */
-  stop(stopping: Stopping): Promise<number>;
+  /**
+   * Resolves to the number of leases that are still held, on purpose. So many others, `elsewhere`, were read with the
+   * token by the agent's clients: it is left alive for them.
+   */
+  stop(stopping: Stopping, elsewhere: number): Promise<number>;
 }
 
 /** Tries at the start, with nothing published yet, after which `exit_on_retry_failure` ends the agent. */
@@ -145,13 +151,18 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await write({ destination, content, perms: 0o600, createDestDirs: false, backup: false });
     },
   });
-  if (warning !== null) emit({ is: "warning", code: "state", message: warning });
+  if (warning !== null) {
+    if (config.cache?.persist?.exitOnErr) throw new LesseeError("state", warning);
+    emit({ is: "warning", code: "state", message: warning });
+  }
   const memory = createMemory(place?.file ?? null, emit);
+  const pulse = createPulse();
   let available = "";
   let loggedIn: Promise<void> = Promise.resolve();
 
   /** Something is held, ended or written: keep it, fetch what is asked for now, and see whether that was all. */
   function changed(): void {
+    pulse.beat();
     const all = keepers.all();
     tokens.setParents(all.flatMap((keeper) => keeper.parents()));
     remember();
@@ -214,6 +225,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   return {
     keepers,
     tokens,
+    changed: () => pulse.signal,
     publisher: () => setup.publisher,
     async start() {
       await takeUp();
@@ -236,7 +248,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
         shared: place?.shared ?? false,
         credential: (keeper) => setup.credential(keeper.dependency).config,
       }),
-    async stop(stopping) {
+    async stop(stopping, elsewhere) {
       const inTime = new AbortController();
       void clock.sleep(stopping.until + LAST_ANSWERS, inTime.signal).then(() => {
         if (inTime.signal.aborted) return;
@@ -247,7 +259,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       tokens.stop();
       await loggedIn;
       remember();
-      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), 0);
+      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere);
       if (held === 0) await tokens.revokeAll();
       inTime.abort();
       sinks.stop();

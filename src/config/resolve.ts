@@ -49,7 +49,8 @@ export function resolve(declared: Declared, env: Environment, flags: ParsedFlags
     log: resolveLog(declared.log, env, flags, faults),
     credentials: declared.credentials,
     health: { address: exitAfterAuth === "true" ? "" : (declared.health?.address ?? "0.0.0.0:9102") },
-    state: declared.state ?? {},
+    // The cache's own file would hold what the state file holds: its folder is taken for that one.
+    state: { ...defined({ path: declared.cache?.persist?.path || undefined }), ...declared.state },
     shutdownTimeout: declared.shutdownTimeout ?? 20_000,
     releaseOnExit: declared.releaseOnExit ?? "drained",
   };

@@ -17,12 +17,6 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
     if (sink.wrapTtl > 0) refuse(sink.place, "auto_auth.sink.wrap_ttl");
     if (sink.dhType !== undefined) refuse(sink.place, "auto_auth.sink.dh_type");
   }
-  for (const listener of config.listeners) refuse(listener.place, `listener "${listener.type}"`);
-  if (config.cache) refuse(config.cache.place, "cache");
-  // A proxy that the cache stands for has the cache's place.
-  if (config.apiProxy && config.apiProxy.place !== config.cache?.place) {
-    refuse(config.apiProxy.place, "api_proxy");
-  }
   if (config.exec) refuse(config.exec.place, "exec");
   for (const template of config.envTemplates) refuse(template.place, `env_template "${template.name}"`);
   if (telemetry?.statsiteAddress) refuse(telemetry.place, "telemetry.statsite_address");

@@ -7,6 +7,8 @@ export interface StatusParts {
   readonly startedAt: number;
   readonly now: number;
   readonly stopping: boolean;
+  /** False for an agent without auto_auth, which lacks nothing without a token. */
+  readonly logsIn: boolean;
   readonly token: TokenStatus | null;
   readonly loginError: string | null;
   readonly credentials: readonly CredentialStatus[];
@@ -15,10 +17,10 @@ export interface StatusParts {
 }
 
 export function assembleStatus(parts: StatusParts): Status {
-  const { loginError, ...status } = parts;
+  const { loginError, logsIn, ...status } = parts;
   const started = parts.templates.every((template) => template.renderedAt !== null);
   const notReady = [
-    ...(parts.token === null && parts.credentials.every((one) => one.current === null)
+    ...(logsIn && parts.token === null && parts.credentials.every((one) => one.current === null)
       ? [loginReason(loginError)]
       : []),
     ...parts.templates.flatMap(templateReasons),

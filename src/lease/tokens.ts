@@ -33,6 +33,12 @@ export interface Session {
   readonly horizon: number;
 }
 
+/** Somebody else's need of a token of ours. */
+export interface Hold {
+  readonly lost: AbortSignal;
+  release(): void;
+}
+
 export type TokenChange =
   | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
   | { readonly is: "token lost"; readonly token: number };
@@ -46,6 +52,10 @@ export interface Tokens {
    */
   borrow(life: number, signal: AbortSignal): Promise<Session>;
   giveBack(session: Session): void;
+  /** The active token at this moment, for whoever asks on behalf of somebody else; null while there is none. */
+  current(): Sensitive<string> | null;
+  /** Until `release` the token counts as a parent; `lost` aborts when it has ended. Nothing for one that is not ours. */
+  hold(token: Sensitive<string>): Hold;
   /** The token was refused: log in anew, in the ordinary rhythm. */
   refused(session: Session): void;
   /** The token with this number, if it is still alive. */
@@ -66,6 +76,7 @@ export function createTokens(deps: TokensDeps): Tokens {
   const pulse = createPulse();
   const operations = createTokenOperations(deps);
   const borrowed = new Map<number, number>();
+  const held = new Map<number, AbortController>();
   let state: TokenState = NO_TOKEN;
   let parents: ReadonlySet<number> = new Set();
   const stopping = new AbortController();
@@ -109,6 +120,8 @@ export function createTokens(deps: TokensDeps): Tokens {
 
   function lose(number: number): void {
     operations.forget(number);
+    held.get(number)?.abort();
+    held.delete(number);
     deps.onChange({ is: "token lost", token: number });
   }
 
@@ -139,6 +152,18 @@ export function createTokens(deps: TokensDeps): Tokens {
     };
   }
 
+  function lend(number: number): void {
+    borrowed.set(number, (borrowed.get(number) ?? 0) + 1);
+    refreshParents();
+  }
+
+  function takeBack(number: number): void {
+    const left = (borrowed.get(number) ?? 1) - 1;
+    if (left > 0) borrowed.set(number, left);
+    else borrowed.delete(number);
+    refreshParents();
+  }
+
   function refreshParents(): void {
     apply({ is: "parents", parents: new Set([...parents, ...borrowed.keys()]) });
   }
@@ -153,8 +178,7 @@ export function createTokens(deps: TokensDeps): Tokens {
         if (active !== null && !state.wanted) {
           const fresh = active.number !== askedFor && askedFor !== -1;
           if (fresh || serves(active, life, clock.now())) {
-            borrowed.set(active.number, (borrowed.get(active.number) ?? 0) + 1);
-            refreshParents();
+            lend(active.number);
             return sessionOf(active);
           }
           askedFor = active.number;
@@ -165,11 +189,15 @@ export function createTokens(deps: TokensDeps): Tokens {
         await clock.sleep(clock.now() + 60_000, AbortSignal.any([signal, changed]));
       }
     },
-    giveBack(session) {
-      const left = (borrowed.get(session.number) ?? 1) - 1;
-      if (left > 0) borrowed.set(session.number, left);
-      else borrowed.delete(session.number);
-      refreshParents();
+    giveBack: ({ number }) => takeBack(number),
+    current: () => (state.active === null ? null : (operations.tokenOf(state.active.number) ?? null)),
+    hold(token) {
+      const number = operations.numbers().find((one) => operations.tokenOf(one)?.reveal() === token.reveal());
+      if (number === undefined) return { lost: new AbortController().signal, release: () => undefined };
+      const end = held.get(number) ?? new AbortController();
+      held.set(number, end);
+      lend(number);
+      return { lost: end.signal, release: () => takeBack(number) };
     },
     refused(session) {
       if (state.active?.number === session.number) apply({ is: "wanted" });

@@ -5,7 +5,7 @@ import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Emit, Files, World } from "../ports.ts";
 import { createVaultClient, type VaultClient } from "./client.ts";
-import { type ClosableTransport, createTransport } from "./transport.ts";
+import { type ClosableTransport, createTransport, type PoolOptions } from "./transport.ts";
 
 /** The server of the configuration, ready to be asked. */
 export interface VaultConnection {
@@ -40,6 +40,7 @@ export async function connectVault(
   config: VaultConfig,
   files: Pick<Files, "readFile" | "readdir">,
   env: Readonly<Record<string, string | undefined>>,
+  pool: PoolOptions = {},
 ): Promise<ClosableTransport> {
   const cert =
     config.clientCert === undefined
@@ -58,6 +59,7 @@ export async function connectVault(
     skipVerify: config.tlsSkipVerify,
     ...(proxy ? { proxy } : {}),
     proxyEnv: env,
+    pool,
   });
 }
 

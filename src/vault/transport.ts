@@ -19,10 +19,23 @@ export interface TransportOptions {
   /** An HTTP proxy's URL, or null for none at all; absent means what HTTPS_PROXY and NO_PROXY in `proxyEnv` say. */
   readonly proxy?: string;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
+  readonly pool?: PoolOptions;
 }
+
+export interface PoolOptions {
+  /** Connections at a time; default 16. */
+  readonly maxSockets?: number;
+  /** False makes a connection for every request. */
+  readonly keepAlive?: boolean;
+}
+
+/** A request whose body is still to be written, and whose answer is read as it comes: nobody waits, bounds or buffers. */
+export type OpenRequest = (request: Pick<HttpRequest, "method" | "url" | "headers">) => http.ClientRequest;
 
 export interface ClosableTransport {
   readonly send: Transport;
+  /** @throws TransportError for an address that is none and for what Node refuses to send. */
+  readonly open: OpenRequest;
   /** What is under way is given up, and nothing is sent any more. */
   close(): void;
 }
@@ -38,7 +51,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     rejectUnauthorized: !options.skipVerify,
   };
   // Idle connections are kept for a moment only: a sidecar speaks seldom, and a server's restart should not be met on them.
-  const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, proxyEnv: proxyEnv(options) };
+  const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, ...options.pool, proxyEnv: proxyEnv(options) };
   const usual = { "http:": new http.Agent(shared), "https:": new https.Agent({ ...shared, ...tls }) };
   const others = new Map<TlsIdentity, Agents>();
   const closing = new AbortController();
@@ -56,6 +69,10 @@ export function createTransport(options: TransportOptions): ClosableTransport {
 
   return {
     send: async (request) => exchange(request, agentsFor(request.identity), closing.signal),
+    open(request) {
+      const { url, socketPath } = target(request.url);
+      return open(request, url, socketPath, usual);
+    },
     close: () => {
       closing.abort();
       for (const agents of [usual, ...others.values()]) {
@@ -147,8 +164,12 @@ function exchange(request: HttpRequest, agents: Agents, closing: AbortSignal): P
 }
 
 /** What Node refuses to send, as a header with a line break, is a failure like any other. */
-function open(request: HttpRequest, url: URL, socketPath: string | undefined, agents: Agents): http.ClientRequest {
-  const { method, headers } = request;
+function open(
+  { method, headers }: Parameters<OpenRequest>[0],
+  url: URL,
+  socketPath: string | undefined,
+  agents: Agents,
+): http.ClientRequest {
   const secure = url.protocol === "https:";
   try {
     return (secure ? https : http).request(url, {

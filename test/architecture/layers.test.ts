@@ -27,17 +27,18 @@ const PURE = [
     (name) => `src/health/${name}.ts`,
   ),
   "src/postgres/connection-url.ts",
+  ...["endings", "entry", "headers", "held", "json-text", "redact-self"].map((name) => `src/proxy/${name}.ts`),
   "src/vault/answer.ts",
 ];
 
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
-  ...["adoption", "application-operations", "keeper", "keepers", "lane", "memory", "narrator", "release"],
+  ...["adoption", "application-operations", "keeper", "keepers", "lane", "login", "memory", "narrator", "release"],
   ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["src/agent.ts", "src/sidecar.ts", "src/setup.ts"];
+const PROGRAM = ["src/agent.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["handlebars"];

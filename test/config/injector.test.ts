@@ -89,7 +89,7 @@ describe("the injector's configuration", () => {
     });
   });
 
-  it("with cache, quit and telemetry is valid, and what cannot be run yet is named", async () => {
+  it("with cache, quit and telemetry is valid, and keeps its state where the cache would be", async () => {
     const { config, refusals } = await read({
       ...SIDECAR,
       listener: [{ type: "tcp", address: "127.0.0.1:8200", tls_disable: true, agent_api: { enable_quit: true } }],
@@ -102,10 +102,8 @@ describe("the injector's configuration", () => {
       apiProxy: { useAutoAuthToken: true, forceAutoAuthToken: false },
       telemetry: { disableHostname: true, prometheusRetentionTime: 86_400_000 },
     });
-    expect(refusals.map(({ message }) => message)).toEqual([
-      'listener "tcp" is not supported by this version of lessee',
-      "cache is not supported by this version of lessee",
-    ]);
+    expect(config.state).toEqual({ path: "/vault/agent-cache" });
+    expect(refusals).toEqual([]);
   });
 
   it("takes lessee's blocks from LESSEE_CONFIG, which agent-json-patch can bring", async () => {

@@ -1,0 +1,69 @@
+/** One request to Vault and its answer, as they come: nothing is held back, and nothing is tried a second time. */
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream";
+import { TransportError } from "../errors.ts";
+import type { HttpRequest } from "../ports.ts";
+
+export interface Forwarding {
+  open(request: Pick<HttpRequest, "method" | "url" | "headers">): ClientRequest;
+  /** Until the answer begins, and then between any two parts of it. */
+  readonly timeout: number;
+}
+
+/**
+ * Sends the request with `body`, or with the client's own as it arrives. Resolves when the answer begins; rejects with
+ * a TransportError, or with whatever `open` throws. A client that goes away takes the request with it.
+ */
+export function forward(
+  request: Pick<HttpRequest, "method" | "url" | "headers">,
+  body: Buffer | IncomingMessage,
+  client: ServerResponse,
+  { open, timeout }: Forwarding,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = open(request);
+    const gone = () => void outgoing.destroy(new TransportError("aborted", "the client has gone away", "unknown"));
+    client.once("close", gone);
+    outgoing.setTimeout(timeout, () => {
+      const message = `no answer within ${Math.round(timeout / 100) / 10} s`;
+      outgoing.destroy(new TransportError("timeout", message, "unknown"));
+    });
+    outgoing.on("error", (error) => {
+      client.off("close", gone);
+      reject(error);
+    });
+    outgoing.on("upgrade", (_answer, socket) => {
+      socket.destroy();
+      reject(new TransportError("protocol", "the server wants another protocol", "unknown"));
+    });
+    outgoing.on("response", (answer) => {
+      answer.once("end", () => client.off("close", gone));
+      resolve(answer);
+    });
+    if (Buffer.isBuffer(body)) outgoing.end(body);
+    else pipeBody(body, outgoing);
+  });
+}
+
+/** To the client as it comes; resolves to the whole of it, or to null where it is larger than `most` or was cut. */
+export function relay(answer: IncomingMessage, client: ServerResponse, most: number): Promise<Buffer | null> {
+  let kept: Buffer[] | null = most > 0 ? [] : null;
+  let size = 0;
+  if (kept !== null) {
+    answer.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > most) kept = null;
+      else kept?.push(chunk);
+    });
+  }
+  return new Promise((resolve) => {
+    // What ends early is cut off for the client too, who could not tell it from the whole otherwise.
+    pipeline(answer, client, (error) => resolve(error || kept === null ? null : Buffer.concat(kept)));
+  });
+}
+
+/** An answer that comes before the body's end, as a refusal of a large one, is let through. */
+function pipeBody(body: IncomingMessage, outgoing: ClientRequest): void {
+  if (body.readableEnded) outgoing.end();
+  else body.pipe(outgoing);
+}

@@ -1,0 +1,194 @@
+/**
+ * The API proxy: every request goes to Vault, with the agent's own token where that is wanted, and its answer back. In
+ * front of Vault stand the secrets that the sidecar holds anyway, and the cache.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe, LesseeError } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import type { Clock } from "../ports.ts";
+import { Sensitive } from "../sensitive.ts";
+import { isObject, secretFrom } from "../vault/answer.ts";
+import { readBody, respond, respondErrors } from "./answers.ts";
+import type { LeaseCache } from "./cache.ts";
+import { endedBy, renewedBy } from "./endings.ts";
+import { type Forwarding, forward, relay } from "./forward.ts";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+import { type HeldSecret, type HeldSecrets, heldAnswer } from "./held.ts";
+import type { Counter } from "./metrics.ts";
+import { asksAboutOwnToken, withoutToken } from "./redact-self.ts";
+import { type ClientRequest, headerOf, keyOf, readRequest } from "./request.ts";
+
+export interface ProxyDeps extends Forwarding {
+  /** Vault's, without a slash at the end; `unix:///…` too. */
+  readonly address: string;
+  readonly userAgent: string;
+  /** The agent's own token takes the place of a missing one, or of any. */
+  readonly ownTokenFor: "nobody" | "those without one" | "all";
+  /** null while there is none. */
+  ownToken(): Sensitive<string> | null;
+  /** null without a cache. */
+  readonly held: HeldSecrets | null;
+  readonly cache: LeaseCache | null;
+  readonly clock: Clock;
+  count(counter: Counter): void;
+}
+
+/** Answers that may be kept, and those that have to be looked at before they go on. */
+const MOST_KEPT = 64 * 1024;
+const MOST_LOOKED_AT = 1024 * 1024;
+
+/** Answers the request, whatever comes. */
+export async function proxy(
+  incoming: IncomingMessage,
+  client: ServerResponse,
+  method: string,
+  deps: ProxyDeps,
+): Promise<void> {
+  try {
+    const request = await readRequest(incoming, method);
+    if (request === null) return respondErrors(client, 400, ["the request's target is not a path"]);
+    const own = deps.ownTokenFor === "nobody" ? "" : (deps.ownToken()?.reveal() ?? "");
+    const sent = deps.ownTokenFor === "all" ? "" : headerOf(incoming, "x-vault-token");
+    await answer({ ...request, own, token: sent || own }, client, deps);
+  } catch (error) {
+    deps.count("agent.proxy.error");
+    if (client.headersSent) client.destroy();
+    else respondErrors(client, 500, [`failed to get the response: ${describe(error)}`]);
+  }
+}
+
+// ---- internal ----
+
+interface ProxiedRequest extends ClientRequest {
+  /** That it is sent with; empty for none. */
+  readonly token: string;
+  /** The agent's own; empty where it is not to be used. */
+  readonly own: string;
+}
+
+async function answer(request: ProxiedRequest, client: ServerResponse, deps: ProxyDeps): Promise<void> {
+  const { cache } = deps;
+  if (cache === null || !mayBeKept(request, cache)) return pass(request, client, deps, null);
+  const held = await heldSecret(request, client, deps);
+  if (held !== null) {
+    const now = deps.clock.now();
+    return respondHit(client, deps, { status: 200, at: held.readAt, body: heldAnswer(held, now) });
+  }
+  const key = keyOf(request, request.token);
+  const done = await cache.turn(key);
+  try {
+    const kept = cache.get(key);
+    if (kept === undefined) await pass(request, client, deps, key);
+    else respondHit(client, deps, { status: kept.status, at: kept.at, body: kept.body.reveal() });
+  } finally {
+    done();
+  }
+}
+
+/** With a token that ends before our eyes, or a login, which needs none. */
+function mayBeKept({ body, own, path, token, incoming }: ProxiedRequest, cache: LeaseCache): boolean {
+  if (body === null || incoming.headers["x-vault-wrap-ttl"] !== undefined) return false;
+  if (token === "") return /\/auth\/.+\/login(\/|$)/.test(path);
+  return token === own || cache.knows(token);
+}
+
+/** What is being read for the first time is waited for: asking Vault as well would make a second user. */
+async function heldSecret(
+  request: ProxiedRequest,
+  client: ServerResponse,
+  deps: ProxyDeps,
+): Promise<HeldSecret | null> {
+  const { clock, held } = deps;
+  if (held === null || request.method !== "GET" || request.query !== "" || request.token !== request.own) return null;
+  const giveUp = clock.now() + deps.timeout;
+  for (;;) {
+    const { changed } = held;
+    const found = held.get(request.fullPath);
+    if (found !== "coming") return found;
+    if (clock.now() >= giveUp || client.destroyed) {
+      throw new LesseeError("proxy", `${request.fullPath} is being read, and has not been answered yet`);
+    }
+    await clock.sleep(giveUp, changed);
+  }
+}
+
+/** @param key under which the answer may be kept */
+async function pass(
+  request: ProxiedRequest,
+  client: ServerResponse,
+  deps: ProxyDeps,
+  key: string | null,
+): Promise<void> {
+  const { cache } = deps;
+  const { body, incoming, token } = request;
+  const sentAt = deps.clock.now();
+  const received = await forward(
+    {
+      method: request.method,
+      url: deps.address.startsWith("unix:") ? `${deps.address}:${request.target}` : `${deps.address}${request.target}`,
+      headers: requestHeaders({ headers: incoming.headers, token, userAgent: deps.userAgent }),
+    },
+    body ?? incoming,
+    client,
+    deps,
+  );
+  const status = received.statusCode ?? 502;
+  const accepted = status >= 200 && status < 300;
+  const text = body?.toString("utf8") ?? null;
+  const path = request.path.replace(/^\/v1\//, "");
+  // Before the client hears of it, so that what it asks next is not answered with what has ended.
+  const ended = accepted && cache !== null ? endedBy({ path, token, body: text }) : null;
+  if (ended !== null) cache?.end(ended);
+
+  deps.count(status < 400 ? "agent.proxy.success" : "agent.proxy.client_error");
+  const headers = responseHeaders(received.headers, deps.address);
+  if (cache !== null && status < 400) {
+    deps.count("agent.cache.miss");
+    headers["x-cache"] = "MISS";
+  }
+  if (status === 200 && request.own !== "" && asksAboutOwnToken(path, token, request.own, text)) {
+    return respondWithoutToken(received, client);
+  }
+  client.writeHead(status, headers);
+  const kept = await relay(received, client, cache !== null && accepted && ended === null ? MOST_KEPT : 0);
+  if (kept === null || cache === null || !/^application\/json\b/.test(received.headers["content-type"] ?? "")) return;
+  const parsed = parsedObject(kept);
+  if (parsed === null) return;
+  const secret = secretFrom(parsed);
+  const renewed = renewedBy({ path, body: text });
+  if (renewed !== undefined) cache.renewed(renewed, secret.lease.durationSeconds);
+  else if (key !== null) {
+    const origin = { key, namespace: request.namespace, path: request.path, token: new Sensitive(token) };
+    cache.put(origin, { status, at: sentAt, body: new Sensitive(kept) }, secret);
+  }
+}
+
+async function respondWithoutToken(received: IncomingMessage, client: ServerResponse): Promise<void> {
+  const body = await readBody(received, MOST_LOOKED_AT);
+  const parsed = body === null ? null : parsedObject(body);
+  // What cannot be looked at may show the token, and is not passed on.
+  if (parsed === null) throw new LesseeError("proxy", "the answer about the agent's own token is not JSON");
+  respond(client, 200, "application/json", withoutToken(parsed));
+}
+
+function respondHit(
+  client: ServerResponse,
+  { clock, count }: ProxyDeps,
+  hit: { readonly status: number; readonly at: number; readonly body: string | Uint8Array },
+): void {
+  count("agent.proxy.success");
+  count("agent.cache.hit");
+  client.setHeader("X-Cache", "HIT");
+  client.setHeader("Age", Math.max(0, Math.floor((clock.now() - hit.at) / 1_000)));
+  client.setHeader("Cache-Control", "no-store");
+  respond(client, hit.status, "application/json", hit.body);
+}
+
+function parsedObject(body: Buffer) {
+  try {
+    const value = parseJson(body.toString("utf8"));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
