@@ -2,6 +2,7 @@
 import { LesseeError } from "../errors.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { AuthMethod } from "./method.ts";
+import { podOf } from "./service-account.ts";
 
 const DEFAULT_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
@@ -19,7 +20,7 @@ export function parseKubernetes(config: Readonly<Record<string, unknown>>): Auth
   return {
     role,
     watches: [path],
-    pod: async ({ files }) => podIn(await read(files, path).catch(() => "")),
+    pod: async ({ files }) => podOf(await read(files, path).catch(() => "")),
     async prepare({ files }) {
       const jwt = new Sensitive((await read(files, path)).trim());
       if (jwt.reveal() === "")
@@ -47,15 +48,5 @@ async function read(
       hint,
       cause: error,
     });
-  }
-}
-
-/** The claim that the kubelet puts into a projected token; the token's text changes, the pod's uid does not. */
-function podIn(jwt: string): string {
-  try {
-    const claims = JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"));
-    return String(claims["kubernetes.io"]?.pod?.uid ?? "");
-  } catch {
-    return "";
   }
 }

@@ -71,6 +71,18 @@ function wrapInfoFrom(info: JsonObject): VaultWrapInfo {
   };
 }
 
+/** As the server spells it, for whoever is to unwrap it. */
+export function wrapInfoText(info: VaultWrapInfo): string {
+  return JSON.stringify({
+    token: info.token.reveal(),
+    accessor: info.accessor.reveal(),
+    ttl: info.ttlSeconds,
+    creation_time: info.creationTime,
+    creation_path: info.creationPath,
+    wrapped_accessor: info.wrappedAccessor.reveal(),
+  });
+}
+
 /** What a duration of the server's can hold: 292 years. A time that is further away could not be printed. */
 const LONGEST_SECONDS = 9_223_372_036;
 

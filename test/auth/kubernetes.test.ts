@@ -6,8 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createServiceAccountSigner } from "../../dev/kubernetes/service-accounts.ts";
 import { parseAuthMethod } from "../../src/auth/methods.ts";
 import { LesseeError } from "../../src/errors.ts";
+import { Sensitive } from "../../src/sensitive.ts";
+import { loginPorts } from "./login-ports.ts";
 
 const files = fs;
+const ports = loginPorts();
 const root = process.getuid?.() === 0;
 let folder = "";
 let path = "";
@@ -25,9 +28,8 @@ describe("kubernetes", () => {
     const { prepare } = method();
     for (const jwt of ["ey.first", "ey.second"]) {
       await fs.writeFile(path, `${jwt}\n`);
-      const { body, secrets } = await prepare({ files });
-      expect(body).toEqual({ role: "pg", jwt });
-      expect(secrets.map((secret) => secret.reveal())).toEqual([jwt]);
+      const secrets = [expect.any(Sensitive)];
+      expect(await prepare(ports)).toEqual({ body: { role: "pg", jwt }, secrets });
     }
   });
 
@@ -41,7 +43,7 @@ describe("kubernetes", () => {
   });
 
   it("says of a missing file what mounts it", async () => {
-    await expect(method().prepare({ files })).rejects.toMatchObject({
+    await expect(method().prepare(ports)).rejects.toMatchObject({
       code: "auth",
       message: `cannot read the service account token ${path}: ENOENT`,
       hint: expect.stringContaining("automountServiceAccountToken"),
@@ -50,14 +52,14 @@ describe("kubernetes", () => {
 
   it("says of an empty file that it is empty", async () => {
     await fs.writeFile(path, "\n");
-    await expect(method().prepare({ files })).rejects.toMatchObject({
+    await expect(method().prepare(ports)).rejects.toMatchObject({
       message: `the service account token ${path} is empty`,
     });
   });
 
   it.skipIf(root)("says of a file that it may not read who may (not as root)", async () => {
     await fs.writeFile(path, "ey.secret", { mode: 0 });
-    await expect(method().prepare({ files })).rejects.toMatchObject({
+    await expect(method().prepare(ports)).rejects.toMatchObject({
       message: `cannot read the service account token ${path}: EACCES`,
       hint: expect.stringContaining("fsGroup"),
     });
@@ -65,7 +67,7 @@ describe("kubernetes", () => {
 
   it("says of a folder that it is one", async () => {
     const error = await method({ token_path: folder })
-      .prepare({ files })
+      .prepare(ports)
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ message: expect.stringContaining("EISDIR") });
     expect(inspect(error)).not.toContain("ey.");
