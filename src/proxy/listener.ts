@@ -1,7 +1,7 @@
 /** One `listener`: a port or a socket file, with or without TLS, that answers HTTP as the configuration says. */
 import http from "node:http";
 import https from "node:https";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import type { ListenerConfig } from "../config/server-types.ts";
 import { describe, LesseeError } from "../errors.ts";
@@ -32,6 +32,11 @@ export type Handler = (request: http.IncomingMessage, response: http.ServerRespo
 export async function startListener(config: ListenerConfig, handler: Handler, ports: ListenerPorts): Promise<Listener> {
   const tls = await listenerTls(config, ports.files);
   const server = createServer(tls);
+  const connections = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
   const methods = acceptList(server, tls === null ? "connection" : "secureConnection");
   server.on("request", (request: http.IncomingMessage, response: http.ServerResponse) => {
     const method = methods.of(request);
@@ -49,7 +54,7 @@ export async function startListener(config: ListenerConfig, handler: Handler, po
       const renewed = await listenerTls(config, ports.files);
       if (renewed !== null && server instanceof https.Server) server.setSecureContext(renewed);
     },
-    close: (grace) => close(server, grace),
+    close: (grace) => close(server, connections, grace),
   };
 }
 
@@ -109,7 +114,7 @@ async function openSocketFile(
     await files.chown(path, uid, gid);
     await files.chmod(path, mode);
   } catch (error) {
-    await close(server, 0);
+    await close(server, new Set(), 0);
     throw new LesseeError("listener", `listener: the owner or mode of ${path} cannot be set: ${describe(error)}`);
   }
   return `unix://${path}`;
@@ -139,9 +144,12 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host",
 };
 
-function close(server: http.Server | https.Server, grace: number): Promise<void> {
+/** The server itself knows nothing of a connection that is still shaking hands. */
+function close(server: http.Server | https.Server, connections: ReadonlySet<Socket>, grace: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), grace);
+    const cut = setTimeout(() => {
+      for (const socket of connections) socket.destroy();
+    }, grace);
     server.close(() => {
       clearTimeout(cut);
       resolve();

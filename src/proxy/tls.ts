@@ -1,5 +1,5 @@
 /** A listener's TLS: what the configuration says in Go's words, as Node knows it. */
-import type { TlsOptions } from "node:tls";
+import { getCiphers, type TlsOptions } from "node:tls";
 import type { ListenerConfig } from "../config/server-types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Files } from "../ports.ts";
@@ -56,7 +56,13 @@ function versions(config: ListenerConfig) {
 
 /** Those of TLS 1.3 are not for choice, as in Go: without them Node would not speak it at all. */
 function ciphers(suites: string): string {
-  const chosen = suites.split(",").map((suite) => openSslName(suite.trim()));
+  const known = new Set(getCiphers());
+  const chosen = suites.split(",").map((suite) => {
+    const name = openSslName(suite.trim());
+    // OpenSSL would pass over one that it does not know.
+    if (!known.has(name.toLowerCase())) throw refusal(`tls_cipher_suites: ${suite.trim()} is not supported`);
+    return name;
+  });
   return [
     ...new Set(["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", ...chosen]),
   ].join(":");
