@@ -3,6 +3,7 @@
  * was left, log in, fetch what the templates ask for, publish it, keep it alive, and give it back on the way out.
  */
 import { parseAuthMethod } from "./auth/methods.ts";
+import { followCredentials } from "./auth/renewed-credentials.ts";
 import { watchFiles } from "./auth/watch.ts";
 import type { AgentConfig } from "./config/types.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
@@ -74,6 +75,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
           onEnd: end.resolve,
         })
       : null;
+  const pidFile = await writePidFile(config.pidFile, pid, files);
   let quit = false;
   const server = await serve({
     config,
@@ -86,8 +88,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       quit = true;
       end.resolve({ code: 0, reason: "a client asked for it at /agent/v1/quit" });
     },
+  }).catch(async (error) => {
+    await pidFile.remove();
+    throw error;
   });
-  const pidFile = await writePidFile(config.pidFile, pid, files);
+  for (const address of server?.addresses ?? []) emit({ is: "listening", address });
 
   // Answer, from the first moment.
   function status(): Status {
@@ -135,15 +140,28 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   // Take up, log in, fetch, publish, keep alive.
   await sidecar?.start();
   // Late, because a watcher takes its time to load; an init container is gone before it would be of use.
+  const credentials = followCredentials({
+    renewal: config.exitAfterAuth ? undefined : method?.renewal,
+    ports: { files, warn: (message) => emit({ is: "warning", code: "credential", message }) },
+    clock,
+    onNew() {
+      sidecar?.tokens.wake();
+      if (autoAuth?.enableReauthOnNewCredentials) sidecar?.tokens.renew();
+    },
+  });
   const watch =
     method === undefined || config.exitAfterAuth
       ? null
-      : await watchFiles(method.watches, () => sidecar?.tokens.wake());
+      : await watchFiles(method.watches, () => {
+          sidecar?.tokens.wake();
+          credentials.look();
+        });
   const { code, reason } = await end.promise;
 
   // Leave.
   emit({ is: "stopping", reason });
   unsubscribe();
+  credentials.stop();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar?.handOver();
   // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.

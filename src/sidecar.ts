@@ -3,6 +3,8 @@
  * held. They know each other only through what is handed to them here; each is asked only once all of them stand.
  */
 import type { AuthMethod } from "./auth/method.ts";
+import { createSinkContent } from "./auth/sink-content.ts";
+import { probeSinks } from "./auth/sink-probe.ts";
 import { createSinks } from "./auth/sinks.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
@@ -110,13 +112,19 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     redact,
   };
   let setup = await createSetup(config, setupPorts);
-  const sinks = createSinks({ sinks: autoAuth.sinks, clock, random, emit, write, onWritten: changed });
+  await probeSinks(autoAuth.sinks, { files, random });
+  const content = createSinkContent({ files, wrap: client.wrap });
+  const sinks = createSinks({ sinks: autoAuth.sinks, clock, random, emit, content, write, onWritten: changed });
   const tokens = createTokens({
     client,
     method,
     methodName: autoAuth.method.type,
     mountPath: autoAuth.method.mountPath,
-    givenAway: autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
+    wrapTtl: autoAuth.method.wrapTtl,
+    givenAway:
+      method.borrowsToken === true ||
+      autoAuth.method.wrapTtl > 0 ||
+      autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
     files,
     clock,
     random,

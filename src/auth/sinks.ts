@@ -5,6 +5,7 @@ import { backoff, LOCAL_BACKOFF } from "../lease/backoff.ts";
 import type { Clock, Emit, Random } from "../ports.ts";
 import type { PublishRequest } from "../publish/file.ts";
 import type { Sensitive } from "../sensitive.ts";
+import type { SinkContent } from "./sink-content.ts";
 
 export interface Sinks {
   /** Every sink has the newest token. */
@@ -18,6 +19,7 @@ export interface SinksDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
+  readonly content: SinkContent;
   write(request: PublishRequest): Promise<unknown>;
   onWritten(): void;
 }
@@ -25,7 +27,10 @@ export interface SinksDeps {
 /** As Vault Agent has it. */
 const DEFAULT_MODE = 0o640;
 
-type Target = Omit<PublishRequest, "content">;
+interface Target {
+  readonly sink: SinkConfig;
+  readonly file: Omit<PublishRequest, "content">;
+}
 
 /** @throws LesseeError for a sink without a path. */
 export function createSinks(deps: SinksDeps): Sinks {
@@ -45,11 +50,12 @@ export function createSinks(deps: SinksDeps): Sinks {
       const token: Sensitive<string> = newest;
       const { signal } = changed;
       try {
-        await deps.write({ ...target, content: Buffer.from(token.reveal()) });
+        const content = await deps.content(target.sink, token);
+        if (token === newest) await deps.write({ ...target.file, content: Buffer.from(content) });
         done.set(target, token);
         failures = 0;
       } catch (error) {
-        const message = `the token cannot be written to ${target.destination}: ${describe(error)}`;
+        const message = `the token cannot be written to ${target.file.destination}: ${describe(error)}`;
         deps.emit({ is: "warning", code: "sink", message });
         const wait = backoff(LOCAL_BACKOFF, ++failures, deps.random());
         await deps.clock.sleep(deps.clock.now() + wait, signal);
@@ -81,12 +87,20 @@ export function createSinks(deps: SinksDeps): Sinks {
 }
 
 function parse(sink: SinkConfig): Target {
-  const { path, mode } = sink.config;
+  const { path, mode, uid, gid, owner = uid, group = gid } = sink.config;
   if (typeof path !== "string" || path === "") throw new LesseeError("sink", "'path' not specified for file sink");
-  return {
+  const file = {
     destination: path,
     perms: typeof mode === "number" ? mode : DEFAULT_MODE,
     createDestDirs: false,
     backup: false,
+    ...(isId(owner) && { user: String(owner) }),
+    ...(isId(group) && { group: String(group) }),
   };
+  return { sink, file };
+}
+
+/** -1 leaves it as it is. */
+function isId(value: unknown): value is number {
+  return typeof value === "number" && value >= 0;
 }

@@ -9,6 +9,7 @@ export function startFaults(config: AgentConfig): readonly Fault[] {
   return [
     ...clientCertificate(config.vault),
     ...(autoAuth ? backoff(autoAuth.method) : []),
+    ...wrappedToken(config),
     ...(autoAuth?.sinks.flatMap(sinkFaults) ?? []),
     ...config.templates.flatMap(templateFaults),
     ...(cache?.persist ? persistence(cache.persist) : []),
@@ -31,6 +32,13 @@ function backoff(method: AuthMethodConfig): readonly Fault[] {
   return method.minBackoff < method.maxBackoff
     ? []
     : [fault(method.place, "auth handler: min_backoff cannot be greater than max_backoff", "nor equal to it")];
+}
+
+/** Vault Agent starts, and then fails with every secret, because it takes the wrapping for the token. */
+function wrappedToken({ autoAuth, envTemplates, templates }: AgentConfig): readonly Fault[] {
+  if (!autoAuth || autoAuth.method.wrapTtl === 0 || templates.length + envTemplates.length === 0) return [];
+  const message = "auto_auth.method.wrap_ttl: nobody here has the token, so that no template can be rendered with it";
+  return [fault(autoAuth.method.place, message, "set wrap_ttl on the sink, or let whoever unwraps the token render")];
 }
 
 function sinkFaults(sink: SinkConfig): readonly Fault[] {

@@ -5,18 +5,13 @@ import type { AgentConfig } from "./types.ts";
 
 /** One fault for each; an agent must refuse to start rather than leave out what it was asked for. */
 export function unsupported(config: AgentConfig): readonly Fault[] {
-  const { autoAuth, telemetry } = config;
+  const { telemetry } = config;
   const faults: Fault[] = [];
   const refuse = (place: Place | undefined, what: string) =>
     faults.push({
       ...(place ?? { file: "configuration" }),
       message: `${what} is not supported by this version of lessee`,
     });
-  if (autoAuth && autoAuth.method.wrapTtl > 0) refuse(autoAuth.method.place, "auto_auth.method.wrap_ttl");
-  for (const sink of autoAuth?.sinks ?? []) {
-    if (sink.wrapTtl > 0) refuse(sink.place, "auto_auth.sink.wrap_ttl");
-    if (sink.dhType !== undefined) refuse(sink.place, "auto_auth.sink.dh_type");
-  }
   if (config.exec) refuse(config.exec.place, "exec");
   for (const template of config.envTemplates) refuse(template.place, `env_template "${template.name}"`);
   if (telemetry?.statsiteAddress) refuse(telemetry.place, "telemetry.statsite_address");

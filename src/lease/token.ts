@@ -122,7 +122,7 @@ export function advanceToken(
       const failures = state.login.failures + 1;
       return {
         ...state,
-        login: { failures, retryAt: now + backoff(policy.backoff, failures, chance, outcome.retryAfter) },
+        login: { failures, retryAt: now + loginBackoff(policy.backoff, failures, chance, outcome.retryAfter) },
       };
     }
     case "renewed":
@@ -187,6 +187,12 @@ export function loginDue(token: HeldToken, policy: TokenPolicy): number {
 }
 
 // ---- internal ----
+
+/** `min_backoff` is the least that is waited, so that the jitter of the first wait lies above it. */
+function loginBackoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
+  const least = Math.min(policy.min * (1 + chance / 4), policy.max);
+  return Math.max(least, backoff(policy, failures, chance, retryAfter));
+}
 
 function login(state: TokenState, now: number, policy: TokenPolicy): TokenAction {
   const due = state.active === null || state.wanted ? now : loginDue(state.active, policy);

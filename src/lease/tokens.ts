@@ -63,6 +63,8 @@ export interface Tokens {
   setParents(numbers: Iterable<number>): void;
   /** A file that the method reads has changed: a failed login is worth trying again now. */
   wake(): void;
+  /** The credentials have been replaced: log in anew with those that are there now. */
+  renew(): void;
   /** Takes a token up that an earlier process had; false when the server no longer knows it. */
   adopt(token: Sensitive<string>): Promise<Session | null>;
   stop(): void;
@@ -210,6 +212,9 @@ export function createTokens(deps: TokensDeps): Tokens {
       refreshParents();
     },
     wake: () => apply({ is: "woken" }),
+    renew() {
+      if (state.active !== null) apply({ is: "wanted" });
+    },
     async adopt(token) {
       const taken = await operations.takeUp(token);
       if (taken === null) return null;

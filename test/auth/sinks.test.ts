@@ -34,6 +34,7 @@ function open(configs: readonly SinkConfig["config"][], more: Partial<SinksDeps>
     clock: clock(),
     random: () => 0,
     emit: (event) => events.push(event),
+    content: async (_sink, token) => token.reveal(),
     write,
     onWritten: () => waiting.resolve(),
     ...more,
@@ -99,15 +100,18 @@ describe("a sink", () => {
   it("ends with the newest token, however late an older one is written", async () => {
     const path = join(folder, "a");
     const gate = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<void>();
     const begun: string[] = [];
     const { sinks, written } = open([{ path }], {
       write: async (request) => {
         begun.push(String(request.content));
+        first.resolve();
         if (begun.length === 1) await gate.promise;
         await write(request);
       },
     });
     sinks.put(new Sensitive("s.first"));
+    await first.promise;
     sinks.put(new Sensitive("s.second"));
     sinks.put(new Sensitive("s.third"));
     const done = written();
