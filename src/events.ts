@@ -6,6 +6,7 @@
  */
 export type LesseeEvent =
   | { readonly is: "started"; readonly version: string; readonly pid: number }
+  | { readonly is: "listening"; readonly address: string }
   | { readonly is: "warning"; readonly code: string; readonly message: string; readonly path?: string }
   | { readonly is: "request"; readonly operation: Operation; readonly status: number | "error"; readonly took: number }
   // The token

@@ -38,6 +38,7 @@ const retried = (event: { readonly retryIn: number | null }): LogLevel => (event
 
 const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   started: "info",
+  listening: "info",
   warning: "warn",
   request: "debug",
   login: "info",

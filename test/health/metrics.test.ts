@@ -52,6 +52,7 @@ describe("the metrics", () => {
     expect([...not].sort()).toEqual([
       "drained",
       "handed over",
+      "listening",
       "sessions",
       "started",
       "stopped",

@@ -13,6 +13,7 @@ const horizon = expiry + 30_000;
 export function sampleEvents(error = "connection refused"): readonly LesseeEvent[] {
   const samples = {
     started: [{ is: "started", version: "1.2.3", pid: 42 }],
+    listening: [{ is: "listening", address: "http://127.0.0.1:8200" }],
     warning: [
       { is: "warning", code: "horizon-short", message: error, path },
       { is: "warning", code: "health-port", message: error },
