@@ -52,6 +52,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
   const credentials = new Map<string, CredentialSetup>();
   const context = {
     staticInterval: config.templateConfig.staticSecretRenderInterval,
+    renewalThreshold: config.templateConfig.leaseRenewalThreshold,
     jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(world.pid)),
     hasCommands: config.templates.some((template) => template.command !== undefined),
   };

@@ -135,7 +135,7 @@ function taken(state: State, grant: Grant, now: number, policy: Policy): State {
     reading: false,
     nextId: state.nextId + 1,
     wanted: null,
-    issued: leased ? [...withinTheHour(state.issued, now), now] : state.issued,
+    issued: leased && grant.user !== null ? [...withinTheHour(state.issued, now), now] : state.issued,
     read: { failures: 0, retryAt: now },
   };
   if (state.stopping === null) return { ...next, candidate };

@@ -4,6 +4,7 @@ import type { Policy } from "./state.ts";
 
 export interface PolicyContext {
   readonly staticInterval: number;
+  readonly renewalThreshold: number;
   /** From 0 to 1. */
   readonly jitter: number;
   /** Templates of this credential have commands. */
@@ -27,6 +28,7 @@ export function policyOf(config: CredentialConfig, context: PolicyContext): Poli
     terminates: config.postgres.some((server) => server.drain === "terminate"),
     notifies: config.notify.length > 0 || context.hasCommands,
     staticInterval: context.staticInterval,
+    renewalThreshold: context.renewalThreshold,
     jitter: context.jitter,
   };
 }

@@ -3,6 +3,7 @@
  * cannot disagree. Pure; the rules are those of lease semantics (W1, W2, W5).
  */
 import type { Held, Policy } from "./state.ts";
+import type { Validity } from "./validity.ts";
 
 const HOUR = 3_600_000;
 /** The server cuts durations to whole seconds: less of a difference than this is no difference. */
@@ -11,6 +12,12 @@ const TRUNCATION = 1_000;
 const PROBE_AFTER = 1_000;
 /** A renewal is never due sooner than this after the one before. */
 const MIN_RENEWAL_INTERVAL = 500;
+/** No secret is read anew sooner than this after it was read. */
+const MIN_REREAD_INTERVAL = 1_000;
+/** A rotation of Vault's own that is late is looked for again after this. */
+const ROTATION_OVERDUE = 10_000;
+/** The most that the readers of a rotation are spread over: until then what they have is dead. */
+const LONGEST_SPREAD = 2_000;
 
 /** When the max TTL of what was granted at `sentAt` is asked for (rule M1). */
 export function probeDue(sentAt: number): number {
@@ -65,13 +72,27 @@ export function endOf(held: Held): number {
  * not fit it is the lead that is lost, not the budget (rule W2). The jitter only ever makes it earlier.
  */
 export function rotationDue(held: Held, policy: Policy): number {
-  if (held.lease === "") return held.readAt + policy.staticInterval * (1 - policy.jitter / 10);
+  if (held.rereadAt !== undefined) return held.rereadAt;
   const end = endOf(held);
   if (end === Number.POSITIVE_INFINITY) return end;
   const life = end - held.readAt;
   const lead = leadOf(policy, life);
   const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
   return held.readAt + Math.max(life - lead - spread, life / 2);
+}
+
+/**
+ * When a secret is read again that nobody can renew: at the threshold of the time that it is good for, and 5 % around
+ * that by `chance`, so that a fleet does not ask at once. What Vault itself rotates is read just after that.
+ */
+export function rereadDue(readAt: number, good: Validity, policy: Policy, chance: number): number {
+  if (good.until === "rotation") {
+    const spread = Math.min(good.for / 20, LONGEST_SPREAD) * policy.jitter;
+    return readAt + (good.for <= 0 ? ROTATION_OVERDUE : good.for + TRUNCATION) + spread;
+  }
+  const length = good.until === "unsaid" || good.for <= 0 ? policy.staticInterval : good.for;
+  const part = policy.renewalThreshold + (chance - 0.5) / 10;
+  return readAt + Math.max(length * (part > 0 && part < 1 ? part : policy.renewalThreshold), MIN_REREAD_INTERVAL);
 }
 
 /** What to ask for at a renewal: as long as it was given for, and long enough that the lead always fits (rule W1). */

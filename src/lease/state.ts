@@ -21,8 +21,10 @@ export interface Policy {
   readonly terminates: boolean;
   /** There is somebody to tell. */
   readonly notifies: boolean;
-  /** When a secret without a lease is read again. */
+  /** How long a secret is good for that does not say it. */
   readonly staticInterval: number;
+  /** From 0 to 1: the part of its time after which a secret that cannot be renewed is read again. */
+  readonly renewalThreshold: number;
   /** From 0 to 1, the same for the life of the pod: spreads a fleet. */
   readonly jitter: number;
 }
@@ -42,6 +44,8 @@ export interface Held {
   /** What no renewal of the lease can pass: its max TTL once that is known; Infinity until then. */
   readonly horizon: number;
   readonly renewable: boolean;
+  /** When it is to be read again, where nothing but its own word for it counts; absent where its horizon does. */
+  readonly rereadAt?: number;
   /** The token that it was read with: its number, and its own expiry and horizon. */
   readonly token: number;
   readonly tokenExpiry: number;

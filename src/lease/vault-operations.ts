@@ -1,15 +1,16 @@
 /** What the lifecycle asks of Vault for what it holds: read and renew. Every failure is turned into an outcome here. */
 import { describe, LesseeError, TransportError, VaultError } from "../errors.ts";
-import type { Clock, Emit } from "../ports.ts";
+import type { Clock, Emit, Random } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { strange } from "../vault/answer.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue } from "./schedule.ts";
+import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue, rereadDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
 import type { Session, Tokens } from "./tokens.ts";
+import { validityOf } from "./validity.ts";
 import { isPassing, retryAfter } from "./verdict.ts";
 
 export interface VaultOperationsDeps {
@@ -18,6 +19,7 @@ export interface VaultOperationsDeps {
   readonly client: VaultClient;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly random: Random;
   readonly emit: Emit;
   policy(): Policy;
   /** Takes in what was read, under the number that the lifecycle will give it. */
@@ -106,14 +108,20 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         tokenExpiry: never,
         tokenHorizon: never,
         renewable: false,
+        rereadAt: rereadDue(sentAt, validityOf(secret, clock.now()), deps.policy(), deps.random()),
         probeAt: never,
         renewAt: never,
       };
     }
     const expiry = sentAt + duration;
     const leased = { ...base, expiry, tokenExpiry: session.expiry, tokenHorizon: session.horizon };
-    if (!lease.renewable) return { ...leased, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
     const policy = deps.policy();
+    if (!lease.renewable) {
+      const fixed = { ...leased, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
+      // Where connections hang on it, the lead counts.
+      if (user !== null || policy.connectionMaxLifetime !== null) return fixed;
+      return { ...fixed, rereadAt: rereadDue(sentAt, validityOf(secret, sentAt), policy, deps.random()) };
+    }
     return {
       ...leased,
       horizon: never,

@@ -117,6 +117,7 @@ describe("the numbers in docs/configuration.md are computed by the code:", () =>
   const policy = (lifetime: number, jitter = 0) =>
     policyOf(defaultCredential("database/creds/pg-role", { connectionMaxLifetime: lifetime }), {
       staticInterval: 5 * MINUTE,
+      renewalThreshold: 0.9,
       jitter,
       hasCommands: false,
     });

@@ -151,7 +151,12 @@ export function useLab(): Lab {
     const path = `database/creds/${role}`;
     const config = defaultCredential(path, options);
     const policy = {
-      ...policyOf(config, { staticInterval: 300_000, jitter: 0, hasCommands: notifiers.length > 0 }),
+      ...policyOf(config, {
+        staticInterval: 300_000,
+        renewalThreshold: 0.9,
+        jitter: 0,
+        hasCommands: notifiers.length > 0,
+      }),
     };
     const clock = createFakeClock(from);
     const events: LesseeEvent[] = [];

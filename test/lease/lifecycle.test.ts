@@ -21,6 +21,7 @@ const policies: fc.Arbitrary<Policy> = fc.record({
   terminates: fc.boolean(),
   notifies: fc.boolean(),
   staticInterval: fc.constant(300_000),
+  renewalThreshold: fc.constant(0.9),
   jitter: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
@@ -141,6 +142,7 @@ describe("M13: a clock that jumps forward", () => {
     terminates: false,
     notifies: false,
     staticInterval: 300_000,
+    renewalThreshold: 0.9,
     jitter: 0,
   };
   const never = Number.POSITIVE_INFINITY;

@@ -22,6 +22,7 @@ export const SEED_POLICY: Policy = {
   terminates: false,
   notifies: false,
   staticInterval: 5 * MINUTE,
+  renewalThreshold: 0.9,
   jitter: 0,
 };
 
@@ -42,6 +43,7 @@ export const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   terminates: fc.boolean(),
   notifies: fc.boolean(),
   staticInterval: fc.integer({ min: SECOND, max: 24 * HOUR }),
+  renewalThreshold: fc.double({ min: 0.01, max: 1, noNaN: true }),
   jitter: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 

@@ -3,7 +3,7 @@ import { defaultCredential } from "../../src/config/defaults.ts";
 import type { CredentialConfig, PostgresConfig } from "../../src/config/types.ts";
 import { jitterOf, policyOf } from "../../src/lease/policy.ts";
 
-const context = { staticInterval: 300_000, jitter: 0.5, hasCommands: false };
+const context = { staticInterval: 300_000, renewalThreshold: 0.9, jitter: 0.5, hasCommands: false };
 const server: PostgresConfig = {
   connectionUrl: "postgresql://{{username}}:{{password}}@h/db",
   verifyQuery: "SELECT 1",
@@ -24,6 +24,7 @@ describe("a policy", () => {
       terminates: false,
       notifies: false,
       staticInterval: 300_000,
+      renewalThreshold: 0.9,
       jitter: 0.5,
     });
   });

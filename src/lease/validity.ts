@@ -1,0 +1,32 @@
+/** How long a secret says that it is good for, by any of the ways in which Vault's engines say it; pure. */
+import { JsonNumber, type JsonValue } from "../json.ts";
+import type { VaultSecret } from "../vault/secret.ts";
+
+/** `for` counts from the read, in milliseconds; what Vault rotates is good until then and not a moment longer. */
+export type Validity =
+  | { readonly until: "unsaid" }
+  | { readonly until: "its end"; readonly for: number }
+  | { readonly until: "rotation"; readonly for: number };
+
+/** @param now for dates, which the server gives in its own time */
+export function validityOf(secret: VaultSecret, now: number): Validity {
+  const { lease } = secret;
+  const data = secret.data.reveal() ?? {};
+  if (lease.id === "") {
+    const ttl = secondsIn(data.ttl);
+    // Static roles of databases, LDAP, …: a second more, because the server cuts what is left to seconds.
+    if (ttl !== undefined && data.rotation_period !== undefined) return { until: "rotation", for: ttl };
+    const expiration = secondsIn(data.expiration);
+    if (expiration !== undefined && data.certificate !== undefined) return { until: "its end", for: expiration - now };
+    const secretIdTtl = secondsIn(data.secret_id_ttl);
+    if (secretIdTtl && data.secret_id !== undefined) return { until: "its end", for: secretIdTtl };
+  }
+  const duration = lease.durationSeconds * 1_000;
+  return duration > 0 ? { until: "its end", for: duration } : { until: "unsaid" };
+}
+
+/** In milliseconds. */
+function secondsIn(value: JsonValue | undefined): number | undefined {
+  const number = value instanceof JsonNumber ? value.toNumber() * 1_000 : Number.NaN;
+  return Number.isFinite(number) ? Math.max(0, number) : undefined;
+}
