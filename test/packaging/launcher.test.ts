@@ -37,6 +37,30 @@ describe("the launcher", () => {
     },
   );
 
+  it("leaves the JIT to an agent with a listener, which serves many requests", async () => {
+    const path = installed();
+    const configs = folder();
+    const file = join(configs, "a b.json");
+    writeFileSync(file, '{"listener":[{"type":"tcp"}]}');
+    const other = join(folder(), "b.hcl");
+    writeFileSync(other, 'template { contents = "a" }');
+    // As a ConfigMap is mounted.
+    const mounted = folder();
+    symlinkSync(file, join(mounted, "agent.hcl"));
+    const flagsFor = async (args: readonly string[], env = {}) => {
+      const { stdout } = await run(join(path, "bin/lessee"), ["agent", ...args], {
+        env: { ...ours, PATH: process.env.PATH ?? "", ...env },
+      });
+      return (JSON.parse(stdout) as [unknown, string[]])[1].length;
+    };
+    expect(await flagsFor([`-config=${other}`])).toBe(2);
+    expect(await flagsFor([`-config=${other}`, `--config=${file}`])).toBe(0);
+    expect(await flagsFor(["-config", file])).toBe(0);
+    expect(await flagsFor([`-config=${mounted}`])).toBe(0);
+    expect(await flagsFor([], { VAULT_AGENT_CONFIG_PATH: file })).toBe(0);
+    expect(await flagsFor([`-config=${other}`], { LESSEE_CONFIG: 'listener "tcp" {}' })).toBe(0);
+  });
+
   it("works through symlinks, relative ones too, from another folder", async () => {
     const path = installed();
     const elsewhere = folder();
