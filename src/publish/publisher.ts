@@ -13,6 +13,7 @@ import {
   type TemplateHost,
 } from "../render/template.ts";
 import type { TemplateStatus } from "../status.ts";
+import type { VaultSecret } from "../vault/secret.ts";
 import type { PublishRequest } from "./file.ts";
 import { publishTogether, type Strategy } from "./together.ts";
 
@@ -65,6 +66,13 @@ interface TemplateState {
   readonly writtenFrom: readonly string[];
 }
 
+/** What the last evaluation of a template asked for, and what it was given. */
+interface Evaluation {
+  readonly wishes: readonly Dependency[];
+  readonly keys: readonly string[];
+  readonly given: readonly (VaultSecret | null | undefined)[];
+}
+
 const NEVER_RENDERED: TemplateState = { renderedAt: null, missing: [], error: null, writtenFrom: [] };
 
 export interface Publisher {
@@ -77,12 +85,17 @@ export interface Publisher {
 
 export function createPublisher(deps: PublisherDeps): Publisher {
   const states = new Map<PublishedTemplate, TemplateState>(deps.templates.map((one) => [one, NEVER_RENDERED]));
+  const evaluations = new Map<PublishedTemplate, Evaluation>();
   let queue: Promise<unknown> = Promise.resolve();
 
   function evaluate(one: PublishedTemplate): Execution {
     const state = states.get(one)!;
+    evaluations.delete(one);
     try {
       const execution = one.template.execute(deps.brain, one.host);
+      const wishes = [...execution.used, ...execution.missing];
+      const given = wishes.map((dependency) => deps.brain.recall(dependency));
+      evaluations.set(one, { wishes, keys: wishes.map(dependencyKey), given });
       states.set(one, { ...state, missing: execution.missing.map(dependencyKey), error: null });
       return execution;
     } catch (error) {
@@ -94,11 +107,18 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     }
   }
 
+  /** The last evaluation, if another would ask for the same: of hundreds of templates a change concerns few. */
+  function lastOf(one: PublishedTemplate): Evaluation | undefined {
+    const last = evaluations.get(one);
+    const holds = last?.wishes.every((wish, index) => isSecret(wish) && deps.brain.recall(wish) === last.given[index]);
+    return holds ? last : undefined;
+  }
+
   /** What a template asks for; one that fails asks for nothing that could help. */
   function wishes(one: PublishedTemplate): readonly Dependency[] {
     try {
-      const execution = evaluate(one);
-      return [...execution.used, ...execution.missing];
+      if (lastOf(one) === undefined) evaluate(one);
+      return evaluations.get(one)!.wishes;
     } catch {
       return [];
     }
@@ -110,13 +130,14 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     let heldUp = false;
     for (const one of deps.templates) {
       // What fails or waits holds up nothing but itself, unless its file still has what this publish replaces.
+      const last = lastOf(one);
+      if (last !== undefined && !concerns(key, last)) continue;
       const mustChange = key !== null && states.get(one)!.writtenFrom.includes(key);
       try {
         const execution = evaluate(one);
-        const wanted = [...execution.used, ...execution.missing];
-        const uses = wanted.map(dependencyKey);
-        if (key === null ? wanted.some(isSecret) : !uses.includes(key)) continue;
-        if (execution.missing.length === 0) complete.push({ one, content: execution.output, uses });
+        const evaluation = evaluations.get(one)!;
+        if (!concerns(key, evaluation)) continue;
+        if (execution.missing.length === 0) complete.push({ one, content: execution.output, uses: evaluation.keys });
         else heldUp ||= mustChange;
         for (const name of execution.missing.map(dependencyKey)) missing.add(name);
       } catch (error) {
@@ -178,6 +199,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         return { name: one.name, destination: one.target.destination, renderedAt, missing, error };
       }),
   };
+}
+
+/** A template that asks for this secret; with null, for none. */
+function concerns(key: string | null, { keys, wishes }: Evaluation): boolean {
+  return key === null ? !wishes.some(isSecret) : keys.includes(key);
 }
 
 /** Fetched from the server; a file is not, and its template waits for nobody else. */

@@ -32,6 +32,8 @@ interface World {
   /** The secret at a path from now on; without a password nothing is known of it. */
   know(dependency: Dependency, password?: string): void;
   text(name: string): Promise<string | null>;
+  /** How often a template was. */
+  evaluated(): number;
 }
 
 /** Templates by the name of the file that they write; a command tells of itself by its first word. */
@@ -67,8 +69,17 @@ async function open(
       }),
     },
   );
+  let evaluations = 0;
   const publisher = createPublisher({
-    templates: loaded,
+    templates: loaded.map((one) => ({
+      ...one,
+      template: {
+        execute(...args) {
+          evaluations++;
+          return one.template.execute(...args);
+        },
+      },
+    })),
     brain: { recall: (dependency) => known.get(dependencyKey(dependency)), list: () => undefined },
     files,
     random: Math.random,
@@ -79,6 +90,7 @@ async function open(
   return {
     publisher,
     events,
+    evaluated: () => evaluations,
     know(dependency, password) {
       const key = dependencyKey(dependency);
       if (password === undefined) known.delete(key);
@@ -126,6 +138,37 @@ describe("a publish", () => {
     expect(publisher.dependencies()).toEqual([A, B]);
     know(A, "p1");
     expect(publisher.dependencies()).toEqual([A, B]);
+  });
+});
+
+describe("many templates", () => {
+  const COUNT = 100;
+  const contents = (i: number) => `{{ with secret "database/creds/${i}" }}{{ .Data.password }}{{ end }}`;
+
+  it("are evaluated when what they use has changed, and not when another's has", async () => {
+    const templates = Object.fromEntries(Array.from({ length: COUNT }, (_, i) => [`file-${i}`, contents(i)]));
+    const { publisher, know, text, evaluated } = await open(templates);
+    for (let i = 0; i < COUNT; i++) {
+      const dependency: Dependency = { kind: "read", path: `database/creds/${i}` };
+      know(dependency, `p${i}`);
+      expect(publisher.dependencies()).toHaveLength(COUNT);
+      expect(await publisher.publish(dependencyKey(dependency), "rename")).toMatchObject({ is: "published" });
+    }
+    expect(await text(`file-${COUNT - 1}`)).toBe(`p${COUNT - 1}`);
+    expect(evaluated()).toBeLessThanOrEqual(3 * COUNT);
+  });
+
+  it("that use another secret after a change are seen to", async () => {
+    const { publisher, know, text } = await open({
+      one: `{{ with secret "database/creds/a" }}{{ if eq .Data.password "b" }}${ONLY_B}{{ end }}{{ end }}`,
+    });
+    know(A, "p1");
+    know(B, "q1");
+    expect(publisher.dependencies()).toEqual([A]);
+    know(A, "b");
+    expect(publisher.dependencies()).toEqual([A, B]);
+    expect(await publisher.publish(b, "rename")).toMatchObject({ is: "published" });
+    expect(await text("one")).toBe("q1");
   });
 });
 
