@@ -5,28 +5,8 @@ const AGENT = "Agent";
 const SERVER = "Connection to Vault";
 const LOG = "Log";
 
-export const AGENT_FLAGS: readonly FlagDefinition[] = [
-  {
-    name: "config",
-    kind: "list",
-    group: AGENT,
-    placeholder: "PATH",
-    env: "VAULT_AGENT_CONFIG_PATH",
-    help: "A configuration file, HCL or JSON, or a folder of them. Several are merged in their order.",
-  },
-  {
-    name: "exit-after-auth",
-    kind: "bool",
-    group: AGENT,
-    help: "Log in, write every sink and template once, and exit 0.",
-  },
-  {
-    name: "test-verify-only",
-    kind: "bool",
-    group: AGENT,
-    hidden: true,
-    help: "Check the configuration and exit.",
-  },
+/** Of every command that asks the server. */
+export const SERVER_FLAGS: readonly FlagDefinition[] = [
   {
     name: "address",
     kind: "text",
@@ -120,6 +100,33 @@ export const AGENT_FLAGS: readonly FlagDefinition[] = [
     env: "VAULT_DISABLE_REDIRECTS",
     help: "Do not follow a redirect.",
   },
+  ...ignored("text", "wrap-ttl", "mfa", "unlock-key"),
+  ...ignored("bool", "policy-override", "output-curl-string", "output-policy", "non-interactive"),
+];
+
+export const AGENT_FLAGS: readonly FlagDefinition[] = [
+  {
+    name: "config",
+    kind: "list",
+    group: AGENT,
+    placeholder: "PATH",
+    env: "VAULT_AGENT_CONFIG_PATH",
+    help: "A configuration file, HCL or JSON, or a folder of them. Several are merged in their order.",
+  },
+  {
+    name: "exit-after-auth",
+    kind: "bool",
+    group: AGENT,
+    help: "Log in, write every sink and template once, and exit 0.",
+  },
+  {
+    name: "test-verify-only",
+    kind: "bool",
+    group: AGENT,
+    hidden: true,
+    help: "Check the configuration and exit.",
+  },
+  ...SERVER_FLAGS,
   {
     name: "log-level",
     kind: "text",
@@ -170,8 +177,6 @@ export const AGENT_FLAGS: readonly FlagDefinition[] = [
     help: "Keep so many old log files; -1 keeps none.",
   },
   { name: "combine-logs", kind: "bool", group: LOG, hidden: true, help: "Write the log to stdout." },
-  ...ignored("text", "wrap-ttl", "mfa", "unlock-key"),
-  ...ignored("bool", "policy-override", "output-curl-string", "output-policy", "non-interactive"),
 ];
 
 /** Flags that every command of Vault has and that mean nothing to an agent. */

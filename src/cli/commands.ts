@@ -14,6 +14,14 @@ const COMMANDS = {
     summary: "keep an application's credentials alive",
     run: async (...call) => (await import("./agent.ts")).runAgentCommand(...call),
   },
+  "agent generate-config": {
+    summary: "write a configuration to begin with",
+    run: async (args, world) => (await import("./generate-config.ts")).runGenerateConfig(args, world),
+  },
+  "token revoke": {
+    summary: "end the lessee of this home folder, or revoke the token in it",
+    run: async (args, world, signals) => (await import("./token.ts")).runTokenRevoke(args, world, signals),
+  },
   validate: {
     summary: "check a configuration and report every fault",
     run: async (args, world) => (await import("./validate.ts")).runValidate(args, world),
@@ -29,7 +37,9 @@ const COMMANDS = {
   version: {
     summary: "print the version",
     run: async (_args, world, _signals, version) => {
-      world.stdout.write(`lessee v${version}\n`);
+      // Who asks `vault` learns whom he talks to: the name and the versions of Vault are not ours.
+      const place = world.env.LESSEE_INVOKED_AS === "vault" ? " (in place of vault)" : "";
+      world.stdout.write(`lessee v${version}${place}\n`);
       return 0;
     },
   },
@@ -49,9 +59,9 @@ export async function runCommand(
     world.stdout.write(usage());
     return name === undefined ? 1 : 0;
   }
-  const command: Command | undefined = Object.hasOwn(COMMANDS, name)
-    ? COMMANDS[name as keyof typeof COMMANDS]
-    : undefined;
+  const pair = commandNamed(`${name} ${args[0]}`);
+  if (pair !== undefined) return pair.run(args.slice(1), world, signals, version);
+  const command = commandNamed(name);
   if (command !== undefined) return command.run(args, world, signals, version);
   const meant = nearest(name, Object.keys(COMMANDS));
   world.stderr.write(
@@ -60,7 +70,11 @@ export async function runCommand(
   return 1;
 }
 
+function commandNamed(name: string): Command | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as keyof typeof COMMANDS] : undefined;
+}
+
 function usage(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(22)} ${summary}`);
   return `lessee holds the leases of an application's credentials, so that it never notices that its password changes.\n\nUsage: lessee COMMAND [flags]      (lessee COMMAND -help shows its flags)\n\n${rows.join("\n")}\n`;
 }

@@ -46,7 +46,18 @@ export async function openState(options: PlaceOptions): Promise<{ place: StatePl
   }
 }
 
+/** The process that keeps its state where one does that configures nothing else; null where none runs. */
+export async function runningHere(home: string | undefined, ports: LockPorts): Promise<number | null> {
+  for (const folder of [AGENT_CACHE, ...(home === undefined ? [] : [`${home}/.lessee`])]) {
+    const owner = await ports.files.readFile(`${folder}/${LOCK}`, "utf8").catch(() => null);
+    if (owner !== null && (await isRunning(owner, ports))) return Number(owner.split(" ")[0]);
+  }
+  return null;
+}
+
 // ---- internal ----
+
+type LockPorts = Pick<PlaceOptions, "files" | "kill" | "pid">;
 
 async function readKey(files: Files, path: string): Promise<Sensitive<string>> {
   const key = (await files.readFile(path, "utf8")).trim();
@@ -70,7 +81,7 @@ async function lock(path: string, options: PlaceOptions): Promise<() => Promise<
 }
 
 /** The pid alone proves nothing: in another container, or after a restart, it is somebody else's. */
-async function isRunning(owner: string, { files, kill, pid }: PlaceOptions): Promise<boolean> {
+async function isRunning(owner: string, { files, kill, pid }: LockPorts): Promise<boolean> {
   const [text, started] = owner.split(" ");
   const other = Number(text);
   if (!Number.isInteger(other) || other <= 0 || other === pid) return false;
