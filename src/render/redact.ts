@@ -50,7 +50,7 @@ export function redact(text: string, values: readonly string[]): string {
 }
 
 /** What is secret in a secret: all texts and numbers of its data, however deep, tokens and accessors. */
-export function secretValues(secret: VaultSecret): string[] {
+function secretValues(secret: VaultSecret): string[] {
   const { auth, wrapInfo } = secret;
   return [
     ...leaves(secret.data.reveal()),

@@ -85,7 +85,7 @@ export interface Application {
   stop(): Promise<Report>;
 }
 
-export const CONNECTION_LIFETIME = 1_000;
+const CONNECTION_LIFETIME = 1_000;
 
 export async function startWorld(): Promise<World> {
   const [postgres, kubernetes] = await Promise.all([startPostgres(), startKubernetes()]);
