@@ -27,7 +27,7 @@ export async function startWorld(): Promise<BenchWorld> {
   undo.defer(() => postgres.stop());
   const kubernetes = await startKubernetes();
   undo.defer(() => kubernetes.stop());
-  const vault = await startVault();
+  const vault = await startVault(ROOT_TOKEN);
   undo.defer(() => vault.stop());
   const seed = await setUpSeed({ address: vault.address, token: ROOT_TOKEN, postgres, kubernetes });
   const jwt = join(folder, "token");
@@ -46,9 +46,9 @@ export async function startWorld(): Promise<BenchWorld> {
 }
 
 /** The emulated Vault in a process of its own, so that it does not wait for the one that measures. */
-async function startVault(): Promise<{ readonly address: string; stop(): Promise<void> }> {
+export async function startVault(rootToken: string): Promise<{ readonly address: string; stop(): Promise<void> }> {
   const main = join(import.meta.dirname, "../dev/vault/main.ts");
-  const child = spawn(process.execPath, [main, "--root-token", ROOT_TOKEN], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [main, "--root-token", rootToken], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const [line] = await Promise.race([once(createInterface(child.stdout), "line"), ended]);
   if (typeof line !== "string") throw new Error("the emulated Vault ended before it answered");
