@@ -121,10 +121,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     methodName: autoAuth.method.type,
     mountPath: autoAuth.method.mountPath,
     wrapTtl: autoAuth.method.wrapTtl,
-    givenAway:
-      method.borrowsToken === true ||
-      autoAuth.method.wrapTtl > 0 ||
-      autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
+    givenAway: autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
     files,
     clock,
     random,

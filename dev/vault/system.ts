@@ -21,7 +21,7 @@ export function createSystemBackend(core: Core, unsealKey: string): Backend {
   const state = createServerState(core, unsealKey);
   return {
     type: "system",
-    isOpen: (path) => state.isOpen(path) || path.startsWith("internal/ui/mounts"),
+    isOpen: (path) => state.isOpen(path) || path === "wrapping/lookup" || path.startsWith("internal/ui/mounts"),
     handle(request) {
       const [area, ...rest] = request.subpath.split("/");
       const name = rest.join("/");

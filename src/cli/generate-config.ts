@@ -183,19 +183,14 @@ function configuration(options: {
   readonly tokenFile: string;
 }): string {
   const blocks = [
-    `auto_auth {\n  method {\n    type = "token_file"\n\n    config {\n      token_file_path = ${quote(options.tokenFile)}\n    }\n  }\n}`,
+    `auto_auth {\n  method {\n    type = "token_file"\n\n    config {\n      token_file_path = ${JSON.stringify(options.tokenFile)}\n    }\n  }\n}`,
     'template_config {\n  static_secret_render_interval = "5m"\n  exit_on_retry_failure         = true\n}',
-    `vault {\n  address = ${quote(options.address)}\n}`,
+    `vault {\n  address = ${JSON.stringify(options.address)}\n}`,
     ...options.templates.map(
       ({ name, contents }) =>
-        `env_template "${name}" {\n  contents             = ${quote(contents)}\n  error_on_missing_key = true\n}`,
+        `env_template "${name}" {\n  contents             = ${JSON.stringify(contents)}\n  error_on_missing_key = true\n}`,
     ),
-    `exec {\n  command                   = [${options.command.map(quote).join(", ")}]\n  restart_on_secret_changes = "always"\n  restart_stop_signal       = "SIGTERM"\n}`,
+    `exec {\n  command                   = [${options.command.map((word) => JSON.stringify(word)).join(", ")}]\n  restart_on_secret_changes = "always"\n  restart_stop_signal       = "SIGTERM"\n}`,
   ];
   return `${blocks.join("\n\n")}\n`;
-}
-
-/** `\${` would begin an interpolation. */
-function quote(text: string): string {
-  return JSON.stringify(text).replaceAll("${", "$${");
 }

@@ -77,7 +77,8 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       throw new LesseeError("auth", message, { hint: "set token_num_uses = 0 on the auth role" });
     }
     const number = ++lastNumber;
-    const revocable = !deps.givenAway && auth.type !== "batch";
+    const isOurs = !deps.givenAway && !deps.method.borrowsToken && !deps.wrapTtl;
+    const revocable = isOurs && auth.type !== "batch";
     known.set(number, { token: auth.token, policies: auth.policies, revocable, periodic: false });
     const never = Number.POSITIVE_INFINITY;
     const duration = auth.durationSeconds === 0 ? never : auth.durationSeconds * 1_000;
