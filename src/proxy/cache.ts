@@ -109,6 +109,13 @@ export function createLeaseCache(deps: CacheDeps): LeaseCache {
     return { seconds: durationSeconds, renewable };
   }
 
+  /** Who may not revoke may renew for a second (rule W7). */
+  async function giveBack({ origin, holds }: Entry): Promise<void> {
+    if (holds.is !== "lease") return;
+    const { id } = holds;
+    await client.revokeLease(origin.token, id, false).catch(() => client.renewLease(origin.token, id, 1));
+  }
+
   function forget(kept: Kept): void {
     const { key } = kept.entry.origin;
     if (byKey.get(key) === kept) byKey.delete(key);
@@ -167,9 +174,7 @@ export function createLeaseCache(deps: CacheDeps): LeaseCache {
       leaving = !release;
       for (const kept of held) drop(kept);
       if (!release) return held.length;
-      const revoked = held.map(({ entry: { origin, holds } }) =>
-        holds.is === "lease" ? client.revokeLease(origin.token, holds.id, false) : Promise.resolve(),
-      );
+      const revoked = held.map(({ entry }) => giveBack(entry));
       const results = await Promise.allSettled(revoked);
       return results.filter(({ status }) => status === "rejected").length;
     },

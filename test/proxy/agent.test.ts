@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../dev/free-port.ts";
 import type { Agent } from "../support/agent.ts";
-import { configuration } from "../support/configuration.ts";
+import { configuration, type Parts } from "../support/configuration.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
 import { ask } from "./setup.ts";
 
@@ -23,6 +23,7 @@ const CACHE = "cache { use_auto_auth_token = true }";
 async function listening(
   pod: Pod,
   rest: string,
+  parts: Parts = {},
 ): Promise<{ readonly agent: Agent; readonly url: string; readonly path: string }> {
   const port = await freePort("127.0.0.1");
   const listener = `listener "tcp" {
@@ -30,8 +31,9 @@ async function listening(
   tls_disable = true
   agent_api { enable_quit = true }
 }`;
-  const agent = await pod.agent(configuration(pod, { rest: `${listener}\n${rest}` }));
-  await agent.event("confirmed");
+  const agent = await pod.agent(configuration(pod, { ...parts, rest: `${listener}\n${rest}` }));
+  // Without templates there is nothing to confirm.
+  await agent.event(parts.template === "" ? "login" : "confirmed");
   return { agent, url: `http://127.0.0.1:${port}`, path: `/v1/${pod.seed.credentialPath}` };
 }
 
@@ -61,6 +63,22 @@ describe("an agent with a listener and a cache", () => {
     expect(first.status).toBe(200);
     expect(await agent.ended).toEqual({ code: 0, signal: null });
     expect((await agent.event("stopping")).reason).toBe("a client asked for it at /agent/v1/quit");
+    expect(await pod.left()).toEqual([]);
+  });
+});
+
+describe("an agent whose clients alone read secrets", () => {
+  it("gives all of them one user, and gives it back when it is asked to end", { timeout: 60_000 }, async () => {
+    const pod = await world.pod(LONG);
+    const { agent, url, path } = await listening(pod, CACHE, { template: "", credential: "", postgres: false });
+    const answers = await Promise.all([ask(`${url}${path}`), ask(`${url}${path}`)]);
+    expect(answers.map(({ headers }) => headers["x-cache"]).sort()).toEqual(["HIT", "MISS"]);
+    expect(answers[0]?.text).toBe(answers[1]?.text);
+    const { username } = JSON.parse(answers[0]!.text).data as { username: string };
+    expect(await world.users.left(0)).toContain(username);
+    await ask(`${url}/agent/v1/quit`, { method: "POST" });
+    expect(await agent.ended).toEqual({ code: 0, signal: null });
+    expect((await agent.event("stopped")).held).toBe(0);
     expect(await pod.left()).toEqual([]);
   });
 });

@@ -42,6 +42,7 @@ function lab(renew: (lease: string) => number | Error = () => 3_600) {
   const revoked: string[] = [];
   const lost = new AbortController();
   let holds = 0;
+  let forbidden = false;
   const client: CacheDeps["client"] = {
     async renewLease(_token, lease) {
       renewals.push(lease);
@@ -54,6 +55,7 @@ function lab(renew: (lease: string) => number | Error = () => 3_600) {
       return token(of.reveal()).auth!;
     },
     async revokeLease(_token, lease) {
+      if (forbidden) throw new VaultError(403, "permission denied", []);
       revoked.push(lease);
     },
   };
@@ -76,6 +78,9 @@ function lab(renew: (lease: string) => number | Error = () => 3_600) {
     revoked,
     lost,
     holds: () => holds,
+    forbidRevoking() {
+      forbidden = true;
+    },
     kept: (...keys: string[]) => keys.filter((key) => cache.get(key)),
   };
 }
@@ -160,6 +165,11 @@ describe("a lease that is kept", () => {
     const first = lab();
     first.put(origin("a"), leased("db/1"));
     expect([await first.cache.stop(true), first.revoked]).toEqual([0, ["db/1"]]);
+    // Who may not revoke lets it end by a renewal for a second.
+    const forbidden = lab();
+    forbidden.forbidRevoking();
+    forbidden.put(origin("a"), leased("db/1"));
+    expect([await forbidden.cache.stop(true), forbidden.revoked, forbidden.renewals]).toEqual([0, [], ["db/1"]]);
     const second = lab();
     second.put(origin("a"), leased("db/1"));
     expect([await second.cache.stop(false), second.revoked, second.holds()]).toEqual([1, [], 1]);
