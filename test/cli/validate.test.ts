@@ -35,9 +35,13 @@ describe("lessee validate", () => {
 
   it("tells what would keep an agent from starting, and still finds it valid", async () => {
     const hcl = MINIMAL.replace('method "kubernetes"', 'method "aws"');
-    const { code, stderr } = await validate({ "agent.hcl": `${hcl}telemetry { statsd_address = "x:1" }\n` }, ["-config=agent.hcl"]);
+    const { code, stderr } = await validate({ "agent.hcl": `${hcl}telemetry { statsd_address = "x:1" }\n` }, [
+      "-config=agent.hcl",
+    ]);
     expect(code).toBe(0);
-    expect(stderr).toContain('warning: an agent will not start: agent.hcl:9: telemetry.statsd_address is not supported');
+    expect(stderr).toContain(
+      "warning: an agent will not start: agent.hcl:9: telemetry.statsd_address is not supported",
+    );
     expect(stderr).toContain('warning: an agent will not start: agent.hcl:2: unknown auth method "aws"');
   });
 
