@@ -41,13 +41,13 @@ export interface Fixture {
 /** Registers the hooks of the test file that calls it. */
 export function useNotifiers(): Fixture {
   let folder = "";
-  const transport = createTransport({});
+  let transport = createTransport({});
   const clock = createSystemClock(Date.now, () => performance.now());
   const ports: NotifyPorts = {
     clock,
     files: fs,
     kill: process.kill,
-    transport: transport.send,
+    transport: (request) => transport.send(request),
     run: createRunCommand({ spawn, kill: process.kill, clock, random: Math.random, env: process.env }),
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
@@ -57,6 +57,7 @@ export function useNotifiers(): Fixture {
   };
 
   beforeEach(async () => {
+    transport = createTransport({});
     folder = await fs.mkdtemp(join(tmpdir(), "lessee-notify-"));
   });
   afterEach(async () => {
