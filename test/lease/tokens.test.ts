@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Sensitive } from "../../src/sensitive.ts";
 import { HEARS, refusal, useLab } from "./lab.ts";
 import { HOUR, MINUTE, SECOND } from "./policies.ts";
 
@@ -6,6 +7,7 @@ const lab = useLab();
 const LOGIN = /\/v1\/auth\/kubernetes\/login$/;
 const RENEW_SELF = /\/v1\/auth\/token\/renew-self$/;
 const REVOKE_SELF = /\/v1\/auth\/token\/revoke-self$/;
+const LOOKUP_SELF = /\/v1\/auth\/token\/lookup-self$/;
 const READ = /\/v1\/database\/creds\//;
 
 describe("the token", () => {
@@ -101,6 +103,32 @@ describe("the token", () => {
     expect(sidecar.keeper.status().current?.user).not.toBe(before);
     expect(sidecar.tokens.tokenOf(1)).toBeUndefined();
     expect(lab.requests(LOGIN)).toBe(2);
+  });
+});
+
+describe("a token that somebody else holds", () => {
+  it("is not revoked before it is let go, though its own leases are gone", async () => {
+    await lab.authRole("short", { token_ttl: "20m", token_max_ttl: "2h" });
+    const sidecar = await lab.start({ authRole: "short", connectionMaxLifetime: 5 * MINUTE, notifiers: [HEARS] });
+    const first = sidecar.tokens.current();
+    const hold = sidecar.tokens.hold(first!);
+    await sidecar.until("login");
+    expect(sidecar.tokens.current()?.reveal()).not.toBe(first?.reveal());
+    await sidecar.until("released");
+    await sidecar.quiet();
+    expect([sidecar.keeper.parents(), lab.requests(REVOKE_SELF), hold.lost.aborted]).toEqual([[2], 0, false]);
+    hold.release();
+    await sidecar.until("token revoked");
+  });
+
+  it("says when it has ended", async () => {
+    const sidecar = await lab.start({ connectionMaxLifetime: MINUTE });
+    const { lost } = sidecar.tokens.hold(sidecar.tokens.current()!);
+    const stranger = sidecar.tokens.hold(new Sensitive("s.of-somebody-else"));
+    lab.fail(RENEW_SELF, refusal(403, "permission denied"));
+    lab.fail(LOOKUP_SELF, refusal(403, "permission denied"));
+    await sidecar.until("token renewal failed", ({ lost: isLost }) => isLost);
+    expect([lost.aborted, stranger.lost.aborted]).toEqual([true, false]);
   });
 });
 
