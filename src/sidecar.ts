@@ -175,7 +175,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     if (now !== available) {
       available = now;
       keepers.ensure(setup.publisher.dependencies());
-      keepers.take({ is: "woken" });
+      // Only those that may have waited for it: of hundreds of keepers each would come back here.
+      for (const keeper of all) if (keeper.state().candidate?.step === "publish") keeper.take({ is: "woken" });
     }
     if (config.exitAfterAuth && isComplete())
       options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
