@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, cp, lstat, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, cp, link, lstat, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -71,8 +71,11 @@ describe("the embedded Postgres", () => {
     const copy = await mkdtemp(join(tmpdir(), "lessee-repository-"));
     try {
       await copyWhatPostgresNeeds(copy);
+      // The repository may lie where only its owner may enter, and its Node with it.
+      const node = join(copy, "node");
+      await link(process.execPath, node).catch(() => copyFile(process.execPath, node));
       await chmod(copy, mode);
-      const child = start(copy, uid);
+      const child = start(copy, uid, node);
       const { pid, folder, url } = await firstLine(child);
       expect(await query(url, "SELECT current_user")).toEqual([{ current_user: "postgres" }]);
       expect(await owner(pid)).toBe(runsAs);
@@ -85,8 +88,8 @@ describe("the embedded Postgres", () => {
   });
 });
 
-function start(root: string, uid?: number) {
-  return spawn(process.execPath, [join(root, fixture)], {
+function start(root: string, uid?: number, node = process.execPath) {
+  return spawn(node, [join(root, fixture)], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: "/",
     uid,
