@@ -2,7 +2,8 @@
 import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import type { Candidate, Current, Held, Policy, Retiring, State, Stopping, Wanted } from "./state.ts";
+import { abandon, retire, retirement, stop } from "./retirement.ts";
+import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
 
 /** A candidate that Postgres refuses is tried again for so long: a replica may lag behind (rule W9). */
@@ -179,24 +180,6 @@ function published(state: State, id: number, tell: boolean, now: number, policy:
   };
 }
 
-function retire(current: Current, now: number): Retiring {
-  const { telling: _telling, ...held } = current;
-  return { ...retirement(held, now), step: "drain", publishedAt: held.publishedAt, sessions: held.sessions };
-}
-
-function retirement(held: Held, now: number): Omit<Retiring, "step" | "publishedAt"> {
-  return {
-    ...held,
-    replacedAt: now,
-    heardAt: null,
-    quiet: null,
-    sessions: null,
-    ended: "none",
-    failures: 0,
-    retryAt: now,
-  };
-}
-
 /** The application has taken the current credential: every older one may now be drained. */
 function heard(state: State, now: number): State {
   if (state.current === null) return state;
@@ -276,29 +259,6 @@ function verificationFailed(
     ...state,
     candidate: { ...candidate, failures, failingSince, retryAt: now + backoff(LOCAL_BACKOFF, failures, chance) },
   };
-}
-
-/** What was never published has no users: it may be given back at once. */
-function abandon(candidate: Candidate, now: number): Retiring {
-  const { failingSince: _since, ...held } = candidate;
-  return { ...retirement(held, now), step: "release", publishedAt: null };
-}
-
-function stop(state: State, stopping: Stopping, now: number): State {
-  const stopped: State = { ...state, stopping: state.stopping ?? stopping, wanted: null, watchAt: now };
-  if (stopping.release === "never") return { ...stopped, candidate: null, current: null, retiring: [] };
-  const current = stopped.current !== null && stopped.current.lease !== "" ? [retire(stopped.current, now)] : [];
-  const candidate =
-    stopped.candidate !== null && stopped.candidate.lease !== "" ? [abandon(stopped.candidate, now)] : [];
-  const retiring = [...stopped.retiring, ...current, ...candidate].map((one) => ({
-    ...one,
-    heardAt: one.heardAt ?? now,
-  }));
-  const ready =
-    stopping.release === "always"
-      ? retiring.map((one) => (one.step === "drain" ? { ...one, step: "release" as const } : one))
-      : retiring;
-  return { ...stopped, candidate: null, current: null, retiring: ready };
 }
 
 /** It has ended, whoever ended it. The current one has to be replaced at once, within the budget. */

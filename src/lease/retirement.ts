@@ -1,0 +1,43 @@
+/** How what is held goes out of use: replaced, refused before it was used, or at the stop. */
+import type { Candidate, Current, Held, Retiring, State, Stopping } from "./state.ts";
+
+export function stop(state: State, stopping: Stopping, now: number): State {
+  const stopped: State = { ...state, stopping: state.stopping ?? stopping, wanted: null, watchAt: now };
+  if (stopping.release === "never") return { ...stopped, candidate: null, current: null, retiring: [] };
+  const current = stopped.current !== null && stopped.current.lease !== "" ? [retire(stopped.current, now)] : [];
+  const candidate =
+    stopped.candidate !== null && stopped.candidate.lease !== "" ? [abandon(stopped.candidate, now)] : [];
+  const retiring = [...stopped.retiring, ...current, ...candidate].map((one) => ({
+    ...one,
+    heardAt: one.heardAt ?? now,
+  }));
+  const ready =
+    stopping.release === "always"
+      ? retiring.map((one) => (one.step === "drain" ? { ...one, step: "release" as const } : one))
+      : retiring;
+  return { ...stopped, candidate: null, current: null, retiring: ready };
+}
+
+export function retire(current: Current, now: number): Retiring {
+  const { telling: _telling, ...held } = current;
+  return { ...retirement(held, now), step: "drain", publishedAt: held.publishedAt, sessions: held.sessions };
+}
+
+/** What was never published has no users: it may be given back at once. */
+export function abandon(candidate: Candidate, now: number): Retiring {
+  const { failingSince: _since, ...held } = candidate;
+  return { ...retirement(held, now), step: "release", publishedAt: null };
+}
+
+export function retirement(held: Held, now: number): Omit<Retiring, "step" | "publishedAt"> {
+  return {
+    ...held,
+    replacedAt: now,
+    heardAt: null,
+    quiet: null,
+    sessions: null,
+    ended: "none",
+    failures: 0,
+    retryAt: now,
+  };
+}
