@@ -17,8 +17,9 @@ import { writePidFile } from "./pid-file.ts";
 import type { World } from "./ports.ts";
 import { createAgentMetrics } from "./proxy/metrics.ts";
 import { serve } from "./serve.ts";
-import { createSidecar, type End } from "./sidecar.ts";
+import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
 import type { Status } from "./status.ts";
+import { createSupervisor } from "./supervise/supervisor.ts";
 import { openVault } from "./vault/connect.ts";
 
 export interface AgentOptions {
@@ -32,9 +33,16 @@ export interface AgentOptions {
   readonly stop: AbortSignal;
   /** Calls back whenever the configuration is to be read anew; the answer unsubscribes. */
   onReload(reload: () => void): () => void;
+  /** Calls back at every signal of this name; the answer unsubscribes. */
+  onSignal(signal: NodeJS.Signals, listener: () => void): () => void;
+  /** Calls back at the very end of the process, however it ends; the answer unsubscribes. */
+  onExit(listener: () => void): () => void;
   /** Rejects with a ConfigError. */
   readConfig(): Promise<AgentConfig>;
 }
+
+/** What a terminal or its user sends to a program that runs in the foreground, beside the signals to stop. */
+const PASSED_ON = ["SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
 
 /** Resolves to the exit code. Rejects with a LesseeError where a start is impossible. */
 export async function runAgent(options: AgentOptions): Promise<number> {
@@ -42,7 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const { clock, files, pid } = world;
   const startedAt = clock.now();
   const { autoAuth } = config;
-  if (autoAuth === undefined && config.templates.length + config.envTemplates.length > 0)
+  if (autoAuth === undefined && (config.exec !== undefined || config.templates.length > 0))
     throw new LesseeError(
       "config",
       "there is no auto_auth block: without a login nothing can be read for the templates",
@@ -61,7 +69,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const vault = await openVault(config.vault, autoAuth?.method.namespace, world, emit);
   const method = autoAuth && parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
-  const sidecar =
+  const { exec } = config;
+  const application =
+    exec === undefined || config.exitAfterAuth
+      ? null
+      : createSupervisor({
+          ...world,
+          emit,
+          config: () => sidecar?.config().exec ?? exec,
+          variables: () => sidecar?.variables() ?? null,
+          onEnd: end.resolve,
+        });
+  const sidecar: Sidecar | null =
     autoAuth && method
       ? await createSidecar({
           config,
@@ -72,6 +91,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
           emit,
           learn: scrubber.learn,
           redact: scrubber.scrub,
+          application,
           onEnd: end.resolve,
         })
       : null;
@@ -132,7 +152,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       emit({ is: "configuration refused", error: describe(error) });
     }
   }
-  const unsubscribe = options.onReload(() => void reload());
+  const subscriptions = [options.onReload(() => void reload())];
+  if (application !== null) {
+    // What is sent to us is meant for the application as well, and it must not outlive us.
+    for (const signal of PASSED_ON) subscriptions.push(options.onSignal(signal, () => application.signal(signal)));
+    subscriptions.push(options.onExit(application.kill));
+  }
   const stopped = () => end.resolve({ code: 0, reason: String(options.stop.reason) });
   options.stop.addEventListener("abort", stopped, { once: true });
   if (options.stop.aborted) stopped();
@@ -160,7 +185,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   // Leave.
   emit({ is: "stopping", reason });
-  unsubscribe();
+  await application?.stop();
+  for (const unsubscribe of subscriptions) unsubscribe();
   credentials.stop();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar?.handOver();
@@ -170,11 +196,16 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const stopping = {
     at: now,
     until: now + config.shutdownTimeout,
-    release: handsOver ? "never" : config.releaseOnExit,
+    release: handsOver ? "never" : releaseOf(config, application !== null),
   } as const;
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
   await Promise.all([pidFile.remove(), watch?.close(), health?.stop()]);
   return code;
+}
+
+/** With the application ended, nobody uses what is held. */
+function releaseOf({ releaseOnExit }: AgentConfig, hasEnded: boolean): AgentConfig["releaseOnExit"] {
+  return hasEnded && releaseOnExit === "drained" ? "always" : releaseOnExit;
 }

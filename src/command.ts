@@ -1,5 +1,6 @@
 /** A command of the configuration: run with a timeout, in a process group of its own, heard to its exit code. */
 import type { Readable } from "node:stream";
+import { type CommandLine, commandLines } from "./command-line.ts";
 import type { CommandConfig, CommandEnvironment } from "./config/types.ts";
 import { LesseeError } from "./errors.ts";
 import type { Clock, Kill, Random, RunCommand, Spawn } from "./ports.ts";
@@ -22,9 +23,6 @@ const LAST_WORDS = 200;
 /** The end of the output is what tells the reason. */
 const MAX_OUTPUT = 4_096;
 
-/** Where a shell is looked for: first through PATH. */
-const SHELLS = ["sh", "/bin/sh", "/usr/bin/sh"];
-
 /**
  * A list is run directly, a single string with a space in it through `sh -c`. At the timeout, and when the signal
  * aborts, the whole process group is ended; what a command that succeeded left running is left alone.
@@ -33,7 +31,9 @@ export function createRunCommand(ports: CommandPorts): RunCommand {
   return async (config, env, signal) => {
     if (config.splay) await ports.clock.sleep(ports.clock.now() + ports.random() * config.splay, signal);
     const name = config.command.join(" ");
-    for (const line of commandLines(config.command)) {
+    const lines = commandLines(config.command);
+    if (lines.length === 0) throw new LesseeError("command", "the command is empty");
+    for (const line of lines) {
       const outcome = await run(line, config, environment(ports.env, env, config.env), ports, signal);
       if (outcome.end === "missing") continue;
       if (outcome.end === "success") return outcome.output;
@@ -71,15 +71,6 @@ function environment(own: Environment, added: Environment, rules: CommandEnviron
 function globPattern(glob: string): RegExp {
   const literal = glob.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&"));
   return new RegExp(`^${literal.join(".*")}$`);
-}
-
-type CommandLine = readonly [string, ...string[]];
-
-function commandLines(command: readonly string[]): readonly CommandLine[] {
-  const [first, ...rest] = command;
-  if (first === undefined || first === "") throw new LesseeError("command", "the command is empty");
-  if (rest.length === 0 && first.includes(" ")) return SHELLS.map((shell) => [shell, "-c", first] as const);
-  return [[first, ...rest]];
 }
 
 async function run(

@@ -170,6 +170,15 @@ export type LesseeEvent =
   // Around them
   | { readonly is: "rendered"; readonly template: string; readonly destination: string; readonly changed: boolean }
   | { readonly is: "render failed"; readonly template: string; readonly destination: string; readonly error: string }
+  // In exec mode
+  | { readonly is: "application started"; readonly pid: number; readonly restarted: boolean }
+  | {
+      readonly is: "application ended";
+      readonly code: number;
+      readonly signal?: string;
+      /** By us, for a restart or at the end. */
+      readonly asked: boolean;
+    }
   | { readonly is: "configuration reloaded" }
   | { readonly is: "configuration refused"; readonly error: string }
   | { readonly is: "stopping"; readonly reason: string }

@@ -7,6 +7,9 @@ import { createSystemClock } from "./clock.ts";
 import { describe } from "./errors.ts";
 import type { Spawn, World } from "./ports.ts";
 
+// Without a listener Node would open its inspector, to whoever may send a signal.
+process.on("SIGUSR1", () => undefined);
+
 // The launcher's compile cache is ours: what we start is not to write there.
 if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
   delete process.env.NODE_COMPILE_CACHE;
@@ -43,12 +46,15 @@ function listen(): ProcessSignals {
       stop.abort(signal);
     });
   }
+  const subscribe = (event: string, listener: () => void) => {
+    process.on(event, listener);
+    return () => void process.off(event, listener);
+  };
   return {
     stop: stop.signal,
-    onReload(reload) {
-      process.on("SIGHUP", reload);
-      return () => void process.off("SIGHUP", reload);
-    },
+    onReload: (reload) => subscribe("SIGHUP", reload),
+    onSignal: subscribe,
+    onExit: (listener) => subscribe("exit", listener),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What follows from the configuration and is replaced whole when that is read anew: templates, policies, hooks. */
 import { defaultCredential } from "./config/defaults.ts";
-import type { AgentConfig, CredentialConfig } from "./config/types.ts";
+import type { AgentConfig, CommandConfig, CredentialConfig } from "./config/types.ts";
 import { jitterOf, policyOf } from "./lease/policy.ts";
 import { leadOf } from "./lease/schedule.ts";
 import type { Policy } from "./lease/state.ts";
@@ -10,8 +10,9 @@ import type { NotifyPorts } from "./notify/ports.ts";
 import type { Databases, Emit, Notifier, World } from "./ports.ts";
 import { openDatabases } from "./postgres/databases.ts";
 import { createPublisher, type Publisher } from "./publish/publisher.ts";
-import { loadTemplates } from "./publish/templates.ts";
+import { loadEnvTemplates, loadTemplates } from "./publish/templates.ts";
 import type { Brain, Dependency } from "./render/template.ts";
+import { createVariables, type Variables } from "./supervise/variables.ts";
 
 export interface CredentialSetup {
   readonly config: CredentialConfig;
@@ -23,6 +24,8 @@ export interface CredentialSetup {
 export interface Setup {
   readonly config: AgentConfig;
   readonly publisher: Publisher;
+  /** What the env templates have rendered. */
+  readonly variables: Variables;
   credential(dependency: Dependency): CredentialSetup;
   /** The longest lead that a token's leases need; 0 while none is known. */
   longestLead(): number;
@@ -34,6 +37,8 @@ export interface SetupPorts {
   readonly notify: NotifyPorts;
   readonly brain: Brain;
   readonly emit: Emit;
+  /** Starts the supervised application anew; null where there is none. */
+  readonly restart: Notifier | null;
   redact(text: string): string;
 }
 
@@ -41,20 +46,28 @@ export interface SetupPorts {
 export async function createSetup(config: AgentConfig, ports: SetupPorts): Promise<Setup> {
   const { world, brain, emit, redact } = ports;
   const { clock, env, files, random } = world;
-  const templates = await loadTemplates(config.templates, {
+  const variables = createVariables(config.envTemplates.map(({ name }) => name));
+  const templatePorts = {
     files,
     clock,
     env,
-    commandNotifier: (command) => commandNotifier(command, ports.notify.run),
-    print: (text) => void world.stderr.write(redact(text)),
-  });
+    commandNotifier: (command: CommandConfig) => commandNotifier(command, ports.notify.run),
+    print: (text: string) => void world.stderr.write(redact(text)),
+    assign: variables.assign,
+    // Who is not restarted has not heard, and what it uses is kept for it.
+    restart: config.exec?.restartOnSecretChanges === "never" ? null : ports.restart,
+  };
+  const templates = [
+    ...(await loadTemplates(config.templates, templatePorts)),
+    ...(await loadEnvTemplates(config.envTemplates, templatePorts)),
+  ];
   const publisher = createPublisher({ templates, brain, files, random, clock, emit, redact });
   const credentials = new Map<string, CredentialSetup>();
   const context = {
     staticInterval: config.templateConfig.staticSecretRenderInterval,
     renewalThreshold: config.templateConfig.leaseRenewalThreshold,
     jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(world.pid)),
-    hasCommands: config.templates.some((template) => template.command !== undefined),
+    hasCommands: templates.some(({ command }) => command !== null),
   };
 
   function make(path: string): CredentialSetup {
@@ -72,6 +85,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
   return {
     config,
     publisher,
+    variables,
     credential({ path }) {
       const known = credentials.get(path) ?? make(path);
       credentials.set(path, known);

@@ -26,6 +26,7 @@ import type { Strategy } from "./publish/together.ts";
 import { dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
+import type { Supervisor } from "./supervise/supervisor.ts";
 import type { VaultConnection } from "./vault/connect.ts";
 import { withMounts } from "./vault/mounts.ts";
 
@@ -38,6 +39,8 @@ export interface SidecarOptions {
   readonly emit: Emit;
   learn(secret: Sensitive<string>): void;
   redact(text: string): string;
+  /** The application, where it is ours to run. */
+  readonly application: Pick<Supervisor, "refresh" | "notifier"> | null;
   /** The agent has come to an end by itself. */
   onEnd(end: End): void;
 }
@@ -54,6 +57,10 @@ export interface Sidecar {
   /** Aborts at the next change of what is held. */
   changed(): AbortSignal;
   publisher(): Publisher;
+  /** Of the application; null while one of them has never been rendered. */
+  variables(): Readonly<Record<string, string>> | null;
+  /** The configuration as it was read last. */
+  config(): AgentConfig;
   /** Takes up what an earlier one held, then starts everything; all of it runs by itself from there. */
   start(): Promise<void>;
   /** Templates, policies and hooks of another configuration; rejects with a ConfigError, and nothing has changed then. */
@@ -73,7 +80,7 @@ const TRIES_AT_START = 12;
 const LAST_ANSWERS = 3_000;
 
 export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { autoAuth, config, emit, learn, method, redact, world } = options;
+  const { application, autoAuth, config, emit, learn, method, redact, world } = options;
   const { address, client, namespace, transport } = options.vault;
   const { clock, env, files, kill, pid, random, uid } = world;
   const secrets = withMounts(client);
@@ -109,6 +116,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     notify: { clock, files, kill, transport: transport.send, run, pid, uid },
     brain: keepers.brain,
     emit,
+    restart: application?.notifier ?? null,
     redact,
   };
   let setup = await createSetup(config, setupPorts);
@@ -178,6 +186,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       // Only those that may have waited for it: of hundreds of keepers each would come back here.
       for (const keeper of all) if (keeper.state().candidate?.step === "publish") keeper.take({ is: "woken" });
     }
+    // Whoever waits for it hears of a failure, and so does the end.
+    application?.refresh().catch(() => undefined);
     if (config.exitAfterAuth && isComplete())
       options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
     const hopeless = all.some((keeper) => !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START);
@@ -233,6 +243,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     tokens,
     changed: () => pulse.signal,
     publisher: () => setup.publisher,
+    variables: () => setup.variables.complete(),
+    config: () => setup.config,
     async start() {
       await takeUp();
       keepers.start();
@@ -240,6 +252,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await publishAll();
     },
     async replace(next) {
+      if ((next.exec === undefined) !== (setup.config.exec === undefined))
+        throw new LesseeError("config", "exec: whether lessee runs the application cannot be changed by a reload");
       const last = setup;
       setup = await createSetup(next, setupPorts);
       await last.close();

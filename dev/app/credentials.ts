@@ -1,4 +1,4 @@
-/** The two ways in which applications read the file with their user and password. */
+/** The ways in which applications come by their user and password: from a file, or from their environment. */
 import { readFile } from "node:fs/promises";
 
 export interface Credential {
@@ -37,6 +37,19 @@ export function fileOnce(file: string): Credentials {
       reloadedAt = Date.now();
     },
     reloadedAt: () => reloadedAt,
+  };
+}
+
+/** What the process was started with; another one needs another process. */
+export function fromEnvironment(env: NodeJS.ProcessEnv): Credentials {
+  const { DB_USERNAME: username, DB_PASSWORD: password } = env;
+  return {
+    async get() {
+      if (!username || !password) throw new Error("DB_USERNAME and DB_PASSWORD are not set");
+      return { username, password };
+    },
+    reload: async () => {},
+    reloadedAt: () => 0,
   };
 }
 

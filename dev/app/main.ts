@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startApplication } from "./application.ts";
-import { fileOnce, filePerConnection } from "./credentials.ts";
+import { type Credentials, fileOnce, filePerConnection, fromEnvironment } from "./credentials.ts";
 import { createTally } from "./tally.ts";
 
 const { values } = parseArgs({
@@ -18,19 +18,22 @@ const { values } = parseArgs({
     connections: { type: "string", default: "8" },
     /** Milliseconds. */
     lifetime: { type: "string", default: "5000" },
-    /** `per-connection` or `sighup`. */
+    /** `per-connection`, `sighup` or `environment`. */
     reads: { type: "string", default: "per-connection" },
   },
 });
-if (!values.config) throw new Error("--config=FILE is needed: where the credential is published");
+const inExecMode = values.reads === "environment";
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
-process.stdin.on("error", () => stop.abort()).on("close", () => stop.abort());
-process.stdin.resume();
+// In exec mode the standard input is that of the sidecar, which ends its application itself.
+if (!inExecMode) {
+  process.stdin.on("error", () => stop.abort()).on("close", () => stop.abort());
+  process.stdin.resume();
+}
 
 const tally = createTally();
-const credentials = values.reads === "sighup" ? fileOnce(values.config) : filePerConnection(values.config);
+const credentials = readCredentials();
 process.on("SIGHUP", () => {
   credentials.reload().catch((error) => tally.refused(error));
 });
@@ -54,3 +57,9 @@ while (!stop.signal.aborted) {
 await application;
 process.stdout.write(`${JSON.stringify({ ...tally.report(), final: true })}\n`);
 process.exit(0);
+
+function readCredentials(): Credentials {
+  if (inExecMode) return fromEnvironment(process.env);
+  if (!values.config) throw new Error("--config=FILE is needed: where the credential is published");
+  return values.reads === "sighup" ? fileOnce(values.config) : filePerConnection(values.config);
+}

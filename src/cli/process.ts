@@ -4,4 +4,8 @@ export interface ProcessSignals {
   readonly stop: AbortSignal;
   /** Calls back at every SIGHUP; the answer unsubscribes. */
   onReload(reload: () => void): () => void;
+  /** Calls back at every signal of this name; the answer unsubscribes. */
+  onSignal(signal: NodeJS.Signals, listener: () => void): () => void;
+  /** Calls back at the very end of the process, however it ends; the answer unsubscribes. */
+  onExit(listener: () => void): () => void;
 }

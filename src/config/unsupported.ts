@@ -12,8 +12,6 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
       ...(place ?? { file: "configuration" }),
       message: `${what} is not supported by this version of lessee`,
     });
-  if (config.exec) refuse(config.exec.place, "exec");
-  for (const template of config.envTemplates) refuse(template.place, `env_template "${template.name}"`);
   if (telemetry?.statsiteAddress) refuse(telemetry.place, "telemetry.statsite_address");
   if (telemetry?.statsdAddress) refuse(telemetry.place, "telemetry.statsd_address");
   if (telemetry?.dogstatsdAddr) refuse(telemetry.place, "telemetry.dogstatsd_addr");

@@ -69,6 +69,8 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   rotated: "info",
   rendered: (event) => (event.changed ? "info" : "debug"),
   "render failed": "error",
+  "application started": "info",
+  "application ended": (event) => (event.asked || event.code === 0 ? "info" : "error"),
   "configuration reloaded": "info",
   "configuration refused": "error",
   stopping: "info",

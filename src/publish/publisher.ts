@@ -21,10 +21,20 @@ export interface PublishedTemplate {
   /** For messages: the source's name, or the destination's. */
   readonly name: string;
   readonly template: Template;
-  readonly target: Omit<PublishRequest, "content">;
-  /** What is run once the file has changed. */
+  readonly target: FileTarget | VariableTarget;
+  /** What is run once the file or variable has changed. */
   readonly command: Notifier | null;
   readonly host: TemplateHost;
+}
+
+export type FileTarget = Omit<PublishRequest, "content">;
+
+/** A variable of the supervised application's environment. */
+export interface VariableTarget {
+  /** For messages: `$NAME`. */
+  readonly destination: string;
+  /** Tells whether it has changed. */
+  assign(content: Uint8Array): boolean;
 }
 
 export interface PublisherDeps {
@@ -156,25 +166,28 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   async function write(complete: readonly Complete[], strategy: Strategy): Promise<Outcome> {
-    const existed = await Promise.all(complete.map(({ one }) => exists(one.target.destination)));
-    const requests = complete.map(({ one, content }) => ({ ...one.target, content }));
+    const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
+    const requests = complete.flatMap(({ one, content }) => (isFile(one.target) ? [{ ...one.target, content }] : []));
     const results = await publishTogether(requests, strategy, deps);
-    const changed = complete.map(({ one }, index) => {
-      const changed = results[index]?.changed === true;
+    const written = new Map(requests.map(({ destination }, index) => [destination, results[index]?.changed === true]));
+    const changed = complete.map(({ one, content }, index) => {
+      const { target } = one;
+      const changed = isFile(target) ? written.get(target.destination) === true : target.assign(content);
       states.set(one, { renderedAt: deps.clock.now(), missing: [], error: null, writtenFrom: complete[index]!.uses });
       deps.emit({ is: "rendered", template: one.name, destination: one.target.destination, changed });
       return changed;
     });
     return {
-      files: complete.map(({ one }) => one.target.destination),
+      files: requests.map(({ destination }) => destination),
       changed: changed.includes(true),
       commands: complete.flatMap(({ one }, index) => (changed[index] && one.command !== null ? [one.command] : [])),
       tell: complete.some(({ one }, index) => changed[index] && (existed[index] || one.command !== null)),
     };
   }
 
-  async function exists(path: string): Promise<boolean> {
-    return deps.files.stat(path).then(
+  async function exists(target: PublishedTemplate["target"]): Promise<boolean> {
+    if (!isFile(target)) return false;
+    return deps.files.stat(target.destination).then(
       () => true,
       () => false,
     );
@@ -204,6 +217,10 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 /** A template that asks for this secret; with null, for none. */
 function concerns(key: string | null, { keys, wishes }: Evaluation): boolean {
   return key === null ? !wishes.some(isSecret) : keys.includes(key);
+}
+
+function isFile(target: PublishedTemplate["target"]): target is FileTarget {
+  return !("assign" in target);
 }
 
 /** Fetched from the server; a file is not, and its template waits for nobody else. */

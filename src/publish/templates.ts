@@ -1,8 +1,9 @@
 /** From `template` blocks to templates that can be published: reads sources, compiles, and reports every fault at once. */
-import type { CommandConfig, TemplateConfig } from "../config/types.ts";
+import type { CommandConfig, EnvTemplateConfig, TemplateConfig } from "../config/types.ts";
 import { ConfigError, describe, type Fault } from "../errors.ts";
 import type { Clock, Files, Notifier } from "../ports.ts";
 import { compileTemplate } from "../render/engine.ts";
+import type { Template } from "../render/template.ts";
 import { createHost } from "./host.ts";
 import type { PublishedTemplate } from "./publisher.ts";
 
@@ -15,37 +16,52 @@ export interface TemplatePorts {
   print(text: string): void;
 }
 
+export interface VariablePorts extends TemplatePorts {
+  /** Tells whether the variable has changed. */
+  assign(name: string, value: Uint8Array): boolean;
+  /** What brings new variables to the application, if anything does. */
+  readonly restart: Notifier | null;
+}
+
 /** @throws ConfigError with a fault for every template that cannot be read or does not parse. */
 export async function loadTemplates(
   configs: readonly TemplateConfig[],
   ports: TemplatePorts,
 ): Promise<readonly PublishedTemplate[]> {
+  return loadAll(configs, nameOf, (config) => load(config, ports));
+}
+
+/** `env_template` blocks. @throws ConfigError as loadTemplates. */
+export async function loadEnvTemplates(
+  configs: readonly EnvTemplateConfig[],
+  ports: VariablePorts,
+): Promise<readonly PublishedTemplate[]> {
+  return loadAll(configs, nameOfVariable, (config) => loadVariable(config, ports));
+}
+
+// ---- internal ----
+
+async function loadAll<Config extends Pick<TemplateConfig, "place">>(
+  configs: readonly Config[],
+  name: (config: Config) => string,
+  loadOne: (config: Config) => Promise<PublishedTemplate>,
+): Promise<readonly PublishedTemplate[]> {
   const faults: Fault[] = [];
   const loaded: PublishedTemplate[] = [];
   for (const config of configs) {
     try {
-      loaded.push(await load(config, ports));
+      loaded.push(await loadOne(config));
     } catch (error) {
-      const where = config.place ?? { file: nameOf(config) };
-      faults.push({ ...where, message: `template ${nameOf(config)}: ${describe(error)}` });
+      const where = config.place ?? { file: name(config) };
+      faults.push({ ...where, message: `template ${name(config)}: ${describe(error)}` });
     }
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return loaded;
 }
 
-// ---- internal ----
-
 async function load(config: TemplateConfig, ports: TemplatePorts): Promise<PublishedTemplate> {
-  const source = await sourceOf(config, ports.files);
-  const template = await compileTemplate(config.engine, source, {
-    name: "",
-    leftDelimiter: config.leftDelimiter,
-    rightDelimiter: config.rightDelimiter,
-    errorOnMissingKey: config.errorOnMissingKey,
-    functionDenylist: config.functionDenylist,
-    destination: config.destination,
-  });
+  const template = await compile(config, config.destination, ports.files);
   if (config.destination === "") throw new Error("missing destination");
   const { destination, createDestDirs, perms, user, group, backup, sandboxPath } = config;
   return {
@@ -64,7 +80,32 @@ async function load(config: TemplateConfig, ports: TemplatePorts): Promise<Publi
   };
 }
 
-async function sourceOf(config: TemplateConfig, files: Pick<Files, "readFile">): Promise<string> {
+async function loadVariable(config: EnvTemplateConfig, ports: VariablePorts): Promise<PublishedTemplate> {
+  const destination = `$${config.name}`;
+  return {
+    name: nameOfVariable(config),
+    template: await compile(config, destination, ports.files),
+    target: { destination, assign: (content) => ports.assign(config.name, content) },
+    command: ports.restart,
+    host: createHost(ports),
+  };
+}
+
+type Compiled = TemplateConfig | EnvTemplateConfig;
+
+async function compile(config: Compiled, destination: string, files: TemplatePorts["files"]): Promise<Template> {
+  const { engine, leftDelimiter, rightDelimiter, errorOnMissingKey, functionDenylist } = config;
+  return compileTemplate(engine, await sourceOf(config, files), {
+    name: "",
+    leftDelimiter,
+    rightDelimiter,
+    errorOnMissingKey,
+    functionDenylist,
+    destination,
+  });
+}
+
+async function sourceOf(config: Compiled, files: Pick<Files, "readFile">): Promise<string> {
   if (config.source !== undefined && config.contents !== undefined)
     throw new Error("cannot specify both 'source' and 'contents'");
   if (config.contents !== undefined) return config.contents;
@@ -78,4 +119,8 @@ async function sourceOf(config: TemplateConfig, files: Pick<Files, "readFile">):
 
 function nameOf(config: TemplateConfig): string {
   return config.source ?? config.destination;
+}
+
+function nameOfVariable(config: EnvTemplateConfig): string {
+  return `env_template "${config.name}"`;
 }

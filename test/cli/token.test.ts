@@ -43,7 +43,12 @@ async function run(args: readonly string[], env: World["env"] = {}) {
     stdout: { write: (text) => out.push(String(text)) },
     stderr: { write: (text) => err.push(text) },
   };
-  const signals = { stop: new AbortController().signal, onReload: () => () => {} };
+  const signals = {
+    stop: new AbortController().signal,
+    onReload: () => () => {},
+    onSignal: () => () => {},
+    onExit: () => () => {},
+  };
   const code = await runTokenRevoke(args, world as World, signals);
   return { code, out: out.join(""), err: err.join("") };
 }

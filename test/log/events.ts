@@ -76,6 +76,11 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
       { is: "rendered", template: "config", destination: "/etc/dbvault/config.yaml", changed: false },
     ],
     "render failed": [{ is: "render failed", template: "config", destination: "/etc/dbvault/config.yaml", error }],
+    "application started": [{ is: "application started", pid: 7, restarted: true }],
+    "application ended": [
+      { is: "application ended", code: 143, signal: "SIGTERM", asked: true },
+      { is: "application ended", code: 3, asked: false },
+    ],
     "configuration reloaded": [{ is: "configuration reloaded" }],
     "configuration refused": [{ is: "configuration refused", error }],
     stopping: [{ is: "stopping", reason: "SIGTERM" }],
