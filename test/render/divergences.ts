@@ -10,8 +10,6 @@ interface Divergence {
 }
 
 const CONSUL = "functions that read from Consul are refused when the template is parsed, instead of waiting for ever";
-const _KEYS =
-  "keys and certificates for a template come from Vault; Sprig's own generators are refused when the template is parsed";
 const SPRIG = "not offered: keys, certificates and encryption are what Vault itself is there for";
 const NO_CRYPTOGRAPHY = "Sprig's own cryptography and name lookups are not supported";
 

@@ -13,15 +13,18 @@ export const MAP_FUNCTIONS: readonly TemplateFunction[] = [
   define("mergeMapWithOverride", [MAP, MAP], ([into, from]) => merge(into, from, true)),
 ];
 
-/** Both maps as one, maps inside them too; what is empty never replaces anything. */
+/**
+ * Puts what is in `from` into `into` itself, as the library of the real tool does: maps that both have are merged too.
+ * Anything else replaces what is empty there, and with `override` whatever is there.
+ */
 export function merge(into: GoMap, from: GoMap, override: boolean): GoMap {
-  const merged = new Map(into.entries);
+  const merged = into.isNil ? new GoMap(into.key, into.element, new Map()) : into;
   for (const [key, value] of from.entries) {
-    const known = merged.get(key) ?? null;
-    if (known instanceof GoMap && value instanceof GoMap) merged.set(key, merge(known, value, override));
-    else if (!isTrue(known) || (override && isTrue(value))) merged.set(key, value);
+    const known = merged.entries.get(key) ?? null;
+    if (known instanceof GoMap && value instanceof GoMap) merged.entries.set(key, merge(known, value, override));
+    else if (override || (value !== null && !isTrue(known))) merged.entries.set(key, value);
   }
-  return new GoMap(into.key, into.element, merged);
+  return merged;
 }
 
 /** `{"a/b": 1}` becomes `{"a": {"b": 1}}`. */

@@ -1,7 +1,9 @@
 /** Floating-point numbers as Go's strconv.FormatFloat writes them. */
 
+export type FloatVerb = "e" | "f" | "g" | "b" | "x";
+
 /** `precision` −1 is the shortest text that reads back as the same number. */
-export function formatFloat(value: number, verb: "e" | "f" | "g", precision: number): string {
+export function formatFloat(value: number, verb: FloatVerb, precision: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
@@ -11,6 +13,10 @@ export function formatFloat(value: number, verb: "e" | "f" | "g", precision: num
       return sign + exponential(precision < 0 ? shortest(magnitude) : rounded(magnitude, precision + 1), precision);
     case "f":
       return sign + (precision < 0 ? plain(shortest(magnitude)) : fixed(magnitude, precision));
+    case "b":
+      return sign + powerOfTwo(magnitude);
+    case "x":
+      return sign + hexadecimal(magnitude, precision);
     case "g": {
       const digits = precision < 0 ? shortest(magnitude) : rounded(magnitude, Math.max(precision, 1));
       const significant = digits.digits.replace(/0+$/, "") || "0";
@@ -64,17 +70,48 @@ function fixed(value: number, precision: number): string {
 
 /** value × 10^power as a whole number, half to even: exact, because a double is a whole number times a power of two. */
 function scaled(value: number, power: number): bigint {
+  const { mantissa, exponent } = binary(value);
+  let numerator = mantissa * (power > 0 ? 10n ** BigInt(power) : 1n);
+  let denominator = power < 0 ? 10n ** BigInt(-power) : 1n;
+  if (exponent > 0) numerator <<= BigInt(exponent);
+  else denominator <<= BigInt(-exponent);
+  return halfToEven(numerator, denominator);
+}
+
+/** Not negative and finite: mantissa × 2^exponent. */
+function binary(value: number): { readonly mantissa: bigint; readonly exponent: number } {
   const bits = new DataView(new ArrayBuffer(8));
   bits.setFloat64(0, value);
   const raw = bits.getBigUint64(0);
   const biased = Number(raw >> 52n) & 0x7ff;
   const fraction = raw & 0xfffffffffffffn;
-  const mantissa = biased === 0 ? fraction : fraction | 0x10000000000000n;
-  const exponent = (biased === 0 ? 1 : biased) - 1075;
-  let numerator = mantissa * (power > 0 ? 10n ** BigInt(power) : 1n);
-  let denominator = power < 0 ? 10n ** BigInt(-power) : 1n;
-  if (exponent > 0) numerator <<= BigInt(exponent);
-  else denominator <<= BigInt(-exponent);
+  return { mantissa: biased === 0 ? fraction : fraction | 0x10000000000000n, exponent: (biased || 1) - 1075 };
+}
+
+/** `4503599627370496p-52` */
+function powerOfTwo(value: number): string {
+  const { mantissa, exponent } = binary(value);
+  return `${mantissa}p${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
+}
+
+/** `0x1.8p+01`: one bit before the point, rounded half to even when digits are counted. */
+function hexadecimal(value: number, precision: number): string {
+  let { mantissa, exponent } = binary(value);
+  if (mantissa === 0n) exponent = -52;
+  while (mantissa > 0n && mantissa < 1n << 52n) {
+    mantissa <<= 1n;
+    exponent--;
+  }
+  const dropped = BigInt(precision < 0 ? 0 : Math.max(0, 52 - 4 * precision));
+  const kept = halfToEven(mantissa, 1n << dropped) << dropped;
+  if (kept >> 53n > 0n) return hexadecimal(2 ** (exponent + 53), precision);
+  const fraction = (kept & 0xfffffffffffffn).toString(16).padStart(13, "0");
+  const shown = precision < 0 ? fraction.replace(/0+$/, "") : fraction.slice(0, precision).padEnd(precision, "0");
+  const power = exponent + 52;
+  return `0x${kept >> 52n}${shown === "" ? "" : `.${shown}`}p${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+}
+
+function halfToEven(numerator: bigint, denominator: bigint): bigint {
   const quotient = numerator / denominator;
   const twice = (numerator % denominator) * 2n;
   return twice > denominator || (twice === denominator && quotient % 2n === 1n) ? quotient + 1n : quotient;

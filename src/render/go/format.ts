@@ -1,6 +1,6 @@
 /** How Go's fmt package prints one value under one verb. */
 import { JsonNumber } from "../../json.ts";
-import { formatFloat } from "./float.ts";
+import { type FloatVerb, formatFloat } from "./float.ts";
 import { sortedEntries } from "./order.ts";
 import { quote, quoteRaw, quoteRune } from "./quote.ts";
 import { encodeText, isPrintable } from "./text.ts";
@@ -194,12 +194,24 @@ function character(value: bigint): string {
   return String.fromCodePoint(valid ? Number(value) : 0xfffd);
 }
 
+const FLOAT_VERBS: Readonly<Record<string, FloatVerb>> = {
+  v: "g",
+  b: "b",
+  e: "e",
+  E: "e",
+  f: "f",
+  F: "f",
+  g: "g",
+  G: "g",
+  x: "x",
+  X: "x",
+};
+
 function formatNumber(value: number, verb: string, flags: Flags): string | undefined {
-  const lower = verb.toLowerCase();
-  const style = verb === "v" ? "g" : lower === "e" || lower === "f" || lower === "g" ? lower : undefined;
+  const style = FLOAT_VERBS[verb];
   if (style === undefined) return undefined;
-  const plain = formatFloat(value, style, flags.precision ?? (style === "g" ? -1 : 6));
-  const text = verb === "E" || verb === "G" ? plain.toUpperCase() : plain;
+  const plain = formatFloat(value, style, flags.precision ?? (style === "e" || style === "f" ? 6 : -1));
+  const text = /[A-Z]/.test(verb) ? plain.toUpperCase() : plain;
   if (!Number.isFinite(value)) return padInfinite(text, flags);
   const unsigned = text.replace(/^[+-]/, "");
   const sign = text.startsWith("-") ? "-" : flags.plus ? "+" : flags.space ? " " : "";

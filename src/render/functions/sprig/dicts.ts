@@ -28,11 +28,11 @@ export const SPRIG_DICTS: readonly TemplateFunction[] = [
   ),
   sprigVariadic("dig", [], ANY, (args) => dig(args)),
   ...alias(
-    sprigVariadic("merge", [MAP], MAP, ([into, ...from]) => mergeInto(into as GoMap, from, false)),
+    sprigVariadic("merge", [MAP], MAP, (maps) => mergeAll(maps, false)),
     "mustMerge",
   ),
   ...alias(
-    sprigVariadic("mergeOverwrite", [MAP], MAP, ([into, ...from]) => mergeInto(into as GoMap, from, true)),
+    sprigVariadic("mergeOverwrite", [MAP], MAP, (maps) => mergeAll(maps, true)),
     "mustMergeOverwrite",
   ),
   ...alias(
@@ -60,12 +60,8 @@ function filtered(map: GoMap, keep: (key: string) => boolean): GoMap {
   return anyMap(([...map.entries] as [string, Value][]).filter(([key]) => keep(key)));
 }
 
-/** Unlike consul-template's mergeMap, the first map itself changes. */
-function mergeInto(into: GoMap, maps: readonly GoMap[], override: boolean): GoMap {
-  for (const from of maps) {
-    for (const [key, value] of merge(into, from, override).entries) into.entries.set(key, value);
-  }
-  return into;
+function mergeAll([into, ...others]: readonly GoMap[], override: boolean): GoMap {
+  return others.reduce((merged, one) => merge(merged, one, override), into!);
 }
 
 /** `dig "a" "b" default map` is map.a.b, or the default where a name is missing. */

@@ -1,23 +1,23 @@
 /** Sprig's regular expressions; where the pattern is none, the `must…` forms fail and the others give nothing. */
 import type { TemplateFunction } from "../../go/function.ts";
 import { fail, stringSlice } from "../../go/values.ts";
-import { compileRegex, expand, findMatches, replaceMatches } from "../regex.ts";
+import { compileRegex, expand, findMatches, replaceMatches } from "../regex/regex.ts";
 import { lenient, S, sprig } from "./define.ts";
 
 export const SPRIG_REGEX: readonly TemplateFunction[] = [
   ...lenient(
-    sprig("mustRegexMatch", [S, S], ([pattern, text]) => compileRegex(pattern).test(text)),
+    sprig("mustRegexMatch", [S, S], ([pattern, text]) => findMatches(compileRegex(pattern), text, 1).length > 0),
     "regexMatch",
     false,
   ),
   ...panicking(
     "RegexFind",
-    sprig("mustRegexFind", [S, S], ([pattern, text]) => compileRegex(pattern).exec(text)?.[0] ?? ""),
+    sprig("mustRegexFind", [S, S], ([pattern, text]) => findMatches(compileRegex(pattern), text, 1)[0]?.text ?? ""),
   ),
   ...panicking(
     "RegexFindAll",
     sprig("mustRegexFindAll", [S, S, "int"], ([pattern, text, limit]) =>
-      stringSlice(findMatches(compileRegex(pattern), text, Number(limit)).map((match) => match[0])),
+      stringSlice(findMatches(compileRegex(pattern), text, Number(limit)).map((match) => match.text)),
     ),
   ),
   ...panicking(
@@ -67,11 +67,10 @@ function split(pattern: string, text: string, limit: number): string[] {
   let at = 0;
   for (const match of findMatches(compileRegex(pattern), text)) {
     if (limit > 0 && parts.length === limit - 1) break;
-    const end = match.index + match[0].length;
     // An empty match at the very beginning splits nothing.
-    if (end === 0) continue;
-    parts.push(text.slice(at, match.index));
-    at = end;
+    if (match.end === 0) continue;
+    parts.push(text.slice(at, match.start));
+    at = match.end;
   }
   parts.push(text.slice(at));
   return parts;

@@ -1,0 +1,47 @@
+/** Functions in places that the golden corpus does not reach; the values were taken from the real tools. */
+import { describe, expect, it } from "vitest";
+import { compileGoTemplate } from "../../src/render/go/engine.ts";
+import { sprintf } from "../../src/render/go/printf.ts";
+import { hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
+
+const render = (text: string) =>
+  new TextDecoder().decode(compileGoTemplate(text, optionsOf()).execute(NOTHING_KNOWN, hostOf()).output);
+
+describe("printf of a float in base two and sixteen", () => {
+  it.each([
+    ["%x", 0.1, "0x1.999999999999ap-04"],
+    ["%X", -1.5, "-0X1.8P+00"],
+    ["%.3x", 255.9999, "0x1.000p+08"],
+    ["%.0x", 1.5, "0x1p+01"],
+    ["%x", 5e-324, "0x1p-1074"],
+    ["%x", 0, "0x0p+00"],
+    ["%x", 1e300, "0x1.7e43c8800759cp+996"],
+    ["%b", 1, "4503599627370496p-52"],
+    ["%012x", 1, "000000x1p+00"],
+  ])("%s of %d", (format, value, text) => expect(sprintf(format, [value])).toBe(text));
+});
+
+describe("merging maps", () => {
+  const maps = (a: string, b: string) =>
+    `{{ $a := parseJSON ${JSON.stringify(a)} }}{{ $b := parseJSON ${JSON.stringify(b)} }}`;
+
+  it.each([
+    ["mergeMap", '{"a":1,"e":""}', '{"a":2,"e":"x","n":null,"z":""}', '{"a":1,"e":"x","z":""}'],
+    ["mergeMapWithOverride", '{"a":1,"m":{"x":1}}', '{"a":"","m":{"y":2}}', '{"a":"","m":{"x":1,"y":2}}'],
+    ["mergeMapWithOverride", '{"a":1,"l":[1]}', '{"a":null,"l":[2,3]}', '{"a":null,"l":[2,3]}'],
+    ["sprig_merge", '{"a":{"x":0}}', '{"a":{"x":1}}', '{"a":{"x":1}}'],
+    ["sprig_mergeOverwrite", '{"a":1}', '{"a":{"x":1}}', '{"a":{"x":1}}'],
+  ])("%s of %s and %s", (name, a, b, merged) => {
+    expect(render(`${maps(a, b)}{{ ${name} $a $b | toJSON }}`)).toBe(merged);
+    expect(render(`${maps(a, b)}{{ $_ := ${name} $a $b }}{{ toJSON $a }}`), "in the first map itself").toBe(merged);
+  });
+});
+
+describe("functions that reach out of the template", () => {
+  it.each(["plugin", "sockaddr", "writeToFile", "sprig_genCA", "sprig_getHostByName"])(
+    "%s is refused with a reason",
+    (name) => {
+      expect(() => render(`{{ ${name} "x" }}`)).toThrow(new RegExp(`function "${name}" not defined: .{20}`));
+    },
+  );
+});
