@@ -16,7 +16,7 @@ import { createPulse } from "./lease/lane.ts";
 import { createMemory } from "./lease/memory.ts";
 import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
-import { saved } from "./lease/state-file.ts";
+import { createSaver } from "./lease/state-file.ts";
 import { openState } from "./lease/state-place.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
 import type { Emit, World } from "./ports.ts";
@@ -170,6 +170,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
   const memory = createMemory(place?.file ?? null, emit);
   const pulse = createPulse();
+  const saved = createSaver();
   let available = "";
   let loggedIn: Promise<void> = Promise.resolve();
 

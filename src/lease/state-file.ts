@@ -10,6 +10,7 @@ import type { Files } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import { secretFrom } from "../vault/answer.ts";
+import type { VaultSecret } from "../vault/secret.ts";
 import type { HeldRecord } from "./keeper.ts";
 
 /** Whose state it is: another server's, role's or pod's is put aside untouched (rule W11). */
@@ -104,24 +105,27 @@ export function openStateFile(options: StateFileOptions): StateFile {
   };
 }
 
-/** What is kept of a held credential. */
-export function saved(dependency: Dependency, record: HeldRecord): SavedCredential {
-  const { held, secret } = record;
-  return {
-    dependency,
-    stage: record.stage,
-    lease: held.lease,
-    user: held.user,
-    readAt: held.readAt,
-    duration: held.duration,
-    horizon: Number.isFinite(held.horizon) ? held.horizon : null,
-    publishedAt: record.publishedAt,
-    oids: record.oids,
-    answer: stringify({
+/** What is kept of a held credential. As long as that is the same it answers with the same object. */
+export function createSaver(): (dependency: Dependency, record: HeldRecord) => SavedCredential {
+  const last = new WeakMap<VaultSecret, SavedCredential>();
+  return (dependency, { held, oids, publishedAt, secret, stage }) => {
+    const { duration, lease, readAt, user } = held;
+    const horizon = Number.isFinite(held.horizon) ? held.horizon : null;
+    const before = last.get(secret);
+    const same =
+      before?.stage === stage &&
+      before.horizon === horizon &&
+      before.publishedAt === publishedAt &&
+      before.oids === oids;
+    if (before && same) return before;
+    const answer = stringify({
       lease_id: secret.lease.id,
       renewable: secret.lease.renewable,
       data: secret.data.reveal(),
-    }),
+    });
+    const saved = { dependency, stage, lease, user, readAt, duration, horizon, publishedAt, oids, answer };
+    last.set(secret, saved);
+    return saved;
   };
 }
 

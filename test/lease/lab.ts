@@ -21,7 +21,7 @@ import { adopt, handOver } from "../../src/lease/adoption.ts";
 import { createKeeper, type Keeper } from "../../src/lease/keeper.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import type { Stopping } from "../../src/lease/state.ts";
-import { type SavedState, saved } from "../../src/lease/state-file.ts";
+import { createSaver, type SavedState } from "../../src/lease/state-file.ts";
 import { createTokens, type Tokens } from "../../src/lease/tokens.ts";
 import type { Clock, Databases, Notifier } from "../../src/ports.ts";
 import { openDatabases } from "../../src/postgres/databases.ts";
@@ -264,7 +264,7 @@ export function useLab(): Lab {
         const records = keeper.records();
         const token = records.map(({ held }) => tokens.tokenOf(held.token)).findLast((one) => one !== undefined);
         if (token === undefined) throw new Error("nothing is held");
-        return { token, credentials: records.map((record) => saved(keeper.dependency, record)) };
+        return { token, credentials: records.map((record) => createSaver()(keeper.dependency, record)) };
       },
       adopt: (state) =>
         adopt(state, {

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json.ts";
 import type { HeldRecord } from "../../src/lease/keeper.ts";
-import { openStateFile, type StateFile, type StateFileOptions, saved, secretOf } from "../../src/lease/state-file.ts";
+import {
+  createSaver,
+  openStateFile,
+  type StateFile,
+  type StateFileOptions,
+  secretOf,
+} from "../../src/lease/state-file.ts";
 import { publishFile } from "../../src/publish/file.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 import { secretFrom } from "../../src/vault/answer.ts";
@@ -68,7 +74,7 @@ describe("the state", () => {
       publishedAt: null,
       stage: "current",
     };
-    const credential = JSON.parse(JSON.stringify(saved({ kind: "read", path: "a" }, record)));
+    const credential = JSON.parse(JSON.stringify(createSaver()({ kind: "read", path: "a" }, record)));
     expect(credential).toMatchObject({ lease: "a/b", user: "v", horizon: null, publishedAt: null });
     const back = secretOf(credential);
     expect(back.lease).toEqual({ id: "a/b", durationSeconds: 60, renewable: true });
