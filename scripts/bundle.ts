@@ -54,7 +54,7 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
     legalComments: "none",
     // Node opens its debugger on SIGUSR1 until somebody listens, and main.ts runs only after all that it imports.
     banner: { js: 'process.on("SIGUSR1",()=>{});' },
-    define: { LESSEE_VERSION: JSON.stringify(version) },
+    define: { LESSEE_VERSION: JSON.stringify(version), "import.meta.url": "__filename" },
     // pg-native is pg's optional native binding, which is never installed.
     external: ["pg-native"],
     // As it stands, `import("node:http")` evaluates every export of Node's, undici with them; `require` does not.

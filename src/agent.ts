@@ -16,7 +16,7 @@ import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { World } from "./ports.ts";
 import { createAgentMetrics } from "./proxy/metrics.ts";
-import { serve } from "./serve.ts";
+import type { ProxyServer } from "./proxy/server.ts";
 import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
 import type { Status } from "./status.ts";
 import { createSupervisor } from "./supervise/supervisor.ts";
@@ -97,18 +97,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       : null;
   const pidFile = await writePidFile(config.pidFile, pid, files);
   let quit = false;
-  const server = await serve({
-    config,
-    vault,
-    sidecar,
-    world,
-    version,
-    metrics: agentMetrics,
-    onQuit() {
+  async function listen(): Promise<ProxyServer | null> {
+    if (config.listeners.length === 0) return null;
+    // Most sidecars have no listener, and need not load what it takes.
+    const { serve } = await import("./serve.ts");
+    const metrics = agentMetrics;
+    const onQuit = () => {
       quit = true;
       end.resolve({ code: 0, reason: "a client asked for it at /agent/v1/quit" });
-    },
-  }).catch(async (error) => {
+    };
+    return serve({ config, vault, sidecar, world, version, metrics, onQuit });
+  }
+  const server = await listen().catch(async (error) => {
     await pidFile.remove();
     throw error;
   });

@@ -125,6 +125,20 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   },
   {
     type: "counter",
+    name: "lessee_application_starts_total",
+    help: "Starts of the application in exec mode: the first, or a restart with new variables.",
+    labels: ["kind"],
+    on: { "application started": ({ restarted }) => once({ kind: restarted ? "restart" : "first" }) },
+  },
+  {
+    type: "counter",
+    name: "lessee_application_exits_total",
+    help: "Ends of the application in exec mode: asked for by lessee, or by itself.",
+    labels: ["by"],
+    on: { "application ended": ({ asked }) => once({ by: asked ? "lessee" : "itself" }) },
+  },
+  {
+    type: "counter",
     name: "lessee_confirmations_total",
     help: "How it was known that the application took the new credential: by its answer (notify) or by its sessions.",
     labels: ["path", "by"],

@@ -2,7 +2,6 @@
  * What a sidecar holds, kept for the one that comes after it: the init container's for the sidecar, a killed one's for
  * the restarted one. It holds secrets: a memory-backed folder, mode 0600, and sealed when there is a key to seal with.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { describe, LesseeError } from "../errors.ts";
 import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
@@ -72,11 +71,8 @@ export function openStateFile(options: StateFileOptions): StateFile {
 
   return {
     async save(state) {
-      const content = Buffer.from(
-        JSON.stringify(
-          seal({ version: VERSION, binding, token: state.token.reveal(), credentials: state.credentials }, options.key),
-        ),
-      );
+      const contents = { version: VERSION, binding, token: state.token.reveal(), credentials: state.credentials };
+      const content = Buffer.from(JSON.stringify(await seal(contents, options.key)));
       await files.mkdir(folder, { recursive: true, mode: 0o700 });
       await options.write(path, content);
     },
@@ -89,7 +85,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
         return { state: null, warning: missing ? null : `the state in ${path} cannot be read: ${describe(error)}` };
       }
       try {
-        const saved = unseal(JSON.parse(text), options.key);
+        const saved = await unseal(JSON.parse(text), options.key);
         if (saved.version !== VERSION)
           throw new LesseeError("state", `it is of version ${saved.version}, and this lessee knows ${VERSION}`);
         const foreign = Object.keys(binding).filter(
@@ -160,26 +156,29 @@ interface Sealed {
   readonly sealed: string;
 }
 
-function seal(contents: Contents, key: Sensitive<string> | null): Contents | Sealed {
+async function seal(contents: Contents, key: Sensitive<string> | null): Promise<Contents | Sealed> {
   if (key === null) return contents;
+  const { createCipheriv, randomBytes } = await import("node:crypto");
   const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", keyFrom(key), nonce);
+  const cipher = createCipheriv("aes-256-gcm", await keyFrom(key), nonce);
   const sealed = Buffer.concat([cipher.update(JSON.stringify(contents), "utf8"), cipher.final(), cipher.getAuthTag()]);
   return { version: VERSION, nonce: nonce.toString("base64"), sealed: sealed.toString("base64") };
 }
 
-function unseal(read: Contents | Sealed, key: Sensitive<string> | null): Contents {
+async function unseal(read: Contents | Sealed, key: Sensitive<string> | null): Promise<Contents> {
   if (typeof read !== "object" || read === null) throw new LesseeError("state", "it is no state");
   if (!("sealed" in read)) return read;
   if (key === null) throw new LesseeError("state", "it is sealed, and there is no state.key_file");
+  const { createDecipheriv } = await import("node:crypto");
   const bytes = Buffer.from(read.sealed, "base64");
-  const decipher = createDecipheriv("aes-256-gcm", keyFrom(key), Buffer.from(read.nonce, "base64"));
+  const decipher = createDecipheriv("aes-256-gcm", await keyFrom(key), Buffer.from(read.nonce, "base64"));
   decipher.setAuthTag(bytes.subarray(-16));
   const opened = Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]);
   return JSON.parse(opened.toString("utf8")) as Contents;
 }
 
-function keyFrom(key: Sensitive<string>): Buffer {
+async function keyFrom(key: Sensitive<string>): Promise<Buffer> {
+  const { createHash } = await import("node:crypto");
   return createHash("sha256").update(key.reveal()).digest();
 }
 

@@ -1,6 +1,6 @@
 /** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
-import { createHash, createHmac, randomBytes } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
 import { relative, sep } from "node:path";
 import { LesseeError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
@@ -17,9 +17,9 @@ export interface HostOptions {
 export function createHost(options: HostOptions): TemplateHost {
   return {
     now: () => options.clock.now(),
-    random: (bytes) => randomBytes(bytes),
-    hash: (algorithm, data) => createHash(algorithm).update(data).digest(),
-    hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
+    random: (bytes) => crypto().randomBytes(bytes),
+    hash: (algorithm, data) => crypto().createHash(algorithm).update(data).digest(),
+    hmac: (algorithm, key, data) => crypto().createHmac(algorithm, key).update(data).digest(),
     readFile: (path) => read(path, options.sandboxPath),
     env: (name) => options.env[name],
     print: options.print,
@@ -41,4 +41,9 @@ function read(path: string, sandbox: string | undefined): string | undefined {
 function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way !== ".." && !way.startsWith(`..${sep}`);
+}
+
+/** Loaded by the first function that asks for it: few templates do, and it costs some milliseconds of every start. */
+function crypto(): typeof import("node:crypto") {
+  return createRequire(import.meta.url)("node:crypto");
 }

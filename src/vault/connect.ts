@@ -1,5 +1,4 @@
 /** From the `vault` block to a transport: reads certificates, and says what is wrong with them before anything is sent. */
-import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
@@ -66,7 +65,7 @@ export async function connectVault(
 /** A file beats a text of the environment, and that beats a folder, as in Vault's own client. */
 async function certificates(config: VaultConfig, files: Pick<Files, "readFile" | "readdir">): Promise<string[]> {
   if (config.caCert !== undefined) return [await pem(files, config.caCert, "vault.ca_cert")];
-  if (config.caCertBytes !== undefined) return [checkPem(config.caCertBytes, "VAULT_CACERT_BYTES")];
+  if (config.caCertBytes !== undefined) return [await checkPem(config.caCertBytes, "VAULT_CACERT_BYTES")];
   if (config.caPath === undefined) return [];
   const names = await files.readdir(config.caPath).catch((error: NodeJS.ErrnoException) => {
     throw new LesseeError("ca", `vault.ca_path: cannot read the folder ${config.caPath}: ${error.code}`);
@@ -81,13 +80,14 @@ async function pem(files: Pick<Files, "readFile">, path: string, what: string): 
   return checkPem(await read(files, path, what), `${what}: ${path}`);
 }
 
-function checkPem(text: string, what: string): string {
+async function checkPem(text: string, what: string): Promise<string> {
   const certificates = text.match(PEM_CERTIFICATE);
   if (certificates === null) {
     throw new LesseeError("ca", `${what}: there is no PEM certificate in it`, {
       hint: "it has to begin with -----BEGIN CERTIFICATE-----",
     });
   }
+  const { X509Certificate } = await import("node:crypto");
   // OpenSSL would pass over what it cannot read, and every certificate of a server would be refused later.
   for (const [index, certificate] of certificates.entries()) {
     try {

@@ -4,8 +4,9 @@
  * nor body.
  */
 import http from "node:http";
-import https from "node:https";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type https from "node:https";
+import { createRequire } from "node:module";
+import type { SecureContext } from "node:tls";
 import { LesseeError, TransportError } from "../errors.ts";
 import type { HttpRequest, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
 
@@ -45,51 +46,56 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
-  const tls = {
-    secureContext: secureContextOf(options, "vault"),
-    servername: options.serverName,
-    rejectUnauthorized: !options.skipVerify,
-  };
+  const verified = { servername: options.serverName, rejectUnauthorized: !options.skipVerify };
+  const own = secureContextOf(options, "vault");
   // Idle connections are kept for a moment only: a sidecar speaks seldom, and a server's restart should not be met on them.
   const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, ...options.pool, proxyEnv: proxyEnv(options) };
-  const usual = { "http:": new http.Agent(shared), "https:": new https.Agent({ ...shared, ...tls }) };
-  const others = new Map<TlsIdentity, Agents>();
+  const plain = new http.Agent(shared);
+  /** By the login's identity; null is for those that have none. */
+  const secure = new Map<TlsIdentity | null, https.Agent>();
   const closing = new AbortController();
 
-  function agentsFor(identity: TlsIdentity | undefined): Agents {
-    if (identity === undefined) return usual;
-    let agents = others.get(identity);
-    if (agents === undefined) {
-      const secureContext = secureContextOf(withIdentity(options, identity), "auto_auth.method.config");
-      agents = { ...usual, "https:": new https.Agent({ ...shared, ...tls, secureContext }) };
-      others.set(identity, agents);
+  function agentFor(url: URL, identity: TlsIdentity | null): http.Agent {
+    if (url.protocol !== "https:") return plain;
+    let agent = secure.get(identity);
+    if (agent === undefined) {
+      const secureContext =
+        identity === null ? own : secureContextOf(withIdentity(options, identity), "auto_auth.method.config");
+      agent = new (httpsModule().Agent)({ ...shared, ...verified, secureContext });
+      secure.set(identity, agent);
     }
-    return agents;
+    return agent;
   }
 
   return {
-    send: async (request) => exchange(request, agentsFor(request.identity), closing.signal),
+    send: async (request) => {
+      const { url, socketPath } = target(request.url);
+      return exchange(request, { url, socketPath, agent: agentFor(url, request.identity ?? null) }, closing.signal);
+    },
     open(request) {
       const { url, socketPath } = target(request.url);
-      return open(request, url, socketPath, usual);
+      return open(request, { url, socketPath, agent: agentFor(url, null) });
     },
     close: () => {
       closing.abort();
-      for (const agents of [usual, ...others.values()]) {
-        agents["http:"].destroy();
-        agents["https:"].destroy();
-      }
+      plain.destroy();
+      for (const agent of secure.values()) agent.destroy();
     },
   };
 }
 
 // ---- internal ----
 
-type Agents = { readonly "http:": http.Agent; readonly "https:": https.Agent };
+/** Where a request goes, and by which connections. */
+interface Route {
+  readonly url: URL;
+  readonly socketPath: string | undefined;
+  readonly agent: http.Agent;
+}
 
-function exchange(request: HttpRequest, agents: Agents, closing: AbortSignal): Promise<HttpResponse> {
+function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const { url, socketPath } = target(request.url);
+    const { url, socketPath } = route;
     const secure = url.protocol === "https:";
     const signals = request.signal === undefined ? [closing] : [closing, request.signal];
     let sent = false;
@@ -110,7 +116,7 @@ function exchange(request: HttpRequest, agents: Agents, closing: AbortSignal): P
       fail(new TransportError("aborted", `${where(url, socketPath)}: given up before an answer came`, effect()));
     const effect = () => (sent ? "unknown" : "never sent");
 
-    const outgoing = open(request, url, socketPath, agents);
+    const outgoing = open(request, route);
     const deadline = setTimeout(() => {
       const seconds = Math.round(request.timeout / 100) / 10;
       fail(new TransportError("timeout", `${where(url, socketPath)}: no answer within ${seconds} s`, effect()));
@@ -164,23 +170,24 @@ function exchange(request: HttpRequest, agents: Agents, closing: AbortSignal): P
 }
 
 /** What Node refuses to send, as a header with a line break, is a failure like any other. */
-function open(
-  { method, headers }: Parameters<OpenRequest>[0],
-  url: URL,
-  socketPath: string | undefined,
-  agents: Agents,
-): http.ClientRequest {
-  const secure = url.protocol === "https:";
+function open({ method, headers }: Parameters<OpenRequest>[0], { url, socketPath, agent }: Route): http.ClientRequest {
+  const { request } = url.protocol === "https:" ? httpsModule() : http;
   try {
-    return (secure ? https : http).request(url, {
-      method,
-      headers,
-      agent: secure ? agents["https:"] : agents["http:"],
-      ...(socketPath === undefined ? {} : { socketPath }),
-    });
+    return request(url, { method, headers, agent, ...(socketPath === undefined ? {} : { socketPath }) });
   } catch (error) {
     throw explain(error as Error, where(url, socketPath), "never sent");
   }
+}
+
+/** Loaded by the first who needs it: beside a Vault that is reached over a socket or a mesh nobody does, and it takes its time. */
+function httpsModule(): typeof https {
+  return builtin("node:https");
+}
+
+function builtin<Name extends "node:https" | "node:tls">(
+  name: Name,
+): Name extends "node:https" ? typeof https : typeof import("node:tls") {
+  return createRequire(import.meta.url)(name);
 }
 
 function withIdentity(options: TransportOptions, { ca, cert, key }: TlsIdentity): TransportOptions {
@@ -195,7 +202,7 @@ function withIdentity(options: TransportOptions, { ca, cert, key }: TlsIdentity)
 function secureContextOf({ ca = [], cert, key }: TransportOptions, block: string): SecureContext | undefined {
   if (ca.length === 0 && cert === undefined && key === undefined) return undefined;
   try {
-    return createSecureContext({ ca: ca.length > 0 ? [...ca] : undefined, cert, key });
+    return builtin("node:tls").createSecureContext({ ca: ca.length > 0 ? [...ca] : undefined, cert, key });
   } catch (error) {
     const hint =
       cert === undefined

@@ -60,7 +60,7 @@ describe("http", () => {
 describe("exec", () => {
   it("tells the command what has changed", async () => {
     const file = join(told.folder, "env");
-    const command = [`env | grep -E '^(LESSEE_|MINE)' | sort > ${file}`];
+    const command = [`env | grep -E '^(LESSEE_(FILES|LEASE_ID|PATH|PREVIOUS_ENDS|USERNAME)|MINE)=' | sort > ${file}`];
     await told.notify({ kind: "exec", command, env: { MINE: "1" } });
     expect(await fs.readFile(file, "utf8")).toBe(
       [
