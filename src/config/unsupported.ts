@@ -12,6 +12,9 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
       ...(place ?? { file: "configuration" }),
       message: `${what} is not supported by this version of lessee`,
     });
+  if (config.job) refuse(undefined, "job");
+  for (const { path, escalate } of config.credentials)
+    if (escalate.length > 0) refuse(undefined, `credential "${path}": escalate`);
   if (telemetry?.statsiteAddress) refuse(telemetry.place, "telemetry.statsite_address");
   if (telemetry?.statsdAddress) refuse(telemetry.place, "telemetry.statsd_address");
   if (telemetry?.dogstatsdAddr) refuse(telemetry.place, "telemetry.dogstatsd_addr");
