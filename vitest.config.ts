@@ -11,6 +11,8 @@ export default defineConfig({
     pool: "forks",
     // Tests wait for events, so that most of the time nobody computes: three files share two cores well.
     maxWorkers: 3,
+    // Leases of seconds, real processes and a machine that others use too: in CI a failure counts when it comes again.
+    retry: process.env.CI ? 2 : 0,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],

@@ -120,12 +120,13 @@ describe("the application", () => {
       [
         "sh",
         "-c",
-        '(trap "echo child; exit 0" USR2; while :; do sleep 0.05; done) & trap "echo leader; exit 7" USR2; echo up; while :; do sleep 0.05; done',
+        '(trap "echo child; exit 0" USR2; echo ready; while :; do sleep 0.05; done) & trap "echo leader; exit 7" USR2; echo up; while :; do sleep 0.05; done',
       ],
       { restartStopSignal: "SIGUSR2" },
     );
     await supervisor.refresh();
     await until("up");
+    await until("ready");
     await supervisor.stop();
     await until("child");
     await until("leader");

@@ -40,7 +40,7 @@ describe.concurrent("the demo", () => {
     await demo.expectNothingLeft();
   });
 
-  it("shows queries that fail, and ends with 1 for them", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  it("shows queries that fail, and ends with 1 for them", { timeout: 60_000 }, async ({ expect, onTestFinished }) => {
     const demo = await startDemo(onTestFinished, [...SHORT, "--for=5s"]);
     await demo.line("in use|published");
     await expect.poll(() => demo.breakSessions(), { timeout: 5_000 }).toBeGreaterThan(0);
