@@ -11,12 +11,13 @@ export interface ServerClock {
   stop(): void;
 }
 
-export function createServerClock(): ServerClock {
+/** `time` is the machine's, unless a replay holds it still and moves it by `advance` alone. */
+export function createServerClock(time: () => number = Date.now): ServerClock {
   const alarms = new Map<symbol, { readonly time: number; readonly callback: () => void }>();
   let offset = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  const now = () => Date.now() + offset;
+  const now = () => time() + offset;
 
   function arm(): void {
     clearTimeout(timer);

@@ -24,6 +24,8 @@ export interface EmulatedVaultOptions {
   readonly port?: number;
   /** PEM; with both the server speaks TLS. */
   readonly tls?: { readonly certificate: string; readonly privateKey: string };
+  /** The time of day, in milliseconds; default the machine's. A replay holds it still, and moves it by `advance`. */
+  readonly time?: () => number;
   /** How a failing revocation is tried again; default as the real server does. */
   readonly retries?: RetryPolicy;
 }
@@ -48,7 +50,7 @@ export interface EmulatedVault {
 
 export async function startEmulatedVault(options: EmulatedVaultOptions): Promise<EmulatedVault> {
   const { rootToken, host = "127.0.0.1", port = 0, tls, retries = REVOCATION_RETRIES } = options;
-  const clock = createServerClock();
+  const clock = createServerClock(options.time);
   const core = createCore(clock, rootToken, retries);
   const unsealKey = randomBytes(32).toString("base64");
   core.mounts.add("sys/", createSystemBackend(core, unsealKey));
