@@ -15,11 +15,12 @@ import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { World } from "./ports.ts";
-import { createAgentMetrics } from "./proxy/metrics.ts";
 import type { ProxyServer } from "./proxy/server.ts";
 import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
 import type { Status } from "./status.ts";
 import { createSupervisor } from "./supervise/supervisor.ts";
+import { thisMachine } from "./telemetry/machine.ts";
+import { createTelemetry } from "./telemetry/telemetry.ts";
 import { openVault } from "./vault/connect.ts";
 
 export interface AgentOptions {
@@ -58,10 +59,14 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
   const { metrics, timeline } = observers;
-  const agentMetrics = createAgentMetrics(config.telemetry?.metricsPrefix ?? "vault", clock);
+  const telemetry = createTelemetry(config.telemetry, {
+    ...thisMachine(),
+    clock,
+    complain: (message) => emit({ is: "warning", code: "telemetry", message }),
+  });
   function emit(event: LesseeEvent): void {
     observers.emit(event);
-    agentMetrics.observe(event);
+    telemetry.observe(event);
   }
   emit({ is: "started", version, pid });
 
@@ -101,12 +106,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     if (config.listeners.length === 0) return null;
     // Most sidecars have no listener, and need not load what it takes.
     const { serve } = await import("./serve.ts");
-    const metrics = agentMetrics;
     const onQuit = () => {
       quit = true;
       end.resolve({ code: 0, reason: "a client asked for it at /agent/v1/quit" });
     };
-    return serve({ config, vault, sidecar, world, version, metrics, onQuit });
+    return serve({ config, vault, sidecar, world, version, metrics: telemetry, onQuit });
   }
   const server = await listen().catch(async (error) => {
     await pidFile.remove();
@@ -140,6 +144,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     return null;
   }
 
+  telemetry.follow(status);
+
   // Listen.
   async function reload(): Promise<void> {
     try {
@@ -152,7 +158,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       emit({ is: "configuration refused", error: describe(error) });
     }
   }
-  const subscriptions = [options.onReload(() => void reload())];
+  const subscriptions = [
+    options.onReload(() => void reload()),
+    options.onSignal("SIGUSR1", () => void world.stderr.write(scrubber.scrub(telemetry.dump(status())))),
+  ];
   if (application !== null) {
     // What is sent to us is meant for the application as well, and it must not outlive us.
     for (const signal of PASSED_ON) subscriptions.push(options.onSignal(signal, () => application.signal(signal)));
@@ -201,7 +210,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
-  await Promise.all([pidFile.remove(), watch?.close(), health?.stop()]);
+  await Promise.all([pidFile.remove(), watch?.close(), health?.stop(), telemetry.stop()]);
   return code;
 }
 

@@ -4,11 +4,11 @@ import { expiryOf } from "./lease/schedule.ts";
 import type { World } from "./ports.ts";
 import { namespaceOf } from "./proxy/endings.ts";
 import type { HeldSecrets } from "./proxy/held.ts";
-import type { AgentMetrics } from "./proxy/metrics.ts";
 import { fullPath } from "./proxy/request.ts";
 import { type ProxyServer, startProxyServer } from "./proxy/server.ts";
 import { resolveOwner } from "./publish/owner.ts";
 import type { Sidecar } from "./sidecar.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 import { connectVault, type VaultConnection } from "./vault/connect.ts";
 
 export interface ServeOptions {
@@ -18,7 +18,7 @@ export interface ServeOptions {
   readonly sidecar: Sidecar | null;
   readonly world: World;
   readonly version: string;
-  readonly metrics: AgentMetrics;
+  readonly metrics: Telemetry;
   onQuit(): void;
 }
 

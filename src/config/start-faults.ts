@@ -1,11 +1,12 @@
 /** What Vault Agent takes as valid and refuses when it starts, in its words. */
 import type { Fault } from "../errors.ts";
 import type { Place } from "./place.ts";
+import type { TelemetryConfig } from "./server-types.ts";
 import type { AgentConfig, AuthMethodConfig, SinkConfig, TemplateConfig, VaultConfig } from "./types.ts";
 
 /** Every reason not to start that can be told from the configuration alone. */
 export function startFaults(config: AgentConfig): readonly Fault[] {
-  const { autoAuth, cache } = config;
+  const { autoAuth, cache, telemetry } = config;
   return [
     ...clientCertificate(config.vault),
     ...(autoAuth ? backoff(autoAuth.method) : []),
@@ -13,6 +14,7 @@ export function startFaults(config: AgentConfig): readonly Fault[] {
     ...(autoAuth?.sinks.flatMap(sinkFaults) ?? []),
     ...config.templates.flatMap(templateFaults),
     ...(cache?.persist ? persistence(cache.persist) : []),
+    ...(telemetry ? filterFaults(telemetry) : []),
   ];
 }
 
@@ -77,4 +79,18 @@ function persistence(persist: NonNullable<NonNullable<AgentConfig["cache"]>["per
     return [fault(persist.place, `persistent key protection type "${persist.type}" not supported`)];
   }
   return persist.path === "" ? [fault(persist.place, "must specify persistent cache path")] : [];
+}
+
+function filterFaults({ place, prefixFilter }: TelemetryConfig): readonly Fault[] {
+  return prefixFilter
+    .filter((rule) => !/^[+-]/.test(rule))
+    .map((rule) =>
+      fault(
+        place,
+        rule === ""
+          ? "telemetry: cannot have empty filter rule in prefix_filter"
+          : `telemetry: filter rule must begin with either '+' or '-': "${rule}"`,
+        'as "-vault.runtime"',
+      ),
+    );
 }

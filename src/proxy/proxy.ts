@@ -7,6 +7,7 @@ import { describe, LesseeError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { Clock } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
+import type { Counter } from "../telemetry/telemetry.ts";
 import { isObject, secretFrom } from "../vault/answer.ts";
 import { readBody, respond, respondErrors } from "./answers.ts";
 import type { LeaseCache } from "./cache.ts";
@@ -14,7 +15,6 @@ import { endedBy, renewedBy } from "./endings.ts";
 import { type Forwarding, forward, relay } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { type HeldSecret, type HeldSecrets, heldAnswer } from "./held.ts";
-import type { Counter } from "./metrics.ts";
 import { asksAboutOwnToken, withoutToken } from "./redact-self.ts";
 import { type ClientRequest, headerOf, keyOf, readRequest } from "./request.ts";
 

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApiProxyConfig, CacheConfig, ListenerConfig } from "../config/server-types.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { VaultClient } from "../vault/client.ts";
 import { readBody, respond, respondEmpty, respondErrors } from "./answers.ts";
 import { type CacheDeps, createLeaseCache, type LeaseCache } from "./cache.ts";
@@ -10,7 +11,6 @@ import { cleared } from "./endings.ts";
 import type { Forwarding } from "./forward.ts";
 import type { HeldSecrets } from "./held.ts";
 import { type Listener, type ListenerPorts, startListener } from "./listener.ts";
-import type { AgentMetrics } from "./metrics.ts";
 import { proxy } from "./proxy.ts";
 
 /** The agent's own token, as the proxy and its cache use it. */
@@ -27,7 +27,7 @@ export interface ProxyServerOptions extends Forwarding, ListenerPorts {
   readonly client: Pick<VaultClient, "renewLease" | "renewSelf" | "revokeLease">;
   readonly address: string;
   readonly version: string;
-  readonly metrics: AgentMetrics;
+  readonly metrics: Pick<Telemetry, "count" | "json" | "prometheus">;
   /** Whether metrics are given in Prometheus' form, too. */
   readonly prometheus: boolean;
   readonly ownToken: OwnToken;
@@ -105,7 +105,7 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
 function answerMetrics(
   incoming: IncomingMessage,
   response: ServerResponse,
-  metrics: AgentMetrics,
+  metrics: Pick<Telemetry, "count" | "json" | "prometheus">,
   prometheus: boolean,
 ): void {
   const asked = new URLSearchParams(incoming.url?.split("?")[1] ?? "").get("format");

@@ -24,11 +24,21 @@ const PURE = [
   "src/lease/",
   "src/render/",
   ...["duration", "entry", "invisible"].map((name) => `src/log/${name}.ts`),
-  ...["address", "html", "page", "page-style", "readiness", "relative", "timeline"].map(
-    (name) => `src/health/${name}.ts`,
-  ),
+  ...[
+    "address",
+    "event-metrics",
+    "html",
+    "metric",
+    "page",
+    "page-style",
+    "readiness",
+    "relative",
+    "status-metrics",
+  ].map((name) => `src/health/${name}.ts`),
+  "src/health/timeline.ts",
   "src/postgres/connection-url.ts",
   ...["endings", "entry", "headers", "held", "json-text", "redact-self"].map((name) => `src/proxy/${name}.ts`),
+  ...["memory", "naming", "prometheus", "statsd"].map((name) => `src/telemetry/${name}.ts`),
   "src/vault/answer.ts",
 ];
 

@@ -35,12 +35,12 @@ describe("lessee validate", () => {
 
   it("tells what would keep an agent from starting, and still finds it valid", async () => {
     const hcl = MINIMAL.replace('method "kubernetes"', 'method "aws"');
-    const { code, stderr } = await validate({ "agent.hcl": `${hcl}telemetry { statsd_address = "x:1" }\n` }, [
+    const { code, stderr } = await validate({ "agent.hcl": `${hcl}telemetry { prefix_filter = ["vault"] }\n` }, [
       "-config=agent.hcl",
     ]);
     expect(code).toBe(0);
     expect(stderr).toContain(
-      "warning: an agent will not start: agent.hcl:9: telemetry.statsd_address is not supported",
+      `warning: an agent will not start: agent.hcl:9: telemetry: filter rule must begin with either '+' or '-': "vault"`,
     );
     expect(stderr).toContain('warning: an agent will not start: agent.hcl:2: unknown auth method "aws"');
   });

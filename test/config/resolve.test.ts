@@ -274,18 +274,38 @@ describe("templates", () => {
 });
 
 describe("what this version cannot run", () => {
-  it("is named with its place, and the configuration stays valid", async () => {
-    const { refusals } = await loadValid(`auto_auth {
+  it("is named, and the configuration stays valid", async () => {
+    const { refusals } = await loadValid(`job { until = "process" }
+auto_auth {
   method "kubernetes" {
     config = { role = "pg" }
   }
   sink "file" { config = { path = "token" } }
 }
-telemetry { statsd_address = "x:1" }
 `);
-    expect(
-      refusals.map(({ file, line, message }) => `${file}:${line} ${message.replace(/ is not supp.*/, "")}`),
-    ).toEqual(["agent.hcl:7 telemetry.statsd_address"]);
+    expect(refusals.map(({ message }) => message)).toEqual(["job is not supported by this version of lessee"]);
+  });
+
+  it("of telemetry is said: services that lessee sends nothing to, and a filter that is none", async () => {
+    const { refusals, warnings } = await loadValid(`auto_auth {
+  method "kubernetes" { config = { role = "pg" } }
+  sink "file" { config = { path = "token" } }
+}
+telemetry {
+  circonus_api_token = "t"
+  circonus_check_id = "c"
+  stackdriver_project_id = "p"
+  prefix_filter = ["+vault", "runtime", ""]
+}
+`);
+    expect(warnings.map(({ line, message }) => `${line} ${message}`)).toEqual([
+      "5 error parsing 'telemetry': circonus_api_token: lessee sends nothing to Circonus",
+      "5 error parsing 'telemetry': stackdriver_project_id: lessee sends nothing to Stackdriver",
+    ]);
+    expect(refusals.map(({ line, message }) => `${line} ${message}`)).toEqual([
+      `5 telemetry: filter rule must begin with either '+' or '-': "runtime"`,
+      "5 telemetry: cannot have empty filter rule in prefix_filter",
+    ]);
   });
 
   it("no longer holds for exec and its templates", async () => {

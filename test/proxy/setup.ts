@@ -7,9 +7,9 @@ import { text } from "node:stream/consumers";
 import { afterEach } from "vitest";
 import { createSystemClock } from "../../src/clock.ts";
 import type { ListenerConfig } from "../../src/config/server-types.ts";
-import { createAgentMetrics } from "../../src/proxy/metrics.ts";
 import { type ProxyServer, type ProxyServerOptions, startProxyServer } from "../../src/proxy/server.ts";
 import { Sensitive } from "../../src/sensitive.ts";
+import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createTransport, type TransportOptions } from "../../src/vault/transport.ts";
 
@@ -102,7 +102,7 @@ export function useGround(): Ground {
         version: "1.2.3",
         timeout: 5_000,
         open: transport.open,
-        metrics: createAgentMetrics("vault", clock),
+        metrics: createTelemetry(undefined, { clock, host: "", memory: () => ({ used: 0, taken: 0 }), complain() {} }),
         prometheus: false,
         ownToken: {
           current: () => new Sensitive(OWN),

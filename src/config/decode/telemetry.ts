@@ -57,6 +57,11 @@ export function decodeTelemetry(root: BlockReader): DeclaredTelemetry | undefine
     const value = nonEmptyString(block, key);
     return value === undefined ? [] : [[key, value] as const];
   });
+  for (const service of ["Circonus", "Stackdriver"]) {
+    const named = services.find(([key]) => key.startsWith(service.toLowerCase()));
+    if (named !== undefined)
+      block.warn(`${named[0]}: lessee sends nothing to ${service}`, "use dogstatsd_addr, statsd_address or /metrics");
+  }
   const telemetry = {
     place: block.place,
     metricsPrefix: nonEmptyString(block, "metrics_prefix"),
