@@ -5,6 +5,7 @@
 import { parseAuthMethod } from "./auth/methods.ts";
 import { followCredentials } from "./auth/renewed-credentials.ts";
 import { watchFiles } from "./auth/watch.ts";
+import { createRunCommand } from "./command.ts";
 import type { AgentConfig } from "./config/types.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
 import type { LesseeEvent } from "./events.ts";
@@ -19,6 +20,7 @@ import type { ProxyServer } from "./proxy/server.ts";
 import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
 import type { Status } from "./status.ts";
 import { createSupervisor } from "./supervise/supervisor.ts";
+import { createServiceManager } from "./systemd.ts";
 import { thisMachine } from "./telemetry/machine.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 import { openVault } from "./vault/connect.ts";
@@ -145,9 +147,16 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
 
   telemetry.follow(status);
+  const systemd = createServiceManager({
+    ...world,
+    run: createRunCommand(world),
+    complain: (message) => emit({ is: "warning", code: "systemd", message }),
+  });
+  systemd.tell("READY=1");
 
   // Listen.
   async function reload(): Promise<void> {
+    systemd.tell("RELOADING=1");
     try {
       const next = await options.readConfig();
       await server?.reload();
@@ -157,6 +166,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     } catch (error) {
       emit({ is: "configuration refused", error: describe(error) });
     }
+    systemd.tell("READY=1");
   }
   const subscriptions = [
     options.onReload(() => void reload()),
@@ -194,6 +204,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   // Leave.
   emit({ is: "stopping", reason });
+  systemd.tell("STOPPING=1");
   await application?.stop();
   for (const unsubscribe of subscriptions) unsubscribe();
   credentials.stop();
@@ -210,7 +221,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
-  await Promise.all([pidFile.remove(), watch?.close(), health?.stop(), telemetry.stop()]);
+  await Promise.all([pidFile.remove(), watch?.close(), health?.stop(), telemetry.stop(), systemd.settled()]);
   return code;
 }
 
