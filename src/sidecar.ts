@@ -27,6 +27,7 @@ import { dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
 import type { Supervisor } from "./supervise/supervisor.ts";
+import { clientFor } from "./vault/certificates.ts";
 import type { VaultConnection } from "./vault/connect.ts";
 import { withMounts } from "./vault/mounts.ts";
 
@@ -92,7 +93,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     return createKeeper({
       dependency,
       path: dependency.path,
-      client: secrets,
+      client: clientFor(dependency, secrets, certificates),
       tokens,
       clock,
       random,
@@ -110,6 +111,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       onChange: changed,
     });
   });
+  const threshold = () => setup.config.templateConfig.leaseRenewalThreshold;
+  const certificates = { files, clock, threshold, publisher: () => setup.publisher };
   const run = createRunCommand({ ...world, env: { ...env, VAULT_ADDR: address } });
   const setupPorts = {
     world,

@@ -3,6 +3,9 @@ import { describe, LesseeError } from "../errors.ts";
 import type { World } from "../ports.ts";
 import { createHost } from "../publish/host.ts";
 import { offlineBrain, renderOffline } from "../render/offline.ts";
+import type { Brain, Dependency } from "../render/template.ts";
+import { certificateIn } from "../vault/certificates.ts";
+import type { VaultSecret } from "../vault/secret.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
 
 const GROUP = "Render";
@@ -38,7 +41,7 @@ const RENDER_FLAGS: readonly FlagDefinition[] = [
     kind: "text",
     group: GROUP,
     placeholder: "PATH",
-    help: "Where the file would be written, for pkiCert.",
+    help: "Where the file would be written: pkiCert takes the certificate that stands there, unless the secrets have one.",
   },
 ];
 
@@ -72,7 +75,8 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
   if (template === "-" && secrets === "-")
     throw new LesseeError("usage", "only one of -template and -secrets can be -");
   const source = await read(template, world);
-  const brain = offlineBrain(await read(secrets, world));
+  const destination = flag("destination") ?? "";
+  const brain = withCertificates(offlineBrain(await read(secrets, world)), await certificatesAt(destination, world));
   const host = createHost({ clock: world.clock, env: world.env, print: (text) => world.stderr.write(text) });
   const options = {
     name: "",
@@ -80,9 +84,23 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
     rightDelimiter: flag("right-delimiter") ?? "}}",
     errorOnMissingKey: flag("error-on-missing-key") === "true",
     functionDenylist: (flags.get("function-denylist") ?? []).flatMap((names) => names.split(",")),
-    destination: flag("destination") ?? "",
+    destination,
   };
   return renderOffline({ engine: engineOf(flag("engine"), template), source, options }, brain, host);
+}
+
+/** As the agent would: one that is over would be issued anew, and there is nobody here to ask for that. */
+async function certificatesAt(
+  destination: string,
+  { clock, files }: World,
+): Promise<(dependency: Dependency) => VaultSecret | undefined> {
+  const text = destination === "" ? "" : await files.readFile(destination, "utf8").catch(() => "");
+  return (dependency) =>
+    dependency.kind === "pki" ? (certificateIn(text, dependency.data, clock.now(), 1) ?? undefined) : undefined;
+}
+
+function withCertificates(brain: Brain, standing: (dependency: Dependency) => VaultSecret | undefined): Brain {
+  return { ...brain, recall: (dependency) => brain.recall(dependency) ?? standing(dependency) };
 }
 
 function engineOf(name: string | undefined, template: string): "go" | "handlebars" {

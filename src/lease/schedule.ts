@@ -90,9 +90,11 @@ export function rereadDue(readAt: number, good: Validity, policy: Policy, chance
     const spread = Math.min(good.for / 20, LONGEST_SPREAD) * policy.jitter;
     return readAt + (good.for <= 0 ? ROTATION_OVERDUE : good.for + TRUNCATION) + spread;
   }
-  const length = good.until === "unsaid" || good.for <= 0 ? policy.staticInterval : good.for;
-  const part = policy.renewalThreshold + (chance - 0.5) / 10;
-  return readAt + Math.max(length * (part > 0 && part < 1 ? part : policy.renewalThreshold), MIN_REREAD_INTERVAL);
+  const [length, age] =
+    good.until === "unsaid" || good.for <= 0 ? [policy.staticInterval, 0] : [good.for, good.age ?? 0];
+  const wanted = policy.renewalThreshold + (chance - 0.5) / 10;
+  const part = wanted > 0 && wanted < 1 ? wanted : policy.renewalThreshold;
+  return readAt + Math.max((age + length) * part - age, MIN_REREAD_INTERVAL);
 }
 
 /** What to ask for at a renewal: as long as it was given for, and long enough that the lead always fits (rule W1). */

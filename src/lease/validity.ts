@@ -5,7 +5,8 @@ import type { VaultSecret } from "../vault/secret.ts";
 /** `for` counts from the read, in milliseconds; what Vault rotates is good until then and not a moment longer. */
 export type Validity =
   | { readonly until: "unsaid" }
-  | { readonly until: "its end"; readonly for: number }
+  /** `age` is how much of its whole time was over at the read, where that is known. */
+  | { readonly until: "its end"; readonly for: number; readonly age?: number }
   | { readonly until: "rotation"; readonly for: number };
 
 /** @param now for dates, which the server gives in its own time */
@@ -17,7 +18,10 @@ export function validityOf(secret: VaultSecret, now: number): Validity {
     // Static roles of databases, LDAP, …: a second more, because the server cuts what is left to seconds.
     if (ttl !== undefined && data.rotation_period !== undefined) return { until: "rotation", for: ttl };
     const expiration = secondsIn(data.expiration);
-    if (expiration !== undefined && data.certificate !== undefined) return { until: "its end", for: expiration - now };
+    if (expiration !== undefined && data.certificate !== undefined) {
+      const start = secondsIn(data.not_before);
+      return { until: "its end", for: expiration - now, ...(start !== undefined && { age: Math.max(0, now - start) }) };
+    }
     const secretIdTtl = secondsIn(data.secret_id_ttl);
     if (secretIdTtl && data.secret_id !== undefined) return { until: "its end", for: secretIdTtl };
   }

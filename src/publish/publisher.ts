@@ -90,6 +90,10 @@ export interface Publisher {
   dependencies(): readonly Dependency[];
   /** Writes every template that uses `key`; with null, those that use no secret at all. */
   publish(key: string | null, strategy: Strategy): Promise<PublishAttempt>;
+  /** The files of the templates that ask for `key`. */
+  destinationsOf(key: string): readonly string[];
+  /** Whether those files would stay as they are with this in the place of what is known under `key`. */
+  reproduces(key: string, secret: VaultSecret): Promise<boolean>;
   status(): readonly TemplateStatus[];
 }
 
@@ -193,7 +197,28 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     );
   }
 
+  function filesOf(key: string): readonly { readonly one: PublishedTemplate; readonly target: FileTarget }[] {
+    return deps.templates.flatMap((one) =>
+      isFile(one.target) && evaluations.get(one)?.keys.includes(key) ? [{ one, target: one.target }] : [],
+    );
+  }
+
+  async function reproduces(key: string, secret: VaultSecret): Promise<boolean> {
+    const brain: Brain = {
+      ...deps.brain,
+      recall: (dependency) => (dependencyKey(dependency) === key ? secret : deps.brain.recall(dependency)),
+    };
+    for (const { one, target } of filesOf(key)) {
+      const { output, missing } = one.template.execute(brain, one.host);
+      const written = await deps.files.readFile(target.destination);
+      if (missing.length > 0 || Buffer.compare(output, written) !== 0) return false;
+    }
+    return true;
+  }
+
   return {
+    destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
+    reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
     dependencies() {
       const found = new Map(
         deps.templates.flatMap(wishes).map((dependency) => [dependencyKey(dependency), dependency]),

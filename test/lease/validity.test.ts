@@ -13,7 +13,9 @@ const anyChance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const anyLength = fc.integer({ min: 0, max: 400 * 24 * 60 * MINUTE });
 const anyValidity: fc.Arbitrary<Validity> = fc.oneof(
   fc.constant({ until: "unsaid" } as const),
-  fc.record({ until: fc.constantFrom("its end" as const, "rotation" as const), for: anyLength }),
+  fc.record({ until: fc.constant("its end" as const), for: anyLength }),
+  fc.record({ until: fc.constant("its end" as const), for: anyLength, age: anyLength }),
+  fc.record({ until: fc.constant("rotation" as const), for: anyLength }),
 );
 
 function answer(body: object): VaultSecret {
@@ -34,6 +36,10 @@ describe("how long a secret is good for", () => {
     "a certificate, until its date": [
       { lease_duration: 0, data: { certificate: "PEM", expiration: NOW / 1_000 + 3_600 } },
       { until: "its end", for: 60 * MINUTE },
+    ],
+    "a certificate that says from when on": [
+      { data: { certificate: "PEM", not_before: NOW / 1_000 - 600, expiration: NOW / 1_000 + 3_600 } },
+      { until: "its end", for: 60 * MINUTE, age: 10 * MINUTE },
     ],
     "a date that is over": [
       { lease_duration: 0, data: { certificate: "PEM", expiration: 1 } },
@@ -72,6 +78,7 @@ describe("a secret that nobody renews is read again", () => {
     const at = (good: Validity, chance: number) => rereadDue(0, good, SEED_POLICY, chance) / MINUTE;
     expect([0, 0.5, 1].map((chance) => at({ until: "unsaid" }, chance))).toEqual([4.25, 4.5, 4.75]);
     expect(at({ until: "its end", for: 100 * MINUTE }, 0.5)).toBe(90);
+    expect(at({ until: "its end", for: 60 * MINUTE, age: 40 * MINUTE }, 0.5)).toBe(50);
     expect(at({ until: "its end", for: -5 }, 0.5)).toBe(4.5);
   });
 

@@ -1,9 +1,11 @@
 /** `lessee render`, as a process. */
 import { spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { selfSignedCertificate, signCertificate } from "../../dev/kubernetes/certificate.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lessee-render-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,6 +24,24 @@ function file(name: string, content: string): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
+}
+
+function leafOf(commonName: string): { certificate: string; key: string } {
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const certificate = signCertificate({
+    commonName,
+    hosts: [commonName],
+    publicKey: keys.publicKey,
+    issuer: { commonName: "root", ...keys },
+    notBefore: Date.now() - 60_000,
+    notAfter: Date.now() + 60_000,
+    authority: false,
+    use: [],
+  });
+  return {
+    certificate: certificate.toString(),
+    key: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  };
 }
 
 function render(args: readonly string[], input = ""): { code: number | null; out: Buffer; err: string } {
@@ -55,6 +75,27 @@ describe("lessee render", () => {
   it("takes the secrets from standard input, and Handlebars by the name of the file", () => {
     const template = file("t.hbs", '{{#with (secret "kv/object")}}{{Data.u}}{{/with}}');
     expect(render([`-template=${template}`, "-secrets=-"], SECRETS).out.toString()).toBe("a");
+  });
+
+  it("takes for pkiCert what the secrets say, else what stands in the destination", () => {
+    const template = file(
+      "tls.ctmpl",
+      '{{ with pkiCert "pki/issue/web" "common_name=a.example.com" }}{{ .Data.Cert }}{{ .Key }}|{{ len .CAChain }}{{ end }}',
+    );
+    const { certificate, privateKey } = selfSignedCertificate(["a.example.com"]);
+    const root = selfSignedCertificate(["root"]).certificate;
+    const leaf = leafOf("a.example.com");
+    const standing = file("tls.pem", leaf.key + leaf.certificate + root);
+    const args = [`-template=${template}`, `-destination=${standing}`];
+    expect(render([...args, `-secrets=${secrets}`]).out.toString()).toBe(`${leaf.certificate}${leaf.key}|0`);
+
+    const answer = { data: { certificate: certificate.trim(), private_key: privateKey.trim(), ca_chain: [root] } };
+    const issued = { path: "pki/issue/web", data: { common_name: "a.example.com" }, response: answer };
+    const known = JSON.stringify({ writes: [issued] });
+    expect(render([...args, "-secrets=-"], known).out.toString()).toBe(`${certificate}${privateKey}|1`);
+
+    const absent = render([`-template=${template}`, "-destination=/nowhere", `-secrets=${secrets}`]);
+    expect(absent.err).toContain("not to be had: vault.pki(pki/issue/web)");
   });
 
   const refusals: Readonly<Record<string, readonly [string, readonly string[], string]>> = {

@@ -2,7 +2,7 @@
 import { Boxed, type Result } from "../go/boxed.ts";
 import { type CallContext, defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { quote } from "../go/quote.ts";
-import { fail, Slice, Struct, type StructType, stringSlice } from "../go/values.ts";
+import { fail, Slice, Struct, type StructType, stringSlice, type Value } from "../go/values.ts";
 import { struct } from "./secret-value.ts";
 
 export const VAULT_FUNCTIONS: readonly TemplateFunction[] = [
@@ -59,19 +59,20 @@ function pkiCertificate([path = "", ...pairs]: readonly string[], { session }: C
 function certificate(issued: Struct): Struct {
   const data = issued.fields.get("Data");
   const field = (name: string) => (data instanceof Object && "entries" in data ? data.entries.get(name) : undefined);
-  const text = (name: string) => {
-    const value = field(name);
-    return typeof value === "string" ? value : "";
-  };
   const chain = field("ca_chain");
   const fields = {
-    Cert: text("certificate"),
-    Key: text("private_key"),
-    CA: text("issuing_ca"),
-    CAChain: chain instanceof Slice ? stringSlice(chain.items.map(String)) : stringSlice([]),
+    Cert: pem(field("certificate")),
+    Key: pem(field("private_key")),
+    CA: pem(field("issuing_ca")),
+    CAChain: stringSlice(chain instanceof Slice ? chain.items.map(pem) : []),
   };
   const inner = new Struct({ ...PEM, fields: PEM.fields.slice(0, 4) }, new Map(Object.entries(fields)), false);
   return struct(PEM, { ...fields, Data: inner });
+}
+
+/** With a line break at its end, which the server leaves out: what stands behind it begins a line. */
+function pem(value: Value | undefined): string {
+  return typeof value === "string" && value !== "" ? `${value.trim()}\n` : "";
 }
 
 function trimSlashes(path: string): string {
