@@ -33,7 +33,7 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
       ]),
     );
     const others = paths.filter(
-      (path) => !/^(bin\/lessee|dist\/(lessee\.cjs|LICENSES\.txt)|docs\/.+|[^/]+)$/.test(path),
+      (path) => !/^(bin\/lessee|dist\/(lessee\.cjs|LICENSES\.txt|sbom\.cdx\.json)|docs\/.+|[^/]+)$/.test(path),
     );
     expect(others).toEqual([]);
     expect(packed.files.find((file) => file.path === "bin/lessee")?.mode).toBe(0o755);
@@ -56,6 +56,25 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     for (const name of ["handlebars", "node-vault", "pg", "pino"])
       expect(text).toMatch(new RegExp(`^${name} \\d`, "m"));
     expect(text).toContain("Permission is hereby granted");
+  });
+
+  it("tells machines the same: each of those packages as CycloneDX, with the lock file's checksum", () => {
+    const licences = readFileSync(join(root, "dist/LICENSES.txt"), "utf8");
+    const bill = JSON.parse(readFileSync(join(root, "dist/sbom.cdx.json"), "utf8")) as {
+      readonly metadata: { readonly component: { readonly version: string } };
+      readonly components: readonly { name: string; version: string; type: string; hashes?: { content: string }[] }[];
+    };
+    const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly integrity: string }>>;
+    };
+    const libraries = bill.components.filter(({ type }) => type === "library");
+    expect(bill.metadata.component.version).toBe(version);
+    expect(libraries.map((one) => `${one.name} ${one.version}`).sort()).toEqual(
+      [...licences.matchAll(/^(\S+ \d+\.\d+\.\S+) \(/gm)].map(([, one]) => one).sort(),
+    );
+    const pino = libraries.find(({ name }) => name === "pino");
+    const [, digest = ""] = lock.packages["node_modules/pino"]?.integrity.split("sha512-") ?? [];
+    expect(pino?.hashes?.[0]?.content).toBe(Buffer.from(digest, "base64").toString("hex"));
   });
 
   it("has a bundle that was minified and names no source map", () => {

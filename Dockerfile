@@ -1,0 +1,79 @@
+# lessee's image: a base with a small shell, Node's binary, and one file of program.
+#
+#   docker build -t lessee .                                                    Alpine and Node's official images
+#   docker build -t lessee --build-arg DIST=prebuilt .                          with the dist/ of `npm run build`: no network
+#   docker build -t lessee --build-arg BASE=… --build-arg NODE=… .              from images of your own, best by digest
+#
+# BASE   Alpine, or any image with busybox or bash as /bin/sh (never dash, which keeps SIGTERM to itself), and base64,
+#        sleep, touch, kill and pkill. The build fails with the name of what is missing.
+# NODE   where the node binary is taken from, and those of its libraries that BASE lacks; of the same libc as BASE.
+# BUILD  any image with npm and glibc, for the compiler. Nothing of it is in the result. A private registry, or an
+#        authority of your own, comes as a secret: --secret id=npmrc,src=… --secret id=ca,src=… (BuildKit).
+ARG BASE=alpine:3.22.2
+ARG NODE=node:24.21.0-alpine3.22
+ARG BUILD=node:24.21.0-bookworm-slim
+ARG DIST=build
+
+FROM ${BUILD} AS built
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; npm ci
+COPY bin bin
+COPY src src
+COPY scripts scripts
+RUN npm run build
+
+# What both ways of building hand on.
+FROM scratch AS build
+COPY --from=built /src/dist/lessee.cjs /src/dist/LICENSES.txt /src/dist/sbom.cdx.json /
+
+FROM scratch AS prebuilt
+COPY dist/lessee.cjs dist/LICENSES.txt dist/sbom.cdx.json /
+
+FROM ${DIST} AS dist
+
+FROM ${NODE} AS node
+COPY scripts/image/collect.sh /
+RUN sh /collect.sh /usr/local/bin/node /collected
+
+FROM ${BASE} AS assembled
+COPY --from=node /collected /collected
+COPY scripts/image/assemble.sh /
+RUN sh /assemble.sh /collected /assembled
+
+FROM ${BASE} AS bare
+COPY --from=assembled /assembled /
+COPY --from=dist / /opt/lessee/dist/
+COPY LICENSE /opt/lessee/
+COPY bin /opt/lessee/bin
+# What the launcher would find out by starting Node once more.
+ENV HOME=/home/vault LESSEE_NODE=/usr/local/bin/node
+WORKDIR /home/vault
+USER 100:1000
+RUN lessee version && vault version && /bin/vault version
+
+FROM bare AS warm
+USER 0
+COPY scripts/warm-up.ts /opt/lessee/scripts/
+RUN chown 100 /opt/lessee/dist
+USER 100:1000
+RUN TMPDIR=/home/vault node /opt/lessee/scripts/warm-up.ts && chmod -R go=rX /opt/lessee/dist/compile-cache
+
+FROM bare
+# Root's: Node trusts what it finds there, so nobody who runs may write it.
+COPY --from=warm --chown=0:0 /opt/lessee/dist/compile-cache /opt/lessee/dist/compile-cache
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG CREATED=
+ARG BASE
+LABEL org.opencontainers.image.title="lessee" \
+      org.opencontainers.image.description="A credential sidecar that takes the place of Vault Agent beside applications with dynamic Postgres credentials" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${BASE}"
+EXPOSE 9102
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/opt/lessee/bin/lessee"]
