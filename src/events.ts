@@ -131,6 +131,16 @@ export type LesseeEvent =
       readonly oldUser?: string;
       readonly oldSessions: number;
     }
+  /** It goes on with an old credential: `user` is whose, and `ends` when that ends. */
+  | {
+      readonly is: "not listening";
+      readonly path: string;
+      readonly user?: string;
+      readonly sessions: number | null;
+      readonly ends: number | null;
+    }
+  | { readonly is: "listening again"; readonly path: string; readonly user?: string; readonly took: number }
+  | { readonly is: "reminded"; readonly path: string; readonly user?: string; readonly ends: number | null }
   | {
       readonly is: "terminated";
       readonly path: string;

@@ -127,6 +127,8 @@ export interface RoleSessions {
   readonly username: string;
   /** Over all servers, ours left out. */
   readonly sessions: number;
+  /** How many of them were not there at the look before; 0 at the first. */
+  readonly opened: number;
   /** False when the role is gone on every server. */
   readonly exists: boolean;
   /** Tables, views and sequences that the role owns: while there are any it cannot be dropped (rule M6). */
@@ -141,6 +143,10 @@ export interface Databases {
   verify(user: DatabaseUser, signal: AbortSignal): Promise<Verification>;
   /** Asks, logged in as `as`, about the sessions of every role in `roles`. */
   sessions(as: DatabaseUser, roles: readonly WatchedRole[], signal: AbortSignal): Promise<readonly RoleSessions[]>;
+  /** Opens the user's own connections and keeps them until `forget`: later no login may be possible (rule R8). */
+  attach(user: DatabaseUser, signal: AbortSignal): Promise<void>;
+  /** Closes all that is open as this user. */
+  forget(username: string): Promise<void>;
   /** Ends the user's own sessions, as that user; tells how many were ended. */
   terminate(user: DatabaseUser, which: "idle" | "all", signal: AbortSignal): Promise<number>;
   close(): Promise<void>;

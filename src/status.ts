@@ -43,6 +43,19 @@ export interface CredentialStatus {
   readonly newUsersLastHour: number;
   readonly maxNewPerHour: number;
   readonly lastError: string | null;
+  /** The application goes on with an old credential though it should have taken the current one; null while it listens. */
+  readonly notListening: NotListening | null;
+}
+
+export interface NotListening {
+  readonly since: number;
+  /** Whose password it uses; null when that has ended. */
+  readonly user: string | null;
+  readonly sessions: number | null;
+  /** When that user ends; null is not known, or has ended. */
+  readonly ends: number | null;
+  /** It ends soon, or has ended: then the sidecar is not ready. */
+  readonly urgent: boolean;
 }
 
 export interface HeldStatus {

@@ -1,5 +1,5 @@
 /** What `lessee status` prints: readiness, a line for every database user that is held, and what is wrong. */
-import { reasonsNotReady } from "../health/readiness.ts";
+import { deafnessText, reasonsNotReady } from "../health/readiness.ts";
 import { ago, ahead, rounded } from "../health/relative.ts";
 import { escapeInvisible } from "../log/invisible.ts";
 import type { CredentialStatus, HeldStatus, Status, TokenStatus } from "../status.ts";
@@ -60,7 +60,9 @@ function heldCells(held: HeldStatus, now: number): readonly string[] {
 }
 
 function credentialLines(credential: CredentialStatus, now: number): readonly string[] {
-  const { path, rotationDue, lead, leadFits, rotations, newUsersLastHour, maxNewPerHour, lastError } = credential;
+  const { path, rotationDue, lead, leadFits, rotations, newUsersLastHour, maxNewPerHour } = credential;
+  // A sidecar of an older version does not know whether it is heard.
+  const { lastError, notListening = null } = credential;
   const due = rotationDue === null ? "not known yet" : ahead(rotationDue, now);
   const users = `${newUsersLastHour} of ${maxNewPerHour} new users in the last hour`;
   return [
@@ -68,6 +70,7 @@ function credentialLines(credential: CredentialStatus, now: number): readonly st
     ...(leadFits
       ? []
       : [`  the TTLs leave no room for a lead of ${rounded(lead)}: connections may outlive their user`]),
+    ...(notListening === null ? [] : [`  ${deafnessText(notListening, now)}`]),
     ...(lastError === null ? [] : [`  last error: ${lastError}`]),
   ];
 }

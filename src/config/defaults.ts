@@ -18,7 +18,7 @@ export function defaultCredential(path: string, overrides: Overrides<CredentialC
     maxNewPerHour: 6,
     probe: true,
     publish: "rename",
-    escalate: [],
+    escalate: ["notify", "idle", "all"],
     postgres: [],
     notify: [],
     ...defined(overrides),

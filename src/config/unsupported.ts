@@ -8,7 +8,5 @@ export function unsupported(config: AgentConfig): readonly Fault[] {
   const refuse = (what: string) =>
     faults.push({ file: "configuration", message: `${what} is not supported by this version of lessee` });
   if (config.job) refuse("job");
-  for (const { path, escalate } of config.credentials)
-    if (escalate.length > 0) refuse(`credential "${path}": escalate`);
   return faults;
 }

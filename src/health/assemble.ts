@@ -1,5 +1,7 @@
 /** The sidecar's Status from the states of its parts; pure. Readiness is said in words, each naming what it is about. */
+
 import type { CredentialStatus, Status, TemplateStatus, TokenStatus } from "../status.ts";
+import { deafnessText } from "./readiness.ts";
 
 export interface StatusParts {
   readonly version: string;
@@ -46,9 +48,9 @@ function templateReasons(template: TemplateStatus): readonly string[] {
 }
 
 function credentialReasons(credential: CredentialStatus, now: number): readonly string[] {
-  const { path, current, lastError } = credential;
+  const { path, current, lastError, notListening } = credential;
   const because = lastError === null ? "" : `: ${lastError}`;
   if (current === null) return [`${path}: there is no credential${because}`];
   if (current.expiry <= now) return [`${path}: the credential has expired${because}`];
-  return [];
+  return notListening?.urgent ? [`${path}: ${deafnessText(notListening, now)}`] : [];
 }

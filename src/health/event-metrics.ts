@@ -146,6 +146,20 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   },
   {
     type: "counter",
+    name: "lessee_application_not_listening_total",
+    help: "How often the application went on with an old credential though it should have taken the new one.",
+    labels: ["path"],
+    on: { "not listening": ({ path }) => once({ path }) },
+  },
+  {
+    type: "counter",
+    name: "lessee_application_reminders_total",
+    help: "How often the application was told again though it had answered, because it used the old credential still.",
+    labels: ["path"],
+    on: { reminded: ({ path }) => once({ path }) },
+  },
+  {
+    type: "counter",
     name: "lessee_sessions_terminated_total",
     help: "Sessions of an old user that were ended because the application did not let go in time: idle ones, or all.",
     labels: ["path", "which"],

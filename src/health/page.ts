@@ -4,7 +4,7 @@ import { fieldsOf, levelOf } from "../log/entry.ts";
 import type { CredentialStatus, HeldStatus, Status, TemplateStatus, TokenStatus } from "../status.ts";
 import { type Html, html, joined } from "./html.ts";
 import { STYLE } from "./page-style.ts";
-import { reasonsNotReady } from "./readiness.ts";
+import { deafnessText, reasonsNotReady } from "./readiness.ts";
 import { ago, ahead, rounded } from "./relative.ts";
 import type { TimelineEntry } from "./timeline.ts";
 
@@ -91,6 +91,7 @@ ${fact("lead", formatDuration(credential.lead), credential.leadFits ? "" : "bad"
 ${fact("rotations", credential.rotations)}
 ${fact("new users this hour", `${credential.newUsersLastHour} of ${credential.maxNewPerHour}`, credential.newUsersLastHour >= credential.maxNewPerHour ? "warn" : "")}
 </dl>
+${credential.notListening === null ? "" : html`<p class="error">${deafnessText(credential.notListening, now)}</p>`}
 ${credential.leadFits ? "" : html`<p class="error">The TTLs leave no room for this lead: connections may outlive their user.</p>`}
 </section>
 `;

@@ -73,6 +73,12 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
     "current.heard",
     ({ current }) => (current === null || current.heard === "not observed" ? null : flag(current.heard === "yes")),
   ),
+  perCredential(
+    "lessee_application_not_listening",
+    "1 while the application goes on with an old credential though it should have taken the current one. Alert on it.",
+    "notListening",
+    ({ notListening }) => flag(notListening !== null),
+  ),
   {
     type: "gauge",
     name: "lessee_credentials_held",

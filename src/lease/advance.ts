@@ -1,7 +1,8 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
 import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
-import type { Grant, Outcome } from "./outcomes.ts";
+import { isLate } from "./escalation.ts";
+import type { Grant, Outcome, SeenRole } from "./outcomes.ts";
 import { abandon, retire, retirement, stop } from "./retirement.ts";
 import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
@@ -10,6 +11,8 @@ import { allHeld, withinTheHour } from "./state.ts";
 const REFUSAL_PATIENCE = 30_000;
 /** Looking again whether a release has come to its end. */
 const RELEASE_CHECK = 1_500;
+/** Sessions that were asked to end are gone so soon. */
+const ENDING = 200;
 /** A hook that cannot work until somebody changes something is tried again this seldom. */
 const HOPELESS_RETRY = 60_000;
 /** The server cuts durations to seconds; a grant that passes a known max TTL by more means that it was raised. */
@@ -92,8 +95,20 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       const blind = { ...state, watchFailures, watchAt: now + backoff(LOCAL_BACKOFF, watchFailures, chance) };
       return { ...blind, retiring: blind.retiring.map((held) => ({ ...held, quiet: null, sessions: null })) };
     }
+    case "attached":
+      return changeRetiring(state, outcome.id, { attached: true, failures: 0 });
+    case "attach failed": {
+      const failures = (state.retiring.find((held) => held.id === outcome.id)?.failures ?? 0) + 1;
+      return changeRetiring(state, outcome.id, { failures, retryAt: now + backoff(RENEWAL_BACKOFF, failures, chance) });
+    }
+    case "not listening":
+      return { ...state, deafSince: now };
+    case "listening":
+      return { ...state, deafSince: null };
+    case "reminded":
+      return reminded(state, now);
     case "terminated":
-      return changeRetiring(state, outcome.id, { ended: outcome.which });
+      return { ...changeRetiring(state, outcome.id, { ended: outcome.which }), watchAt: now + ENDING };
     case "release asked":
       return changeRetiring(state, outcome.id, { step: "check", retryAt: now + RELEASE_CHECK });
     case "release failed": {
@@ -165,6 +180,7 @@ function published(state: State, id: number, tell: boolean, now: number, policy:
     publishedAt: now,
     heardAt: null,
     telling: tell && policy.notifies ? { failures: 0, retryAt: now } : null,
+    reminders: 0,
     sessions: null,
   };
   const replaced = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
@@ -180,6 +196,14 @@ function published(state: State, id: number, tell: boolean, now: number, policy:
   };
 }
 
+/** It is told anew, of the current credential and therefore of the end of every older one. */
+function reminded(state: State, now: number): State {
+  if (state.current === null) return state;
+  const { reminders } = state.current;
+  const current = { ...state.current, telling: { failures: 0, retryAt: now }, reminders: reminders + 1 };
+  return { ...state, current, retiring: state.retiring.map((one) => ({ ...one, remindedAt: now })) };
+}
+
 /** The application has taken the current credential: every older one may now be drained. */
 function heard(state: State, now: number): State {
   if (state.current === null) return state;
@@ -187,15 +211,10 @@ function heard(state: State, now: number): State {
   return { ...state, current, retiring: state.retiring.map((one) => ({ ...one, heardAt: one.heardAt ?? now })) };
 }
 
-function watched(
-  state: State,
-  roles: readonly { id: number; sessions: number; validFor: number | null }[],
-  now: number,
-  policy: Policy,
-): State {
+function watched(state: State, roles: readonly SeenRole[], now: number, policy: Policy): State {
   const rhythm = state.retiring.length > 0 ? policy.quietPeriod / 3 : policy.quietPeriod;
   let next: State = { ...state, look: false, watchAt: now + rhythm, watchFailures: 0 };
-  for (const { id, sessions, validFor } of roles) {
+  for (const { id, opened, sessions, validFor } of roles) {
     next = seeValidity(next, id, validFor, now);
     next = changeCurrent(next, id, { sessions });
     if (sessions > 0 && next.current?.id === id) next = heard(next, now);
@@ -203,7 +222,8 @@ function watched(
     if (retiring === undefined) continue;
     const quiet =
       sessions > 0 ? null : { since: retiring.quiet?.since ?? now, looks: (retiring.quiet?.looks ?? 0) + 1 };
-    next = changeRetiring(next, id, { sessions, quiet });
+    const lateAt = opened > 0 && isLate(retiring, now, policy) ? now : retiring.lateAt;
+    next = changeRetiring(next, id, { sessions, quiet, lateAt });
   }
   return next;
 }

@@ -39,7 +39,11 @@ export interface ApplicationOperations {
   publish(held: Held): Promise<Outcome>;
   notify(current: Current, previous: Retiring | undefined): Promise<Outcome>;
   watch(state: State): Promise<Outcome>;
+  /** Opens the old user's own connection, by which its sessions can be ended later (rule R8). */
+  attach(held: Retiring): Promise<Outcome>;
   terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome>;
+  /** It is held no longer: what was open as its user is closed. */
+  forget(id: number, user: string | null): void;
   /** What Postgres says of the user, asked as another; null where it cannot be asked. */
   roleOf(held: Held, as: Held | null): Promise<RoleSessions | null>;
   knowOids(id: number, oids: readonly number[]): void;
@@ -53,7 +57,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   const { clock, emit, path } = deps;
   const oids = new Map<number, readonly number[]>();
   /** Of the current notification: who has heard already, so that only the others are told again. */
-  let told: { id: number; done: Set<Notifier> } = { id: 0, done: new Set() };
+  let told: { round: string; done: Set<Notifier> } = { round: "", done: new Set() };
   /** Of the last publish: what was written, and what is to be run for it. */
   let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
@@ -93,7 +97,8 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   }
 
   async function notify(current: Current, previous: Retiring | undefined): Promise<Outcome> {
-    if (told.id !== current.id) told = { id: current.id, done: new Set() };
+    const round = `${current.id} ${current.reminders}`;
+    if (told.round !== round) told = { round, done: new Set() };
     const change = {
       path,
       username: current.user ?? undefined,
@@ -138,9 +143,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       const seen = await databases.sessions(as, roles, patience());
       const found = roles.flatMap(({ id, username }) => {
         const role = seen.find((one) => one.username === username);
-        return role === undefined
-          ? []
-          : [{ id, sessions: role.sessions, validFor: role.exists ? role.validFor : null, exists: role.exists }];
+        return role === undefined ? [] : [{ ...role, id, validFor: role.exists ? role.validFor : null }];
       });
       report(state, found);
       return { is: "watched", roles: found };
@@ -184,6 +187,16 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     }
   }
 
+  async function attach(held: Retiring): Promise<Outcome> {
+    const user = deps.userOf(held.id);
+    try {
+      if (user !== null) await deps.databases()?.attach(user, patienceUntilStop());
+      return { is: "attached", id: held.id };
+    } catch (error) {
+      return { is: "attach failed", id: held.id, error: describe(error) };
+    }
+  }
+
   async function terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome> {
     const user = deps.userOf(held.id);
     try {
@@ -219,7 +232,12 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     publish,
     notify,
     watch,
+    attach,
     terminate,
+    forget(id, user) {
+      oids.delete(id);
+      if (user !== null) void deps.databases()?.forget(user);
+    },
     roleOf,
     knowOids: (id, known) => void oids.set(id, known),
     oidsOf: (id) => oids.get(id),

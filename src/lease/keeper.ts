@@ -5,28 +5,18 @@
 import type { Clock, DatabaseUser, Emit, Random } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
-import type { CredentialStatus, HeldStatus } from "../status.ts";
+import type { CredentialStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { advance } from "./advance.ts";
 import type { ApplicationOperations, ApplicationOperationsDeps } from "./application-operations.ts";
 import { createApplicationOperations } from "./application-operations.ts";
+import { statusOf } from "./credential-status.ts";
 import { createPulse, runLane } from "./lane.ts";
 import { decide, dueBecause } from "./lifecycle.ts";
 import { createNarrator } from "./narrator.ts";
 import type { Action, Lane, Outcome } from "./outcomes.ts";
 import { createReleaseOperations } from "./release.ts";
-import { expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
-import {
-  allHeld,
-  type Held,
-  isRetiring,
-  NOTHING_YET,
-  type Policy,
-  type Retiring,
-  type State,
-  type Stopping,
-  withinTheHour,
-} from "./state.ts";
+import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "./state.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
 export interface KeeperDeps
@@ -108,7 +98,11 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     if (outcome.is === "left") left.push(...recordsOf(before).filter(({ held }) => held.id === outcome.id));
     // The secret of what is no longer held is forgotten.
     const alive = new Set(allHeld(state).map((held) => held.id));
-    for (const id of secrets.keys()) if (!alive.has(id) && id < state.nextId) secrets.delete(id);
+    for (const [id, secret] of secrets) {
+      if (alive.has(id) || id >= state.nextId) continue;
+      application.forget(id, userIn(secret)?.username ?? null);
+      secrets.delete(id);
+    }
     narrator.tell(before, outcome, state, deps.policy());
     pulse.beat();
     deps.onChange();
@@ -155,6 +149,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         return application.notify(state.current!, state.retiring.at(-1));
       case "watch":
         return application.watch(state);
+      case "attach":
+        return application.attach(held as Retiring);
       case "terminate":
         return application.terminate(state.retiring.find((one) => one.id === action.id)!, action.which);
       default:
@@ -226,43 +222,4 @@ function secretValues(secret: VaultSecret): readonly Sensitive<string>[] {
   };
   walk(secret.data.reveal(), "");
   return found;
-}
-
-function statusOf(path: string, state: State, policy: Policy, now: number, lastError: string | null): CredentialStatus {
-  const { current, candidate } = state;
-  return {
-    path,
-    current: current && describeHeld(current, policy),
-    candidate: candidate && describeHeld(candidate, policy),
-    retiring: state.retiring.map((held) => describeHeld(held, policy)),
-    // Not before the max TTL is known, a second after the read: until then it would be the token's alone.
-    rotationDue: current && !Number.isFinite(current.probeAt) ? finite(rotationDue(current, policy)) : null,
-    lead: current === null ? 0 : leadFor(current, policy),
-    leadFits: current === null || current.lease === "" || leadFits(current, policy),
-    rotations: state.rotations,
-    newUsersLastHour: withinTheHour(state.issued, now).length,
-    maxNewPerHour: policy.maxNewPerHour,
-    lastError,
-  };
-}
-
-function describeHeld(held: Held, policy: Policy): HeldStatus {
-  const stage = isRetiring(held) ? "retiring" : "publishedAt" in held ? "current" : "candidate";
-  const heardAt = "heardAt" in held ? (held.heardAt as number | null) : null;
-  const observed = policy.observes || policy.notifies;
-  return {
-    stage,
-    step: "step" in held ? String(held.step) : heardAt === null && observed ? "confirm" : "in use",
-    user: held.user,
-    lease: held.lease,
-    readAt: held.readAt,
-    publishedAt: "publishedAt" in held ? (held.publishedAt as number | null) : null,
-    expiry: finite(expiryOf(held)) ?? Number.MAX_SAFE_INTEGER,
-    horizon: finite(horizonOf(held)),
-    renewable: held.renewable,
-    renewals: held.renewals,
-    verified: held.verified,
-    heard: !observed ? "not observed" : heardAt === null ? "no" : "yes",
-    sessions: "sessions" in held ? (held.sessions as number | null) : null,
-  };
 }

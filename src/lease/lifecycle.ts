@@ -13,6 +13,7 @@
  * failing calls at one instant; what the application uses is never released before it is drained; after a stop every
  * lane comes to `done`, and what is then held is held on purpose.
  */
+import { changesHearing, escalationAppointments, needsOwnConnection, remindsOf, sessionsEndAt } from "./escalation.ts";
 import type { Action, Lane } from "./outcomes.ts";
 import { endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
@@ -95,12 +96,19 @@ function apply(state: State, now: number, policy: Policy): Action {
   }
   if (candidate?.step === "publish" && candidate.retryAt <= now) return { do: "publish", id: candidate.id };
   if (stopping === null && current?.telling && current.telling.retryAt <= now) return { do: "notify", id: current.id };
+  const hearing = changesHearing(state, now, policy);
+  if (hearing !== null) return { do: "note", outcome: { is: hearing } };
+  const reminds = remindsOf(state, now, policy);
+  if (reminds !== undefined) return { do: "note", outcome: { is: "reminded", id: reminds.id } };
   for (const one of state.retiring) {
     if (one.step !== "drain") continue;
     if (isDrained(one, state, now, policy)) return { do: "note", outcome: { is: "drained", id: one.id } };
     const which = endsSessions(one, now, policy);
     if (which !== null) return { do: "terminate", id: one.id, which };
   }
+  const unattached = state.retiring.filter((one) => isUnattached(one, state, policy));
+  const attachable = unattached.find((one) => one.retryAt <= now);
+  if (attachable !== undefined) return { do: "attach", id: attachable.id };
   const watches = policy.observes && wantsWatch(state);
   if (watches && state.watchAt <= now) return { do: "watch" };
   return wait(
@@ -109,9 +117,9 @@ function apply(state: State, now: number, policy: Policy): Action {
     current?.telling?.retryAt,
     watches ? state.watchAt : undefined,
     stopping?.until,
-    ...state.retiring.flatMap((one) =>
-      one.step === "drain" ? [waitedOut(one, policy), endsSessionsAt(one, policy)] : [],
-    ),
+    ...unattached.map((one) => one.retryAt),
+    ...state.retiring.map((one) => (one.step === "drain" ? waitedOut(one, policy) : undefined)),
+    ...escalationAppointments(state, policy),
   );
 }
 
@@ -142,22 +150,23 @@ function leftAt(until: number, state: State, now: number, policy: Policy): Held 
   return state.retiring.find((one) => one.step === "drain" && !policy.observes && waitedOut(one, policy) > until);
 }
 
-/** The old sessions' time is over, and they are still there. */
+/** The old sessions' time is over, and they are still there; where they cannot be seen, they may be. */
 function endsSessions(one: Retiring, now: number, policy: Policy): "idle" | "all" | null {
-  if (one.ended === "all" || one.sessions === null || one.sessions === 0 || endsSessionsAt(one, policy) > now)
-    return null;
-  return one.ended === "none" ? "idle" : "all";
+  if (one.ended === "all" || one.sessions === 0) return null;
+  const { all, idle } = sessionsEndAt(one, policy);
+  if (one.ended === "none" && idle <= now) return "idle";
+  return all <= now ? "all" : null;
 }
 
-function endsSessionsAt(one: Retiring, policy: Policy): number {
-  if (!policy.terminates || one.heardAt === null || one.ended === "all") return Number.POSITIVE_INFINITY;
-  return one.heardAt + settlingOf(policy) + (one.ended === "idle" ? policy.quietPeriod : 0);
+function isUnattached(one: Retiring, state: State, policy: Policy): boolean {
+  return one.step === "drain" && !one.attached && state.stopping === null && needsOwnConnection(policy);
 }
 
 /** Sessions are of interest until the application has taken the current one and every older one is drained. */
 function wantsWatch(state: State): boolean {
   return (
     state.look ||
+    state.deafSince !== null ||
     state.retiring.some((one) => one.step === "drain") ||
     (state.current !== null && state.current.lease !== "" && state.current.heardAt === null)
   );

@@ -1,8 +1,9 @@
 /** Says what has happened to a credential, by looking at its state before and after; and keeps the time of each stage. */
 import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../events.ts";
 import type { Clock, Emit } from "../ports.ts";
+import { stillUsed } from "./escalation.ts";
 import type { Outcome } from "./outcomes.ts";
-import { expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
+import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
 import { allHeld, type Current, type Held, isRetiring, type Policy, type State } from "./state.ts";
 
 export interface Narrator {
@@ -145,6 +146,31 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
           lease: outcome.grant.lease,
           ...(outcome.grant.user === null ? {} : { user: outcome.grant.user }),
           stage: outcome.stage,
+        });
+        break;
+      case "not listening": {
+        const [old] = stillUsed(before, now, policy);
+        const { sessions = null } = old ?? {};
+        emit({ is: "not listening", path, ...(old ? by(old) : {}), sessions, ends: old ? finite(endOf(old)) : null });
+        break;
+      }
+      case "listening":
+        emit({
+          is: "listening again",
+          path,
+          ...(after.current ? by(after.current) : {}),
+          took: now - (before.deafSince ?? now),
+        });
+        break;
+      case "reminded":
+        emit({ is: "reminded", path, ...by(held!), ends: finite(endOf(held!)) });
+        break;
+      case "attach failed":
+        emit({
+          is: "warning",
+          code: "postgres-attach",
+          path,
+          message: `${held!.user} cannot log in any more to end its own sessions later: ${outcome.error}`,
         });
         break;
       case "released":

@@ -13,6 +13,8 @@ export type Action =
   | { readonly do: "publish"; readonly id: number }
   | { readonly do: "notify"; readonly id: number }
   | { readonly do: "watch" }
+  /** Opens the old user's own connection, by which its sessions can be ended later (rule R8). */
+  | { readonly do: "attach"; readonly id: number }
   | { readonly do: "terminate"; readonly id: number; readonly which: "idle" | "all" }
   /** Nothing to be done outside: the time itself has decided. Handed back to `advance` as it is. */
   | { readonly do: "note"; readonly outcome: Outcome }
@@ -21,6 +23,14 @@ export type Action =
 
 /** The times and grants of a read or an adoption. */
 export type Grant = Omit<Held, "id" | "validUntil" | "renewals" | "renewFailures" | "verified">;
+
+export interface SeenRole {
+  readonly id: number;
+  readonly sessions: number;
+  /** How many of them had not been there at the look before. */
+  readonly opened: number;
+  readonly validFor: number | null;
+}
 
 export type Outcome =
   /** A read is about to be made: nothing may be called finished before it is answered (rule M2). */
@@ -82,9 +92,15 @@ export type Outcome =
     }
   | {
       readonly is: "watched";
-      readonly roles: readonly { readonly id: number; readonly sessions: number; readonly validFor: number | null }[];
+      readonly roles: readonly SeenRole[];
     }
   | { readonly is: "watch failed"; readonly error: string }
+  | { readonly is: "attached"; readonly id: number }
+  | { readonly is: "attach failed"; readonly id: number; readonly error: string }
+  | { readonly is: "not listening" }
+  | { readonly is: "listening" }
+  /** The application is to be told again, because of this one. */
+  | { readonly is: "reminded"; readonly id: number }
   | { readonly is: "terminated"; readonly id: number; readonly which: "idle" | "all" }
   | { readonly is: "release asked"; readonly id: number }
   | {

@@ -26,6 +26,7 @@ export function policyOf(config: CredentialConfig, context: PolicyContext): Poli
     verifies: config.postgres.length > 0,
     observes: config.postgres.some((server) => server.drain !== "off"),
     terminates: config.postgres.some((server) => server.drain === "terminate"),
+    escalate: config.escalate,
     notifies: config.notify.length > 0 || context.hasCommands,
     staticInterval: context.staticInterval,
     renewalThreshold: context.renewalThreshold,

@@ -19,7 +19,7 @@ export function stop(state: State, stopping: Stopping, now: number): State {
 }
 
 export function retire(current: Current, now: number): Retiring {
-  const { telling: _telling, ...held } = current;
+  const { telling: _telling, reminders: _reminders, ...held } = current;
   return { ...retirement(held, now), step: "drain", publishedAt: held.publishedAt, sessions: held.sessions };
 }
 
@@ -36,6 +36,9 @@ export function retirement(held: Held, now: number): Omit<Retiring, "step" | "pu
     heardAt: null,
     quiet: null,
     sessions: null,
+    lateAt: null,
+    remindedAt: null,
+    attached: false,
     ended: "none",
     failures: 0,
     retryAt: now,

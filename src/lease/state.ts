@@ -19,6 +19,8 @@ export interface Policy {
   readonly observes: boolean;
   /** Sessions of a retiring user that outstay their time are ended. */
   readonly terminates: boolean;
+  /** What is done before a retiring credential ends that the application still uses. */
+  readonly escalate: readonly ("notify" | "idle" | "all")[];
   /** There is somebody to tell. */
   readonly notifies: boolean;
   /** How long a secret is good for that does not say it. */
@@ -74,6 +76,8 @@ export interface Current extends Held {
   readonly heardAt: number | null;
   /** Telling it: null when there is nothing (more) to tell. */
   readonly telling: { readonly failures: number; readonly retryAt: number } | null;
+  /** How often it was told again though it had answered. */
+  readonly reminders: number;
   readonly sessions: number | null;
 }
 
@@ -88,6 +92,12 @@ export interface Retiring extends Held {
   /** Since when every look has shown no session, and how many looks that were. */
   readonly quiet: { readonly since: number; readonly looks: number } | null;
   readonly sessions: number | null;
+  /** When a session of it was seen that had been opened though a listening application uses its successor by then. */
+  readonly lateAt: number | null;
+  /** When the application was last told again because of it. */
+  readonly remindedAt: number | null;
+  /** A connection of its own is open, by which its sessions can be ended (rule R8). */
+  readonly attached: boolean;
   readonly ended: "none" | "idle" | "all";
   readonly failures: number;
   readonly retryAt: number;
@@ -112,6 +122,8 @@ export interface State {
   /** One look is wanted even so: whether the renewal has moved VALID UNTIL. */
   readonly look: boolean;
   readonly watchFailures: number;
+  /** Since when the application is known to go on with an old credential; null while it listens. */
+  readonly deafSince: number | null;
   readonly rotations: number;
   readonly stopping: Stopping | null;
 }
@@ -138,6 +150,7 @@ export const NOTHING_YET: State = {
   watchAt: 0,
   look: false,
   watchFailures: 0,
+  deafSince: null,
   rotations: 0,
   stopping: null,
 };

@@ -61,6 +61,9 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "notify failed": retried,
   confirmed: "info",
   sessions: "debug",
+  "not listening": "warn",
+  "listening again": "info",
+  reminded: "warn",
   terminated: "warn",
   drained: "info",
   released: "info",
@@ -82,6 +85,7 @@ type Kind = "time" | "duration";
 const KINDS: Readonly<Record<string, Kind>> = {
   expiry: "time",
   horizon: "time",
+  ends: "time",
   took: "duration",
   ttl: "duration",
   retryIn: "duration",

@@ -3,12 +3,17 @@ import { DatabaseError } from "../errors.ts";
 import type { Clock, DatabaseUser, Files } from "../ports.ts";
 import { type Connection, connect, type Login } from "./connect.ts";
 
+/** Long enough for every poll of a drain to find the connection open, short enough not to hold one for nothing. */
+const IDLE_TIMEOUT = 60_000;
+
 export interface Connections {
   /**
    * Does `work` on the user's connection to the server, alone; logs in where there is none, and always when `fresh`,
    * because only a login proves a password. The connection stays open for the next turn.
    */
   use<T>(server: Server, user: DatabaseUser, signal: AbortSignal, work: Work<T>, how?: { fresh: boolean }): Promise<T>;
+  /** Logs in where there is no connection, and keeps it open until the user is dropped. */
+  keep(server: Server, user: DatabaseUser, signal: AbortSignal): Promise<void>;
   /** Ends the user's connections to every server. */
   drop(username: string): Promise<void>;
   close(): Promise<void>;
@@ -16,8 +21,6 @@ export interface Connections {
 
 export interface Server {
   readonly index: number;
-  /** How long an unused connection stays open, in ms; Infinity: until it is dropped. */
-  readonly idleTimeout: number;
   login(user: DatabaseUser): Login;
 }
 
@@ -27,6 +30,8 @@ interface Slot {
   readonly key: string;
   readonly username: string;
   connection: Connection | undefined;
+  /** It stays open however long nobody uses it. */
+  kept: boolean;
   /** The end of the last turn; never rejects. */
   turn: Promise<unknown>;
   /** Ends the wait after which an unused connection is closed. */
@@ -36,27 +41,34 @@ interface Slot {
 export function openConnections(ports: { readonly clock: Clock; readonly files: Files }): Connections {
   const slots = new Map<string, Slot>();
 
+  const use: Connections["use"] = (server, user, signal, work, how) => {
+    const slot = slotOf(server, user.username);
+    return takeTurn(slot, async () => {
+      // A healthy connection is not ended for a question that nobody asks any more.
+      if (signal.aborted) throw new DatabaseError("server", "given up before it was asked");
+      slot.idle?.abort();
+      if (how?.fresh || !slot.connection?.alive) {
+        await end(slot);
+        slot.connection = await connect(server.login(user), ports.files, signal);
+      }
+      try {
+        return await work(slot.connection);
+      } finally {
+        closeWhenIdle(slot);
+      }
+    });
+  };
+
   return {
-    async use(server, user, signal, work, how) {
-      const slot = slotOf(server, user.username);
-      return await takeTurn(slot, async () => {
-        // A healthy connection is not ended for a question that nobody asks any more.
-        if (signal.aborted) throw new DatabaseError("server", "given up before it was asked");
-        slot.idle?.abort();
-        if (how?.fresh || !slot.connection?.alive) {
-          await end(slot);
-          slot.connection = await connect(server.login(user), ports.files, signal);
-        }
-        try {
-          return await work(slot.connection);
-        } finally {
-          closeWhenIdle(slot, server.idleTimeout);
-        }
-      });
+    use,
+    keep(server, user, signal) {
+      slotOf(server, user.username).kept = true;
+      return use(server, user, signal, async () => undefined);
     },
 
     async drop(username) {
       const theirs = [...slots.values()].filter((slot) => slot.username === username);
+      for (const slot of theirs) slot.kept = false;
       await Promise.all(theirs.map((slot) => takeTurn(slot, () => end(slot))));
     },
 
@@ -69,7 +81,7 @@ export function openConnections(ports: { readonly clock: Clock; readonly files: 
     const key = `${server.index} ${username}`;
     const known = slots.get(key);
     if (known) return known;
-    const slot: Slot = { key, username, connection: undefined, turn: Promise.resolve(), idle: undefined };
+    const slot: Slot = { key, username, connection: undefined, kept: false, turn: Promise.resolve(), idle: undefined };
     slots.set(key, slot);
     return slot;
   }
@@ -80,7 +92,7 @@ export function openConnections(ports: { readonly clock: Clock; readonly files: 
       .catch(() => undefined)
       .then(() => {
         const last = slot.turn === turn;
-        if (last && !slot.connection) slots.delete(slot.key);
+        if (last && !slot.connection && !slot.kept) slots.delete(slot.key);
       });
     slot.turn = turn;
     return result;
@@ -93,11 +105,11 @@ export function openConnections(ports: { readonly clock: Clock; readonly files: 
     await connection?.end();
   }
 
-  function closeWhenIdle(slot: Slot, timeout: number): void {
-    if (timeout === Number.POSITIVE_INFINITY) return;
+  function closeWhenIdle(slot: Slot): void {
+    if (slot.kept) return;
     const idle = new AbortController();
     slot.idle = idle;
-    void ports.clock.sleep(ports.clock.now() + timeout, idle.signal).then(() => {
+    void ports.clock.sleep(ports.clock.now() + IDLE_TIMEOUT, idle.signal).then(() => {
       if (!idle.signal.aborted) void takeTurn(slot, () => (idle.signal.aborted ? Promise.resolve() : end(slot)));
     });
   }

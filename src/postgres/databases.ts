@@ -9,9 +9,6 @@ import { openConnections, type Server } from "./connections.ts";
 import { askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
 import { describeTrust, warnOfRoom } from "./warnings.ts";
 
-/** Long enough for every poll of a drain to find the connection open, short enough not to hold one for nothing. */
-const IDLE_TIMEOUT = 60_000;
-
 interface Block extends Server {
   readonly config: PostgresConfig;
   target(user: DatabaseUser): ConnectionTarget;
@@ -20,9 +17,6 @@ interface Block extends Server {
 /**
  * Nothing is connected, and pg not loaded, before the first question. Throws a LesseeError where a connection_url
  * cannot be used.
- *
- * With `drain = "terminate"` a user's connection stays open until its role is gone: to end sessions one must be logged
- * in as their user, and at the end of a credential no new login may be possible (rule R8).
  */
 export function openDatabases(
   configs: readonly PostgresConfig[],
@@ -32,6 +26,8 @@ export function openDatabases(
   const connections = openConnections(ports);
   /** The most sessions that one role was seen to have: what the next generation will need as well (rule M7). */
   let generation = 0;
+  /** Whose sessions there were at the last look, on each server: what is new is told apart by it. */
+  const seen = new Map<string, ReadonlySet<number>>();
 
   return {
     async verify(user, signal) {
@@ -58,7 +54,6 @@ export function openDatabases(
       const summed = roles.map((role, i) =>
         sum(
           role,
-          blocks,
           answers.map((answer) => answer[i]),
         ),
       );
@@ -67,17 +62,51 @@ export function openDatabases(
       return summed;
     },
 
+    async attach(user, signal) {
+      await Promise.all(watched().map((block) => connections.keep(block, user, signal)));
+    },
+
+    async forget(username) {
+      for (const { index } of blocks) seen.delete(`${index} ${username}`);
+      await connections.drop(username);
+    },
+
     async terminate(user, which, signal) {
       const ended = await Promise.all(
-        blocks
-          .filter((block) => block.config.drain !== "off")
-          .map((block) => connections.use(block, user, signal, (connection) => endSessions(connection, which, signal))),
+        watched().map((block) =>
+          connections.use(block, user, signal, (connection) => endSessions(connection, which, signal)),
+        ),
       );
       return ended.reduce((total, count) => total + count, 0);
     },
 
     close: () => connections.close(),
   };
+
+  function watched(): readonly Block[] {
+    return blocks.filter((block) => block.config.drain !== "off");
+  }
+
+  /** A server with `drain = "off"` is asked about the role, but whoever is connected there does not count. */
+  function sum(role: WatchedRole, answers: readonly (RoleFacts | undefined)[]): RoleSessions {
+    const known = answers.filter((answer) => answer !== undefined);
+    let [sessions, opened] = [0, 0];
+    for (const { index } of watched()) {
+      const pids = answers[index]?.sessions ?? [];
+      const before = seen.get(`${index} ${role.username}`);
+      seen.set(`${index} ${role.username}`, new Set(pids));
+      sessions += pids.length;
+      opened += before === undefined ? 0 : pids.filter((pid) => !before.has(pid)).length;
+    }
+    return {
+      username: role.username,
+      sessions,
+      opened,
+      exists: known.some((answer) => answer.exists),
+      owned: known.reduce((total, answer) => total + answer.owned, 0),
+      validFor: smallest(known.filter((answer) => answer.exists).map((answer) => answer.validFor)),
+    };
+  }
 
   async function verifyOn(
     block: Block,
@@ -110,7 +139,6 @@ function openBlock(config: PostgresConfig, index: number): Block {
   return {
     config,
     index,
-    idleTimeout: config.drain === "terminate" ? Number.POSITIVE_INFINITY : IDLE_TIMEOUT,
     target,
     login: (user) => ({ target: target(user), user, timeout: config.connectTimeout }),
   };
@@ -118,19 +146,6 @@ function openBlock(config: PostgresConfig, index: number): Block {
 
 function on(block: Block, roles: readonly WatchedRole[]) {
   return roles.map((role) => ({ username: role.username, oid: role.oids[block.index] }));
-}
-
-/** A server with `drain = "off"` is asked about the role, but whoever is connected there does not count. */
-function sum(role: WatchedRole, blocks: readonly Block[], answers: readonly (RoleFacts | undefined)[]): RoleSessions {
-  const known = answers.filter((answer) => answer !== undefined);
-  const watched = answers.filter((_, i) => blocks[i]?.config.drain !== "off");
-  return {
-    username: role.username,
-    sessions: watched.reduce((total, answer) => total + (answer?.sessions ?? 0), 0),
-    exists: known.some((answer) => answer.exists),
-    owned: known.reduce((total, answer) => total + answer.owned, 0),
-    validFor: smallest(known.filter((answer) => answer.exists).map((answer) => answer.validFor)),
-  };
 }
 
 function smallest(values: readonly (number | null)[]): number | null {

@@ -22,7 +22,8 @@ export interface Room {
 }
 
 export interface RoleFacts {
-  readonly sessions: number;
+  /** Process ids of its sessions, ours left out. */
+  readonly sessions: readonly number[];
   readonly exists: boolean;
   readonly owned: number;
   readonly validFor: number | null;
@@ -69,8 +70,8 @@ export async function askOwnRole(connection: Connection, signal: AbortSignal): P
  */
 const ROLES = `
   SELECT
-    (SELECT count(*) FROM pg_stat_activity a
-      WHERE a.usesysid = coalesce(w.oid, r.oid) AND a.application_name IS DISTINCT FROM $3)::int AS sessions,
+    ARRAY(SELECT a.pid FROM pg_stat_activity a
+      WHERE a.usesysid = coalesce(w.oid, r.oid) AND a.application_name IS DISTINCT FROM $3) AS sessions,
     r.oid IS NOT NULL AS exists,
     (SELECT count(*) FROM pg_class c
       WHERE c.relowner = coalesce(w.oid, r.oid) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))::int AS owned,
@@ -89,7 +90,7 @@ export async function askRoles(
   const oids = roles.map((role) => role.oid ?? null);
   const rows = await connection.query(ROLES, [names, oids, APPLICATION_NAME], signal);
   return rows.map((row) => ({
-    sessions: Number(row.sessions),
+    sessions: (row.sessions as readonly number[]).map(Number),
     exists: row.exists === true,
     owned: Number(row.owned),
     validFor: numberOrNull(row.validFor),

@@ -169,6 +169,10 @@ describe("lessee's own blocks", () => {
       'credential "x" { publish = "renam" }',
       'publish must be "rename", "symlink" or "in-place", got "renam" (did you mean "rename"?)',
     ],
+    [
+      'credential "x" { escalate = ["notify", "all"] }',
+      "escalate: sessions can be ended only where there is a postgres block",
+    ],
     ['credential "x" { escalate = ["idl"] }', 'escalate knows no "idl" (did you mean "idle"?)'],
     ['credential "x" { postgres {} }', "postgres needs a connection_url"],
     ['credential "x" { notify {} }', "notify needs a kind"],

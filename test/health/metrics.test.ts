@@ -53,6 +53,7 @@ describe("the metrics", () => {
       "drained",
       "handed over",
       "listening",
+      "listening again",
       "sessions",
       "started",
       "stopped",

@@ -60,6 +60,7 @@ const credential: CredentialStatus = {
   newUsersLastHour: 5,
   maxNewPerHour: 120,
   lastError: null,
+  notListening: null,
 };
 
 const template = { name: "config.yaml", destination: "/etc/dbvault/config.yaml", missing: [], error: null };
@@ -126,6 +127,7 @@ export const trouble: Status = {
       newUsersLastHour: 6,
       maxNewPerHour: 6,
       lastError: refused,
+      notListening: { since: NOW - 300_000, user: "v-old", sessions: 3, ends: NOW + 20_000, urgent: true },
     },
   ],
 };

@@ -26,6 +26,7 @@ import { createTokens, type Tokens } from "../../src/lease/tokens.ts";
 import type { Clock, Databases, Notifier } from "../../src/ports.ts";
 import { openDatabases } from "../../src/postgres/databases.ts";
 import { createVaultClient, type VaultClient } from "../../src/vault/client.ts";
+import type { VaultSecret } from "../../src/vault/secret.ts";
 import { createTransport } from "../../src/vault/transport.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
@@ -83,6 +84,8 @@ export interface Lab {
   /** Users of the database roles that there are at this moment. */
   users(): Promise<readonly string[]>;
   login(sidecar: LabSidecar): Promise<pg.Client>;
+  /** As a user that a sidecar still holds, or held. */
+  loginAs(sidecar: LabSidecar, username: string): Promise<pg.Client>;
   fail(path: RegExp, fault: Fault, times?: number): InjectedFault;
   /** Requests to paths that match. */
   requests(path: RegExp): number;
@@ -181,13 +184,18 @@ export function useLab(): Lab {
       clock,
       emit,
     );
-    const { verify, sessions, terminate, close } = openDatabases(config.postgres, { clock: STILL, files: fs });
+    const { verify, sessions, attach, forget, terminate, close } = openDatabases(config.postgres, {
+      clock: STILL,
+      files: fs,
+    });
     const databases: Databases | null =
       config.postgres.length === 0
         ? null
         : {
             verify: counted(verify),
             sessions: counted(sessions),
+            attach: counted(attach),
+            forget: counted(forget),
             terminate: counted(terminate),
             close: counted(close),
           };
@@ -325,6 +333,17 @@ export function useLab(): Lab {
     return sidecar;
   }
 
+  async function logIn(secret: VaultSecret | undefined): Promise<pg.Client> {
+    const data = secret?.data.reveal();
+    const { host, port, database } = postgres;
+    const credential = { user: String(data?.username), password: String(data?.password) };
+    const client = new pg.Client({ host, port, database, ...credential });
+    client.on("error", () => {});
+    await client.connect();
+    afterwards.push(() => client.end().catch(() => {}));
+    return client;
+  }
+
   return {
     get vault() {
       return vault;
@@ -372,21 +391,8 @@ export function useLab(): Lab {
       const { rows } = await admin.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-kubernet%' ORDER BY oid");
       return rows.map(({ rolname }: { rolname: string }) => rolname);
     },
-    async login({ keeper }) {
-      const data = keeper.secret()?.data.reveal();
-      const { host, port, database } = postgres;
-      const client = new pg.Client({
-        host,
-        port,
-        database,
-        user: String(data?.username),
-        password: String(data?.password),
-      });
-      client.on("error", () => {});
-      await client.connect();
-      afterwards.push(() => client.end().catch(() => {}));
-      return client;
-    },
+    login: ({ keeper }) => logIn(keeper.secret()),
+    loginAs: ({ keeper }, username) => logIn(keeper.records().find(({ held }) => held.user === username)?.secret),
     fail: (path, fault, times) => vault.faults.inject((request) => path.test(request.path), fault, times),
     requests: (path) => vault.requests.count((request) => path.test(request.path)),
   };

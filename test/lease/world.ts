@@ -21,6 +21,8 @@ export interface WorldOptions {
   /** Stops after so many steps. */
   readonly stopAfter: number;
   readonly release: Stopping["release"];
+  /** The application answers every hook, and never uses another than its first credential; all else answers at once. */
+  readonly deaf?: boolean;
 }
 
 export interface Walk {
@@ -32,6 +34,16 @@ export interface Walk {
   readonly calls: readonly number[];
   readonly users: readonly number[];
   readonly left: number;
+  /** Of users that were replaced: when, when they ended at the latest, and what was done before that. */
+  readonly replaced: readonly Replaced[];
+  /** When it was said that the application does not listen. */
+  readonly deafAt: readonly number[];
+}
+
+export interface Replaced {
+  readonly replacedAt: number;
+  readonly end: number;
+  readonly ended: readonly { readonly which: "idle" | "all"; readonly at: number }[];
 }
 
 interface Busy {
@@ -43,7 +55,13 @@ interface User {
   /** When the server ends it, in truth. */
   expiry: number;
   readonly maxExpiry: number;
-  sessions: { closesAt: number }[];
+  sessions: { closesAt: number; busy: boolean }[];
+  /** Since the last look. */
+  opened: number;
+  /** When its sessions were ended by us, and which. */
+  readonly ended: { which: "idle" | "all"; at: number }[];
+  /** When its successor was published, and how many sessions it had just before the server ended it. */
+  replacedAt: number | null;
   published: boolean;
   drainedAt: number | null;
 }
@@ -56,6 +74,7 @@ export function walk(options: WorldOptions): Walk {
   const broken: string[] = [];
   const calls: number[] = [];
   const made: number[] = [];
+  const deafAt: number[] = [];
   const failedAt = new Map<string, number>();
   const users = new Map<number, User>();
   let state: State = NOTHING_YET;
@@ -82,6 +101,7 @@ export function walk(options: WorldOptions): Walk {
   }
   /** Told again before it has looked, it looks no later for it. */
   function applicationLooks(at: number): void {
+    if (options.deaf && appUser !== null) return;
     appSwitchesAt = Math.min(appSwitchesAt, at);
   }
   function applicationLives(): void {
@@ -93,12 +113,14 @@ export function walk(options: WorldOptions): Walk {
     }
     const user = appUser === null ? undefined : users.get(appUser);
     const life = policy.connectionMaxLifetime ?? 60_000;
-    if (user !== undefined && user.expiry > now && user.sessions.length < 3)
-      user.sessions.push({ closesAt: now + life * random() });
+    if (user !== undefined && user.expiry > now && user.sessions.length < 3) {
+      user.sessions.push({ closesAt: now + life * random(), busy: random() < 0.3 });
+      user.opened++;
+    }
   }
 
   function perform(lane: Lane, action: Action): Busy {
-    const took = random() < 0.05 ? 5_000 * random() : 20 * random();
+    const took = random() < 0.05 && !options.deaf ? 5_000 * random() : 20 * random();
     const until = now + took;
     const held = "id" in action ? allHeld(state).find((one) => one.id === action.id) : undefined;
     const failing = fails();
@@ -127,6 +149,9 @@ export function walk(options: WorldOptions): Walk {
           expiry: now + options.ttl,
           maxExpiry: now + options.maxTtl,
           sessions: [],
+          opened: 0,
+          ended: [],
+          replacedAt: null,
           published: false,
           drainedAt: null,
         });
@@ -214,13 +239,18 @@ export function walk(options: WorldOptions): Walk {
         const roles = allHeld(state).map((one) => ({
           id: one.id,
           sessions: users.get(one.id)?.sessions.length ?? 0,
+          opened: users.get(one.id)?.opened ?? 0,
           validFor: null,
         }));
+        for (const user of users.values()) user.opened = 0;
         return { is: "watched", roles };
       }
+      case "attach":
+        return failing ? { is: "attach failed", id: action.id, error: "x" } : { is: "attached", id: action.id };
       case "terminate": {
         const user = users.get(action.id)!;
-        if (action.which === "all") user.sessions = [];
+        user.ended.push({ which: action.which, at: until });
+        user.sessions = action.which === "all" ? [] : user.sessions.filter(({ busy }) => busy);
         return { is: "terminated", id: action.id, which: action.which };
       }
       default:
@@ -251,7 +281,11 @@ export function walk(options: WorldOptions): Walk {
     const before = state;
     state = advance(state, outcome, now, policy, random());
     if (outcome.is === "left") left++;
-    if (outcome.is === "published") written = outcome.id;
+    if (outcome.is === "published") {
+      if (written !== null) users.get(written)!.replacedAt = now;
+      written = outcome.id;
+    }
+    if (outcome.is === "not listening") deafAt.push(now);
     if (outcome.is === "drained") users.get(outcome.id)!.drainedAt = now;
     if (
       before.current !== null &&
@@ -304,7 +338,20 @@ export function walk(options: WorldOptions): Walk {
     applicationLives();
   }
   if (finished.size === LANES.length) check(allHeld(state).length === 0, "done, and something is held");
-  return { broken, steps: step, state, done: finished.size === LANES.length, calls, users: made, left };
+  const replaced = [...users.values()].flatMap(({ ended, maxExpiry, replacedAt }) =>
+    replacedAt === null ? [] : [{ replacedAt, end: maxExpiry, ended }],
+  );
+  return {
+    broken,
+    steps: step,
+    state,
+    done: finished.size === LANES.length,
+    calls,
+    users: made,
+    left,
+    replaced,
+    deafAt,
+  };
 }
 
 /** A small generator with a seed; good enough to walk with. */

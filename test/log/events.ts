@@ -58,6 +58,12 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
     "notify failed": [{ is: "notify failed", path, kind: "http", target: error, error, retryIn: 1_000 }],
     confirmed: [{ is: "confirmed", path, user, by: "sessions", took: 1_200 }],
     sessions: [{ is: "sessions", path, user, newSessions: 8, oldUser: "v-old", oldSessions: 3 }],
+    "not listening": [
+      { is: "not listening", path, user, sessions: 3, ends: expiry },
+      { is: "not listening", path, user, sessions: null, ends: null },
+    ],
+    "listening again": [{ is: "listening again", path, user, took: 61_000 }],
+    reminded: [{ is: "reminded", path, user, ends: expiry }],
     terminated: [{ is: "terminated", path, user, which: "idle", sessions: 2 }],
     drained: [{ is: "drained", path, user, took: 5_300 }],
     released: [{ is: "released", path, lease, user, by: "short renewal" }],

@@ -72,6 +72,14 @@ function decodeCredential(block: BlockReader, path: string): CredentialConfig {
     notify: block.blocks("notify", { labelledUnless: NOTIFY_KEYS }).flatMap(decodeNotify),
   };
   block.finish("refused");
+  if (written.postgres.length === 0 && written.escalate?.some((step) => step !== "notify")) {
+    const line = block.attribute("escalate")?.line;
+    block.fault(
+      "escalate: sessions can be ended only where there is a postgres block",
+      'add one, or leave "idle" and "all" out',
+      line,
+    );
+  }
   return defaultCredential(path, written);
 }
 
