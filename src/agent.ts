@@ -4,7 +4,7 @@
  */
 import { parseAuthMethod } from "./auth/methods.ts";
 import { followCredentials } from "./auth/renewed-credentials.ts";
-import { watchFiles } from "./auth/watch.ts";
+import { createWatch } from "./auth/watch.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig } from "./config/types.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
@@ -16,14 +16,15 @@ import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { World } from "./ports.ts";
-import type { ProxyServer } from "./proxy/server.ts";
+import type { Served } from "./serve.ts";
 import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
 import type { Status } from "./status.ts";
 import { createSupervisor } from "./supervise/supervisor.ts";
 import { createServiceManager } from "./systemd.ts";
 import { thisMachine } from "./telemetry/machine.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
-import { openVault } from "./vault/connect.ts";
+import { certificateFiles, openVault } from "./vault/connect.ts";
+import { followCertificates } from "./vault/replaced-certificates.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -104,7 +105,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       : null;
   const pidFile = await writePidFile(config.pidFile, pid, files);
   let quit = false;
-  async function listen(): Promise<ProxyServer | null> {
+  async function listen(): Promise<Served | null> {
     if (config.listeners.length === 0) return null;
     // Most sidecars have no listener, and need not load what it takes.
     const { serve } = await import("./serve.ts");
@@ -155,21 +156,49 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   systemd.tell("READY=1");
 
   // Listen.
+  const certificates = followCertificates([vault.transport, ...(server === null ? [] : [server.transport])], {
+    clock,
+    emit,
+  });
+  const credentials = followCredentials({
+    renewal: config.exitAfterAuth ? undefined : method?.renewal,
+    ports: { files, warn: (message) => emit({ is: "warning", code: "credential", message }) },
+    clock,
+    onNew() {
+      sidecar?.tokens.wake();
+      if (autoAuth?.enableReauthOnNewCredentials) sidecar?.tokens.renew();
+    },
+  });
+  const watch = createWatch(() => {
+    sidecar?.tokens.wake();
+    credentials.look();
+    certificates.look();
+  });
+  async function follow(next: AgentConfig): Promise<void> {
+    // An init container is gone before it would be of use.
+    if (!config.exitAfterAuth) await watch.follow([...(method?.watches ?? []), ...certificateFiles(next.vault)]);
+  }
   async function reload(): Promise<void> {
     systemd.tell("RELOADING=1");
     try {
       const next = await options.readConfig();
+      await certificates.reload(next.vault);
       await server?.reload();
       await sidecar?.replace(next);
       log.setLevel(next.log.level);
+      await follow(next);
       emit({ is: "configuration reloaded" });
     } catch (error) {
       emit({ is: "configuration refused", error: describe(error) });
     }
     systemd.tell("READY=1");
   }
+  let reloading = Promise.resolve();
   const subscriptions = [
-    options.onReload(() => void reload()),
+    // One after the other: whoever sends several means the last one.
+    options.onReload(() => {
+      reloading = reloading.then(reload);
+    }),
     options.onSignal("SIGUSR1", () => void world.stderr.write(scrubber.scrub(telemetry.dump(status())))),
   ];
   if (application !== null) {
@@ -183,23 +212,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   // Take up, log in, fetch, publish, keep alive.
   await sidecar?.start();
-  // Late, because a watcher takes its time to load; an init container is gone before it would be of use.
-  const credentials = followCredentials({
-    renewal: config.exitAfterAuth ? undefined : method?.renewal,
-    ports: { files, warn: (message) => emit({ is: "warning", code: "credential", message }) },
-    clock,
-    onNew() {
-      sidecar?.tokens.wake();
-      if (autoAuth?.enableReauthOnNewCredentials) sidecar?.tokens.renew();
-    },
-  });
-  const watch =
-    method === undefined || config.exitAfterAuth
-      ? null
-      : await watchFiles(method.watches, () => {
-          sidecar?.tokens.wake();
-          credentials.look();
-        });
+  // Late, because a watcher takes its time to load.
+  await follow(config);
   const { code, reason } = await end.promise;
 
   // Leave.
@@ -208,6 +222,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   await application?.stop();
   for (const unsubscribe of subscriptions) unsubscribe();
   credentials.stop();
+  certificates.stop();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar?.handOver();
   // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.
@@ -221,7 +236,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
-  await Promise.all([pidFile.remove(), watch?.close(), health?.stop(), telemetry.stop(), systemd.settled()]);
+  await Promise.all([pidFile.remove(), watch.close(), health?.stop(), telemetry.stop(), systemd.settled()]);
   return code;
 }
 

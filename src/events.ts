@@ -189,6 +189,7 @@ export type LesseeEvent =
       /** By us, for a restart or at the end. */
       readonly asked: boolean;
     }
+  | { readonly is: "certificates replaced" }
   | { readonly is: "configuration reloaded" }
   | { readonly is: "configuration refused"; readonly error: string }
   | { readonly is: "stopping"; readonly reason: string }

@@ -9,7 +9,7 @@ import { type ProxyServer, startProxyServer } from "./proxy/server.ts";
 import { resolveOwner } from "./publish/owner.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
-import { connectVault, type VaultConnection } from "./vault/connect.ts";
+import { connectVault, type RenewableTransport, type VaultConnection } from "./vault/connect.ts";
 
 export interface ServeOptions {
   readonly config: AgentConfig;
@@ -25,8 +25,13 @@ export interface ServeOptions {
 /** Connections to Vault at a time; whoever comes when all are in use waits for one. */
 const MOST_SOCKETS = 128;
 
+export interface Served extends ProxyServer {
+  /** That of what clients ask. */
+  readonly transport: RenewableTransport;
+}
+
 /** null where the configuration has no listener. Rejects with a LesseeError for one that cannot be opened. */
-export async function serve(options: ServeOptions): Promise<ProxyServer | null> {
+export async function serve(options: ServeOptions): Promise<Served | null> {
   const { config, sidecar, vault, world } = options;
   if (config.listeners.length === 0) return null;
   const keepAlive = !(config.disableIdleConnections.apiProxy || config.disableKeepAlives.apiProxy);
@@ -52,6 +57,7 @@ export async function serve(options: ServeOptions): Promise<ProxyServer | null> 
   });
   return {
     ...server,
+    transport,
     async stop(release) {
       const left = await server.stop(release);
       transport.close();

@@ -208,6 +208,13 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   },
   {
     type: "counter",
+    name: "lessee_certificates_replaced_total",
+    help: "Replacements of the certificates for Vault while running. One that cannot be used is a warning.",
+    labels: [],
+    on: { "certificates replaced": () => once({}) },
+  },
+  {
+    type: "counter",
     name: "lessee_warnings_total",
     help: "Warnings by their code.",
     labels: ["code"],

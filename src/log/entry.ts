@@ -74,6 +74,7 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "render failed": "error",
   "application started": "info",
   "application ended": (event) => (event.asked || event.code === 0 ? "info" : "error"),
+  "certificates replaced": "info",
   "configuration reloaded": "info",
   "configuration refused": "error",
   stopping: "info",

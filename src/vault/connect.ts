@@ -4,12 +4,21 @@ import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Emit, Files, World } from "../ports.ts";
 import { createVaultClient, type VaultClient } from "./client.ts";
-import { type ClosableTransport, createTransport, type PoolOptions } from "./transport.ts";
+import { type ClosableTransport, createTransport, type PoolOptions, type TlsSettings } from "./transport.ts";
+
+/** A transport whose certificates may be replaced while it is used. */
+export interface RenewableTransport extends Omit<ClosableTransport, "renew"> {
+  /**
+   * Reads the certificates anew, those that `config` names where one is given. Resolves to whether they are others than
+   * before; rejects for what cannot be used, and the old ones stay.
+   */
+  reload(config?: VaultConfig): Promise<boolean>;
+}
 
 /** The server of the configuration, ready to be asked. */
 export interface VaultConnection {
   readonly client: VaultClient;
-  readonly transport: ClosableTransport;
+  readonly transport: RenewableTransport;
   readonly address: string;
   /** Empty for the root namespace. */
   readonly namespace: string;
@@ -34,32 +43,48 @@ export async function openVault(
   return { client, transport, address, namespace };
 }
 
-/** @throws LesseeError (code `ca`) for what cannot be read or used, naming the key of the configuration. */
+/** Rejects with a LesseeError (code `ca`) for what cannot be read or used, naming the key of the configuration. */
 export async function connectVault(
   config: VaultConfig,
   files: Pick<Files, "readFile" | "readdir">,
   env: Readonly<Record<string, string | undefined>>,
   pool: PoolOptions = {},
-): Promise<ClosableTransport> {
-  const cert =
-    config.clientCert === undefined
-      ? config.clientCertBytes
-      : await read(files, config.clientCert, "vault.client_cert");
-  const key =
-    config.clientKey === undefined
-      ? config.clientKeyBytes?.reveal()
-      : await read(files, config.clientKey, "vault.client_key");
+): Promise<RenewableTransport> {
   const proxy = env.VAULT_PROXY_ADDR || env.VAULT_HTTP_PROXY;
-  return createTransport({
+  let latest = config;
+  let tls = await tlsSettings(config, files);
+  const { renew, ...transport } = createTransport({ ...tls, ...(proxy ? { proxy } : {}), proxyEnv: env, pool });
+  return {
+    ...transport,
+    async reload(next = latest) {
+      const read = await tlsSettings(next, files);
+      latest = next;
+      if (JSON.stringify(read) === JSON.stringify(tls)) return false;
+      renew(read);
+      tls = read;
+      return true;
+    },
+  };
+}
+
+/** Where certificates are read from, so that they can be watched; a folder ends in a slash. */
+export function certificateFiles({ caCert, caPath, clientCert, clientKey }: VaultConfig): readonly string[] {
+  const ca = caCert ?? (caPath === undefined ? undefined : `${caPath}/`);
+  return [ca, clientCert, clientKey].filter((path) => path !== undefined);
+}
+
+async function tlsSettings(config: VaultConfig, files: Pick<Files, "readFile" | "readdir">): Promise<TlsSettings> {
+  const { clientCert, clientKey, tlsServerName } = config;
+  const cert = clientCert === undefined ? config.clientCertBytes : await read(files, clientCert, "vault.client_cert");
+  const key =
+    clientKey === undefined ? config.clientKeyBytes?.reveal() : await read(files, clientKey, "vault.client_key");
+  return {
     ca: await certificates(config, files),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    ...(config.tlsServerName === undefined ? {} : { serverName: config.tlsServerName }),
+    ...(tlsServerName === undefined ? {} : { serverName: tlsServerName }),
     skipVerify: config.tlsSkipVerify,
-    ...(proxy ? { proxy } : {}),
-    proxyEnv: env,
-    pool,
-  });
+  };
 }
 
 /** A file beats a text of the environment, and that beats a folder, as in Vault's own client. */

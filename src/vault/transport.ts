@@ -10,13 +10,17 @@ import type { SecureContext } from "node:tls";
 import { LesseeError, TransportError } from "../errors.ts";
 import type { HttpRequest, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
 
-export interface TransportOptions {
+/** Whom we trust, and who we are. */
+export interface TlsSettings {
   /** PEM texts; empty is the system's. */
   readonly ca?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
   readonly serverName?: string;
   readonly skipVerify?: boolean;
+}
+
+export interface TransportOptions extends TlsSettings {
   /** An HTTP proxy's URL, or null for none at all; absent means what HTTPS_PROXY and NO_PROXY in `proxyEnv` say. */
   readonly proxy?: string;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
@@ -37,6 +41,8 @@ export interface ClosableTransport {
   readonly send: Transport;
   /** @throws TransportError for an address that is none and for what Node refuses to send. */
   readonly open: OpenRequest;
+  /** For connections that are made from now on. @throws LesseeError (code `ca`), and nothing has changed then. */
+  renew(tls: TlsSettings): void;
   /** What is under way is given up, and nothing is sent any more. */
   close(): void;
 }
@@ -46,8 +52,8 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
-  const verified = { servername: options.serverName, rejectUnauthorized: !options.skipVerify };
-  const own = secureContextOf(options, "vault");
+  let tls: TlsSettings = options;
+  let own = secureContextOf(tls, "vault");
   // Idle connections are kept for a moment only: a sidecar speaks seldom, and a server's restart should not be met on them.
   const shared = { keepAlive: true, timeout: 5_000, maxSockets: 16, ...options.pool, proxyEnv: proxyEnv(options) };
   const plain = new http.Agent(shared);
@@ -60,7 +66,8 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     let agent = secure.get(identity);
     if (agent === undefined) {
       const secureContext =
-        identity === null ? own : secureContextOf(withIdentity(options, identity), "auto_auth.method.config");
+        identity === null ? own : secureContextOf(withIdentity(tls, identity), "auto_auth.method.config");
+      const verified = { servername: tls.serverName, rejectUnauthorized: !tls.skipVerify };
       agent = new (httpsModule().Agent)({ ...shared, ...verified, secureContext });
       secure.set(identity, agent);
     }
@@ -76,6 +83,12 @@ export function createTransport(options: TransportOptions): ClosableTransport {
       const { url, socketPath } = target(request.url);
       return open(request, { url, socketPath, agent: agentFor(url, null) });
     },
+    renew(next) {
+      own = secureContextOf(next, "vault");
+      tls = next;
+      for (const agent of secure.values()) retire(agent);
+      secure.clear();
+    },
     close: () => {
       closing.abort();
       plain.destroy();
@@ -85,6 +98,12 @@ export function createTransport(options: TransportOptions): ClosableTransport {
 }
 
 // ---- internal ----
+
+/** What is under way comes to its end; no connection is used again. */
+function retire(agent: http.Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+}
 
 /** Where a request goes, and by which connections. */
 interface Route {
@@ -190,7 +209,7 @@ function builtin<Name extends "node:https" | "node:tls">(
   return createRequire(import.meta.url)(name);
 }
 
-function withIdentity(options: TransportOptions, { ca, cert, key }: TlsIdentity): TransportOptions {
+function withIdentity(options: TlsSettings, { ca, cert, key }: TlsIdentity): TlsSettings {
   return {
     ...options,
     ...(ca === undefined ? {} : { ca: [ca] }),
@@ -199,7 +218,7 @@ function withIdentity(options: TransportOptions, { ca, cert, key }: TlsIdentity)
 }
 
 /** Made once: a wrong certificate is found before anything is sent. `block` is where the configuration names them. */
-function secureContextOf({ ca = [], cert, key }: TransportOptions, block: string): SecureContext | undefined {
+function secureContextOf({ ca = [], cert, key }: TlsSettings, block: string): SecureContext | undefined {
   if (ca.length === 0 && cert === undefined && key === undefined) return undefined;
   try {
     return builtin("node:tls").createSecureContext({ ca: ca.length > 0 ? [...ca] : undefined, cert, key });

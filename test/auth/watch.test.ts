@@ -2,7 +2,7 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Watch, watchFiles } from "../../src/auth/watch.ts";
+import { createWatch, type Watch } from "../../src/auth/watch.ts";
 
 let folder = "";
 let watch: Watch | undefined;
@@ -34,12 +34,13 @@ function changes(): { readonly onChange: () => void; readonly next: () => Promis
   };
 }
 
-describe("watchFiles", () => {
+describe("a watch", () => {
   it("tells of every swap of a projected volume", async () => {
     await project("..2026_01", "first");
     await fs.symlink("..data/token", join(folder, "token"));
     const { onChange, next } = changes();
-    watch = await watchFiles([join(folder, "token")], onChange);
+    watch = createWatch(onChange);
+    await watch.follow([join(folder, "token")]);
     await watch.ready;
     for (const generation of ["..2026_02", "..2026_03"]) {
       const told = next();
@@ -53,7 +54,8 @@ describe("watchFiles", () => {
     const path = join(folder, "token");
     await fs.writeFile(path, "first");
     const { onChange, next } = changes();
-    watch = await watchFiles([path], onChange);
+    watch = createWatch(onChange);
+    await watch.follow([path]);
     await watch.ready;
     for (const change of [
       () => fs.writeFile(path, "the second, longer"),
@@ -68,9 +70,11 @@ describe("watchFiles", () => {
   });
 
   it("does no harm where the folder is not there, or there is nothing to watch", async () => {
-    watch = await watchFiles(["/nowhere/at/all/token"], () => {});
+    watch = createWatch(() => {});
+    await watch.follow(["/nowhere/at/all/token"]);
     await watch.ready;
     await watch.close();
-    watch = await watchFiles([], () => {});
+    watch = createWatch(() => {});
+    await watch.follow([]);
   });
 });

@@ -87,6 +87,7 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
       { is: "application ended", code: 143, signal: "SIGTERM", asked: true },
       { is: "application ended", code: 3, asked: false },
     ],
+    "certificates replaced": [{ is: "certificates replaced" }],
     "configuration reloaded": [{ is: "configuration reloaded" }],
     "configuration refused": [{ is: "configuration refused", error }],
     stopping: [{ is: "stopping", reason: "SIGTERM" }],

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
 import type { VaultConfig } from "../../src/config/types.ts";
-import { connectVault } from "../../src/vault/connect.ts";
-import type { ClosableTransport } from "../../src/vault/transport.ts";
+import { connectVault, type RenewableTransport } from "../../src/vault/connect.ts";
 import { createAuthority, useServers } from "./servers.ts";
 
 const { serve } = useServers();
@@ -24,7 +23,7 @@ const authority = createAuthority();
 const { ca } = authority;
 
 let folder = "";
-const opened: ClosableTransport[] = [];
+const opened: RenewableTransport[] = [];
 beforeEach(async () => {
   folder = await fs.mkdtemp(join(tmpdir(), "connect-"));
 });
@@ -38,7 +37,7 @@ async function file(name: string, content: string): Promise<string> {
   return join(folder, name);
 }
 
-async function connect(config: Partial<VaultConfig>, env: Record<string, string> = {}): Promise<ClosableTransport> {
+async function connect(config: Partial<VaultConfig>, env: Record<string, string> = {}): Promise<RenewableTransport> {
   const transport = await connectVault(
     {
       address: "https://127.0.0.1",
@@ -56,7 +55,7 @@ async function connect(config: Partial<VaultConfig>, env: Record<string, string>
   return transport;
 }
 
-async function status(address: string, transport: ClosableTransport): Promise<number> {
+async function status(address: string, transport: RenewableTransport): Promise<number> {
   return (await transport.send({ method: "GET", url: `${address}/`, headers: {}, timeout: 20_000 })).status;
 }
 
