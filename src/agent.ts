@@ -12,6 +12,7 @@ import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
 import { startHealth } from "./health/server.ts";
+import { followJob } from "./job.ts";
 import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
@@ -214,12 +215,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   await sidecar?.start();
   // Late, because a watcher takes its time to load.
   await follow(config);
-  const { code, reason } = await end.promise;
+  const jobWatch = new AbortController();
+  const job = followJob({ config, world, emit, onEnd: end.resolve }, jobWatch.signal);
+  const { code, reason, isJobOver } = await end.promise;
 
   // Leave.
   emit({ is: "stopping", reason });
   systemd.tell("STOPPING=1");
-  await application?.stop();
+  jobWatch.abort();
+  await Promise.all([application?.stop(), job]);
   for (const unsubscribe of subscriptions) unsubscribe();
   credentials.stop();
   certificates.stop();
@@ -231,7 +235,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const stopping = {
     at: now,
     until: now + config.shutdownTimeout,
-    release: handsOver ? "never" : releaseOf(config, application !== null),
+    release: handsOver ? "never" : releaseOf(config, application !== null || isJobOver === true),
   } as const;
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();

@@ -105,6 +105,20 @@ export class NotifyError extends LesseeError {
   }
 }
 
+/** The Kubernetes API refused, or could not be asked. */
+export class KubernetesError extends LesseeError {
+  /** Of the answer; 0 where none came. */
+  readonly status: number;
+  /** From `Retry-After`, if the server named one. */
+  readonly retryAfter: number | undefined;
+
+  constructor(status: number, message: string, details: ErrorDetails = {}, retryAfter?: number) {
+    super("kubernetes", message, details);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
 /** A file could not be written. What stood there before is whole, except the files in `written`, which are the new ones. */
 export class PublishError extends LesseeError {
   /** Destinations that already had their new content when the failure came: only where several files change together. */

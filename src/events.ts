@@ -190,6 +190,8 @@ export type LesseeEvent =
       readonly asked: boolean;
     }
   | { readonly is: "certificates replaced" }
+  // Beside a job
+  | { readonly is: "waiting for the job"; readonly running: readonly string[] }
   | { readonly is: "configuration reloaded" }
   | { readonly is: "configuration refused"; readonly error: string }
   | { readonly is: "stopping"; readonly reason: string }

@@ -84,6 +84,19 @@ export interface HttpResponse {
 /** One exchange, without retry and without following a redirect. Rejects with a TransportError. */
 export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 
+/** The Kubernetes API as far as a pod may use it; paths begin with `/api`. Failures are KubernetesErrors. */
+export interface KubernetesApi {
+  get(path: string, signal: AbortSignal): Promise<unknown>;
+  create(path: string, body: object, signal: AbortSignal): Promise<void>;
+  /** What changes, as it comes; ends when the server ends it, and rejects when it is cut. */
+  watch(path: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
+}
+
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: unknown;
+}
+
 /** Observers never answer back: whatever they do, the one that emits goes on. */
 export type Emit = (event: LesseeEvent) => void;
 

@@ -50,6 +50,8 @@ export interface SidecarOptions {
 export interface End {
   readonly code: number;
   readonly reason: string;
+  /** Those who used what is held have ended before. */
+  readonly isJobOver?: true;
 }
 
 export interface Sidecar {

@@ -1,10 +1,11 @@
-/** The one endpoint of the Kubernetes API that Vault asks at a login: TokenReview, over TLS. */
+/** The Kubernetes API over TLS: what Vault asks at a login (TokenReview), and what pods may ask (pod-api.ts). */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { selfSignedCertificate } from "./certificate.ts";
+import { createPodApi, type PodApi } from "./pod-api.ts";
 import { API_AUDIENCE, createServiceAccountSigner, type TokenClaims, type TokenOptions } from "./service-accounts.ts";
 
 export interface Kubernetes {
@@ -15,13 +16,16 @@ export interface Kubernetes {
   /** The token with which Vault may ask; ends after a day. */
   readonly reviewerJwt: string;
   signToken(options: TokenOptions): string;
+  readonly pods: PodApi;
   stop(): Promise<void>;
 }
 
 export async function startKubernetes(): Promise<Kubernetes> {
   const signer = createServiceAccountSigner();
   const { certificate, privateKey } = selfSignedCertificate(["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+  const pods = createPodApi(signer.verify);
   const server = createServer({ cert: certificate, key: privateKey }, (request, response) => {
+    if (pods.handle(request, response)) return;
     review(request, signer.verify).then(
       (answer) => respond(response, answer),
       () => respond(response, failure(400, "BadRequest", "the object provided is unrecognized")),
@@ -33,6 +37,7 @@ export async function startKubernetes(): Promise<Kubernetes> {
     caCertificate: certificate,
     reviewerJwt: signer.sign({ ...REVIEWER, lifetimeSeconds: 86_400 }),
     signToken: signer.sign,
+    pods,
     stop: () => close(server),
   };
 }

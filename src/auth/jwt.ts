@@ -1,9 +1,9 @@
 /** JWT: a JWT that somebody else writes to a file, which is removed once it is read. A new one there may mean a new login. */
 import { LesseeError } from "../errors.ts";
+import { podUid } from "../kubernetes/claims.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { readCredential, removeCredential } from "./credential-file.ts";
 import type { AuthMethod, LoginPorts } from "./method.ts";
-import { podOf } from "./service-account.ts";
 import { type MethodSettings, optionalBool, optionalDuration, requiredText } from "./settings.ts";
 
 /** As the real agent has them: a file that is to go is looked for more often. */
@@ -29,7 +29,7 @@ export function parseJwt(config: MethodSettings): AuthMethod {
   return {
     role,
     watches: [path],
-    pod: async ({ files }) => podOf(await files.readFile(path, "utf8").catch(() => "")),
+    pod: async ({ files }) => podUid(await files.readFile(path, "utf8").catch(() => "")),
     async prepare(ports) {
       await takeUp(ports);
       if (latest === null) {

@@ -1,8 +1,8 @@
 /** Kubernetes: the pod's service account JWT, read anew at every login because the kubelet replaces it. */
 import { LesseeError } from "../errors.ts";
+import { podUid } from "../kubernetes/claims.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { AuthMethod } from "./method.ts";
-import { podOf } from "./service-account.ts";
 
 const DEFAULT_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
@@ -20,7 +20,7 @@ export function parseKubernetes(config: Readonly<Record<string, unknown>>): Auth
   return {
     role,
     watches: [path],
-    pod: async ({ files }) => podOf(await read(files, path).catch(() => "")),
+    pod: async ({ files }) => podUid(await read(files, path).catch(() => "")),
     async prepare({ files }) {
       const jwt = new Sensitive((await read(files, path)).trim());
       if (jwt.reveal() === "")

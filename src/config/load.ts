@@ -12,7 +12,6 @@ import { violations, withImpliedTokenUse } from "./rules.ts";
 import { startFaults } from "./start-faults.ts";
 import { withSubsystemsOfEnvironment } from "./subsystems.ts";
 import type { AgentConfig, ParsedFlags } from "./types.ts";
-import { unsupported } from "./unsupported.ts";
 
 export interface LoadInput {
   /** Files and folders, as -config names them. */
@@ -61,7 +60,7 @@ export async function loadConfig({ paths, files, env, flags }: LoadInput): Promi
   return {
     config,
     warnings: inOrder(warnings),
-    refusals: [...refusals, ...startFaults(config), ...unsupported(config)],
+    refusals: [...refusals, ...startFaults(config)],
     parsed: toParsed(merged),
   };
 }

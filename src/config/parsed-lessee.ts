@@ -6,12 +6,13 @@ import type { CredentialConfig } from "./types.ts";
 
 /** With the defaults of a credential filled in; undefined when the files do not speak of it. */
 export function parsedLessee(config: DeclaredLessee): object | undefined {
-  const { credentials, health, state, job, shutdownTimeout, releaseOnExit } = config;
+  const { credentials, health, state, job, kubernetes, shutdownTimeout, releaseOnExit } = config;
   const own = defined({
     credential: credentials.length > 0 ? credentials.map(withoutPasswords) : undefined,
     health,
     state,
     job,
+    kubernetes,
     shutdownTimeout,
     releaseOnExit,
   });

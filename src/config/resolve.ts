@@ -51,6 +51,7 @@ export function resolve(declared: Declared, env: Environment, flags: ParsedFlags
     health: { address: exitAfterAuth === "true" ? "" : (declared.health?.address ?? "0.0.0.0:9102") },
     // The cache's own file would hold what the state file holds: its folder is taken for that one.
     state: { ...defined({ path: declared.cache?.persist?.path || undefined }), ...declared.state },
+    kubernetes: { serviceAccountPath: SERVICE_ACCOUNT, ...declared.kubernetes },
     shutdownTimeout: declared.shutdownTimeout ?? 20_000,
     releaseOnExit: declared.releaseOnExit ?? "drained",
   };
@@ -62,6 +63,8 @@ function lastFlag(flags: ParsedFlags, name: string): string | undefined {
   return flags.values.get(name)?.at(-1);
 }
 
+/** Where kubelet puts it, unless the pod says otherwise. */
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DEFAULT_ADDRESS = "https://127.0.0.1:8200";
 
 function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, refusals: Fault[]): VaultConfig {

@@ -15,6 +15,9 @@ export function startFaults(config: AgentConfig): readonly Fault[] {
     ...config.templates.flatMap(templateFaults),
     ...(cache?.persist ? persistence(cache.persist) : []),
     ...(telemetry ? filterFaults(telemetry) : []),
+    ...(config.job && config.exec
+      ? [fault(config.exec.place, "job: with exec the application's end is known", "leave the job block out")]
+      : []),
   ];
 }
 

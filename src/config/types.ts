@@ -33,6 +33,7 @@ export interface AgentConfig {
   readonly health: HealthConfig;
   readonly state: StateConfig;
   readonly job?: JobConfig;
+  readonly kubernetes: KubernetesConfig;
   /** Default 20 s; within it a stopping sidecar waits until nobody uses its users. */
   readonly shutdownTimeout: number;
   readonly releaseOnExit: "drained" | "always" | "never";
@@ -252,6 +253,19 @@ export interface StateConfig {
   readonly keyFile?: string;
 }
 
+/** Ends the agent with the job beside it. */
 export interface JobConfig {
   readonly until: "containers" | "process";
+  /** Containers, or with `process` programs, that are not the job's: they are not waited for. */
+  readonly sidecars: readonly string[];
+  /** The name of our own container; absent: found out. */
+  readonly container?: string;
+  /** With `process`: so long nobody else's process may be seen. */
+  readonly quietPeriod: number;
+}
+
+/** The API of the cluster that the pod runs in. */
+export interface KubernetesConfig {
+  /** The folder with the service account's token, the CA and the namespace. */
+  readonly serviceAccountPath: string;
 }

@@ -75,6 +75,7 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "application started": "info",
   "application ended": (event) => (event.asked || event.code === 0 ? "info" : "error"),
   "certificates replaced": "info",
+  "waiting for the job": "info",
   "configuration reloaded": "info",
   "configuration refused": "error",
   stopping: "info",

@@ -37,6 +37,7 @@ const PURE = [
   ].map((name) => `src/health/${name}.ts`),
   "src/health/timeline.ts",
   "src/postgres/connection-url.ts",
+  ...["claims", "pod"].map((name) => `src/kubernetes/${name}.ts`),
   ...["endings", "entry", "headers", "held", "json-text", "redact-self"].map((name) => `src/proxy/${name}.ts`),
   ...["memory", "naming", "prometheus", "statsd"].map((name) => `src/telemetry/${name}.ts`),
   "src/vault/answer.ts",
@@ -49,7 +50,7 @@ const IMPURE = [
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["src/agent.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
+const PROGRAM = ["src/agent.ts", "src/job.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["handlebars"];

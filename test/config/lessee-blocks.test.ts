@@ -48,7 +48,13 @@ state {
   path     = "/run/lessee"
   key_file = "/keys/state"
 }
-job { until = "process" }
+job {
+  until        = "process"
+  sidecars     = ["envoy"]
+  container    = "vault-agent"
+  quiet_period = "15s"
+}
+kubernetes { service_account_path = "/run/sa" }
 shutdown_timeout = "25s"
 release_on_exit  = "never"
 `;
@@ -105,7 +111,8 @@ describe("lessee's own blocks", () => {
     expect(config).toMatchObject({
       health: { address: "127.0.0.1:9102" },
       state: { path: "/run/lessee", keyFile: "/keys/state" },
-      job: { until: "process" },
+      job: { until: "process", sidecars: ["envoy"], container: "vault-agent", quietPeriod: 15_000 },
+      kubernetes: { serviceAccountPath: "/run/sa" },
       shutdownTimeout: 25_000,
       releaseOnExit: "never",
     });
@@ -114,7 +121,11 @@ describe("lessee's own blocks", () => {
   it("are printed under their own name, in the words of the file, without secrets", async () => {
     const { parsed } = await loadValid(EVERYTHING.replace("{{password}}@replica", "hunter2@replica"));
     const { lessee } = parsed as { lessee: { credential: Record<string, unknown>[] } };
-    expect(lessee).toMatchObject({ shutdown_timeout: "25s", release_on_exit: "never", job: { until: "process" } });
+    expect(lessee).toMatchObject({
+      shutdown_timeout: "25s",
+      release_on_exit: "never",
+      job: { until: "process", quiet_period: "15s" },
+    });
     expect(lessee.credential[0]).toMatchObject({
       path: "database/creds/pg-role",
       connection_max_lifetime: "1h0m0s",
@@ -198,6 +209,11 @@ describe("lessee's own blocks", () => {
     [
       'job { until = "containrs" }',
       'until must be "containers" or "process", got "containrs" (did you mean "containers"?)',
+    ],
+    ['job { sidecar = ["x"] }', 'unknown key "sidecar" in job (did you mean sidecars?)'],
+    [
+      'kubernetes { service_account = "x" }',
+      'unknown key "service_account" in kubernetes (did you mean service_account_path?)',
     ],
     ['shutdown_timeout = "later"', 'time: invalid duration "later"'],
     [

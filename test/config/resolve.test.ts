@@ -274,16 +274,17 @@ describe("templates", () => {
 });
 
 describe("what this version cannot run", () => {
-  it("is named, and the configuration stays valid", async () => {
+  it("is refused by name, and the configuration stays valid: a job whose end is the application's anyway", async () => {
     const { refusals } = await loadValid(`job { until = "process" }
 auto_auth {
   method "kubernetes" {
     config = { role = "pg" }
   }
-  sink "file" { config = { path = "token" } }
 }
+env_template "USER" { contents = "{{ with secret \\"x\\" }}{{ .Data.username }}{{ end }}" }
+exec { command = ["app"] }
 `);
-    expect(refusals.map(({ message }) => message)).toEqual(["job is not supported by this version of lessee"]);
+    expect(refusals.map(({ message }) => message)).toEqual(["job: with exec the application's end is known"]);
   });
 
   it("of telemetry is said: services that lessee sends nothing to, and a filter that is none", async () => {

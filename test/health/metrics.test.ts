@@ -59,6 +59,7 @@ describe("the metrics", () => {
       "stopped",
       "stopping",
       "token revoked",
+      "waiting for the job",
     ]);
     const { value } = await scrape(rotating);
     expect(value("lessee_vault_requests_total", { operation: "read", status: "200" })).toBe(1);

@@ -88,6 +88,7 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
       { is: "application ended", code: 3, asked: false },
     ],
     "certificates replaced": [{ is: "certificates replaced" }],
+    "waiting for the job": [{ is: "waiting for the job", running: ["migrate", "export"] }],
     "configuration reloaded": [{ is: "configuration reloaded" }],
     "configuration refused": [{ is: "configuration refused", error }],
     stopping: [{ is: "stopping", reason: "SIGTERM" }],

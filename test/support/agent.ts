@@ -39,8 +39,11 @@ export function startAgent(options: {
   /** All of it: nothing of the shell's VAULT_… may reach it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly guard: Guard;
+  /** A command that runs it, as `unshare …`. */
+  readonly within?: readonly string[];
 }): Agent {
-  const child = spawn(LAUNCHER, ["agent", ...options.args], {
+  const [command = LAUNCHER, ...args] = [...(options.within ?? []), LAUNCHER, "agent", ...options.args];
+  const child = spawn(command, args, {
     env: options.env,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],

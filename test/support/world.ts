@@ -73,6 +73,8 @@ export interface Pod {
 export interface AgentOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs it, as `unshare …`. */
+  readonly within?: readonly string[];
 }
 
 /** The sample application, whose connections live a second at most. */
@@ -165,13 +167,14 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
     database: `${postgres.host}:${postgres.port}/${postgres.database}`,
     healthAddress,
     path: (...parts) => join(folder, ...parts),
-    async agent(configuration, { args = [], env = {} } = {}) {
+    async agent(configuration, { args = [], env = {}, within = [] } = {}) {
       const file = join(folder, "agent.hcl");
       await writeFile(file, configuration);
       const agent = startAgent({
         args: [`-config=${file}`, "-log-format=json", "-log-level=debug", ...args],
         env: { PATH: process.env.PATH, HOME: folder, ...env },
         guard,
+        within,
       });
       test.onTestFailed(() => void process.stderr.write(`${agent.output()}\n`));
       agents.push(agent);

@@ -1,4 +1,4 @@
-/** lessee's own blocks: `credential`, `health`, `state` and `job`. An unknown word in them is a fault. */
+/** lessee's own blocks: `credential`, `health`, `state`, `job` and `kubernetes`. An unknown word in them is a fault. */
 
 import { defaultCredential } from "../defaults.ts";
 import { toMilliseconds } from "../duration.ts";
@@ -15,7 +15,15 @@ import {
 } from "../kinds.ts";
 import { nearest } from "../nearest.ts";
 import type { BlockReader } from "../reader.ts";
-import type { CredentialConfig, HealthConfig, JobConfig, NotifyConfig, PostgresConfig, StateConfig } from "../types.ts";
+import type {
+  CredentialConfig,
+  HealthConfig,
+  JobConfig,
+  KubernetesConfig,
+  NotifyConfig,
+  PostgresConfig,
+  StateConfig,
+} from "../types.ts";
 import { strictSignal } from "./strict.ts";
 
 export interface DeclaredLessee {
@@ -23,6 +31,7 @@ export interface DeclaredLessee {
   readonly health?: HealthConfig;
   readonly state?: StateConfig;
   readonly job?: JobConfig;
+  readonly kubernetes?: Partial<KubernetesConfig>;
   readonly shutdownTimeout?: number;
   readonly releaseOnExit?: "drained" | "always" | "never";
 }
@@ -33,6 +42,7 @@ export function decodeLessee(root: BlockReader): DeclaredLessee {
     health: decodeHealth(root),
     state: decodeState(root),
     job: decodeJob(root),
+    kubernetes: decodeKubernetes(root),
     shutdownTimeout: milliseconds(root, "shutdown_timeout"),
     releaseOnExit: choice(root, "release_on_exit", ["drained", "always", "never"]),
   };
@@ -205,9 +215,23 @@ function decodeState(root: BlockReader): StateConfig | undefined {
 function decodeJob(root: BlockReader): JobConfig | undefined {
   const block = onlyBlock(root, "job");
   if (!block) return undefined;
-  const job = { until: choice(block, "until", ["containers", "process"]) ?? "containers" };
+  const container = nonEmptyString(block, "container");
+  const job = {
+    until: choice(block, "until", ["containers", "process"]) ?? "containers",
+    sidecars: strings(block, "sidecars") ?? [],
+    ...(container === undefined ? {} : { container }),
+    quietPeriod: milliseconds(block, "quiet_period") ?? 30_000,
+  } as const;
   block.finish("refused");
   return job;
+}
+
+function decodeKubernetes(root: BlockReader): Partial<KubernetesConfig> | undefined {
+  const block = onlyBlock(root, "kubernetes");
+  if (!block) return undefined;
+  const serviceAccountPath = nonEmptyString(block, "service_account_path");
+  block.finish("refused");
+  return serviceAccountPath === undefined ? {} : { serviceAccountPath };
 }
 
 function onlyBlock(root: BlockReader, name: string): BlockReader | undefined {
