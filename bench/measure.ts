@@ -1,5 +1,5 @@
 /** Measures a program from outside, as the operating system sees it. Linux, because it reads /proc. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -82,17 +82,23 @@ function start(
  * Without the shell's Vault, so that the configuration alone says where to go; with a home of its own for each run, so
  * that none takes up what the last one left.
  */
-function environment(home: string): NodeJS.ProcessEnv {
+export function environment(home: string): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO|LESSEE)_/.test(name));
   return { ...Object.fromEntries(others), HOME: home };
 }
 
 /** User and system time so far, in milliseconds; Linux counts it in hundredths of a second. */
-async function processorTime(pid: number): Promise<number> {
+export async function processorTime(pid: number): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-function megabytes(status: string, name: string): number {
+export function megabytes(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
+}
+
+/** `bao agent 2.4.1`, from what it says of itself. */
+export function nameOf(binary: string): string {
+  const said = execFileSync(binary, ["version"], { encoding: "utf8" }).match(/^(\w+) v?([\w.-]+)/);
+  return said ? `${said[1]} agent ${said[2]}` : "the other";
 }

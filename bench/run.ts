@@ -3,12 +3,11 @@
  * size of the bundle. With VAULT_BIN (a `vault` or `bao`), its agent is measured too, in turn with ours, on the same
  * configuration and the same servers. Options: --runs N, --idle SECONDS, --idle-runs N, --markdown.
  */
-import { execFileSync } from "node:child_process";
 import { mkdir, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type IdleFigures, idleFigures, type Program, timeToFile } from "./measure.ts";
+import { type IdleFigures, idleFigures, nameOf, type Program, timeToFile } from "./measure.ts";
 import { cells, markdown, type Row, text } from "./table.ts";
 import { type BenchWorld, startWorld } from "./world.ts";
 
@@ -77,10 +76,4 @@ async function inTurn<T>(
 function pair(figures: readonly (readonly number[])[]): Pick<Row, "ours" | "theirs"> {
   const [ours = [], theirs] = figures;
   return theirs ? { ours, theirs } : { ours };
-}
-
-/** `bao agent 2.4.1`, from what it says of itself. */
-function nameOf(binary: string): string {
-  const said = execFileSync(binary, ["version"], { encoding: "utf8" }).match(/^(\w+) v?([\w.-]+)/);
-  return said ? `${said[1]} agent ${said[2]}` : "the other";
 }

@@ -8,15 +8,16 @@ import { probeSinks } from "./auth/sink-probe.ts";
 import { createSinks } from "./auth/sinks.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
+import { createConsequences } from "./consequences.ts";
 import { describe, LesseeError } from "./errors.ts";
 import { adopt, handOver } from "./lease/adoption.ts";
-import { createKeeper } from "./lease/keeper.ts";
+import { createHoldings } from "./lease/holdings.ts";
+import { createKeeper, type Keeper } from "./lease/keeper.ts";
 import { createKeepers, type Keepers } from "./lease/keepers.ts";
 import { createPulse } from "./lease/lane.ts";
 import { createMemory } from "./lease/memory.ts";
 import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
-import { createSaver } from "./lease/state-file.ts";
 import { openState } from "./lease/state-place.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
 import type { Emit, World } from "./ports.ts";
@@ -77,8 +78,6 @@ export interface Sidecar {
   stop(stopping: Stopping, elsewhere: number): Promise<number>;
 }
 
-/** Tries at the start, with nothing published yet, after which `exit_on_retry_failure` ends the agent. */
-const TRIES_AT_START = 12;
 /** After the time to stop is over, for what was asked by then; whoever has not answered is not waited for. */
 const LAST_ANSWERS = 3_000;
 
@@ -92,7 +91,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   const keepers = createKeepers((dependency) => {
     const own = () => setup.credential(dependency);
-    return createKeeper({
+    const keeper: Keeper = createKeeper({
       dependency,
       path: dependency.path,
       client: clientFor(dependency, secrets, certificates),
@@ -110,8 +109,9 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
         await memory.settled();
         return setup.publisher.publish(dependencyKey(dependency), own().config.publish);
       },
-      onChange: changed,
+      onChange: () => changed(keeper),
     });
+    return keeper;
   });
   const threshold = () => setup.config.templateConfig.leaseRenewalThreshold;
   const certificates = { files, clock, threshold, publisher: () => setup.publisher };
@@ -127,7 +127,15 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   let setup = await createSetup(config, setupPorts);
   await probeSinks(autoAuth.sinks, { files, random });
   const content = createSinkContent({ files, wrap: client.wrap });
-  const sinks = createSinks({ sinks: autoAuth.sinks, clock, random, emit, content, write, onWritten: changed });
+  const sinks = createSinks({
+    sinks: autoAuth.sinks,
+    clock,
+    random,
+    emit,
+    content,
+    write,
+    onWritten: () => consequences.follow(false),
+  });
   const tokens = createTokens({
     client,
     method,
@@ -173,44 +181,28 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     if (config.cache?.persist?.exitOnErr) throw new LesseeError("state", warning);
     emit({ is: "warning", code: "state", message: warning });
   }
-  const memory = createMemory(place?.file ?? null, emit);
+  const memory = createMemory(place?.file ?? null, () => holdings.state(tokens.tokenOf), emit);
   const pulse = createPulse();
-  const saved = createSaver();
-  let available = "";
+  const holdings = createHoldings();
+  const consequences = createConsequences({
+    keepers,
+    clock,
+    exitAfterAuth: config.exitAfterAuth,
+    application,
+    config: () => setup.config,
+    publisher: () => setup.publisher,
+    sinksWritten: () => sinks.written,
+    onEnd: options.onEnd,
+  });
   let loggedIn: Promise<void> = Promise.resolve();
 
-  /** Something is held, ended or written: keep it, fetch what is asked for now, and see whether that was all. */
-  function changed(): void {
+  /** What it holds is kept at once; what else follows waits for the others that change in the same turn. */
+  function changed(keeper: Keeper): void {
     pulse.beat();
-    const all = keepers.all();
-    tokens.setParents(all.flatMap((keeper) => keeper.parents()));
-    remember();
-    const now = all.map((keeper) => keeper.secret()?.requestId ?? "-").join(" ");
-    if (now !== available) {
-      available = now;
-      keepers.ensure(setup.publisher.dependencies());
-      // Only those that may have waited for it: of hundreds of keepers each would come back here.
-      for (const keeper of all) if (keeper.state().candidate?.step === "publish") keeper.take({ is: "woken" });
-    }
-    // Whoever waits for it hears of a failure, and so does the end.
-    application?.refresh().catch(() => undefined);
-    if (config.exitAfterAuth && isComplete())
-      options.onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
-    const hopeless = all.some((keeper) => !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START);
-    if (hopeless && setup.config.templateConfig.exitOnRetryFailure)
-      options.onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
-  }
-
-  function remember(): void {
-    const held = keepers.all().flatMap((keeper) => keeper.records().map((record) => ({ keeper, record })));
-    const token = held.map(({ record }) => tokens.tokenOf(record.held.token)).findLast((one) => one !== undefined);
-    const credentials = held.map(({ keeper, record }) => saved(keeper.dependency, record));
-    memory.save(token === undefined ? null : { token, credentials });
-  }
-
-  function isComplete(): boolean {
-    const rendered = setup.publisher.status().every((template) => template.renderedAt !== null);
-    return sinks.written && rendered && keepers.all().every((keeper) => keeper.isPublished());
+    const changes = holdings.update(keeper);
+    tokens.setParents(holdings.parents());
+    if (changes.held || memory.isBehind()) memory.changed();
+    consequences.follow(changes.secret);
   }
 
   async function takeUp(): Promise<void> {
@@ -236,7 +228,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     for (const { dependency, isPublished } of keepers.all()) {
       if (isPublished()) await publish(dependencyKey(dependency), setup.credential(dependency).config.publish);
     }
-    changed();
+    consequences.follow(true);
   }
 
   async function publish(key: string | null, strategy: Strategy): Promise<void> {
@@ -284,7 +276,6 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await keepers.stop(stopping);
       tokens.stop();
       await loggedIn;
-      remember();
       const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere);
       if (held === 0) await tokens.revokeAll();
       inTime.abort();

@@ -4,38 +4,39 @@ import type { Emit } from "../ports.ts";
 import type { SavedState, StateFile } from "./state-file.ts";
 
 export interface Memory {
-  /** What there is to keep; null is nothing. */
-  save(state: SavedState | null): void;
-  /** Resolves once what is to be saved at this moment is, or has failed; what comes after it is not waited for. */
+  /** There may be something else to keep now. Whatever changes during a write is kept by the next one, all together. */
+  changed(): void;
+  /** The last write has failed: whatever happens next is worth another. */
+  isBehind(): boolean;
+  /** Resolves once what is to be kept at this moment is, or has failed; what comes after it is not waited for. */
   settled(): Promise<void>;
 }
 
-export function createMemory(file: StateFile | null, emit: Emit): Memory {
-  let wanted: SavedState | null = null;
-  let kept = "";
+/** @param now what there is to keep; null is nothing. Asked when a write begins. */
+export function createMemory(file: StateFile | null, now: () => SavedState | null, emit: Emit): Memory {
+  let kept: SavedState | null = null;
   /** The write that is under way, and the one after it, which will have the newest state. */
   let writing: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   let complained = false;
 
-  async function write(): Promise<void> {
-    const state = wanted;
-    const text = textOf(state);
-    if (text === kept) return;
+  async function write(to: StateFile): Promise<void> {
+    const state = now();
+    if (isSame(state, kept)) return;
     try {
-      await (state === null ? file?.remove() : file?.save(state));
-      kept = text;
+      await (state === null ? to.remove() : to.save(state));
+      kept = state;
       complained = false;
     } catch (error) {
-      // A sidecar without a memory still does its work; a restart costs a user then. The next save tries again.
+      // A sidecar without a memory still does its work; a restart costs a user then. The next change tries again.
       if (!complained) emit({ is: "warning", code: "state", message: `the state cannot be kept: ${describe(error)}` });
       complained = true;
     }
   }
 
-  function start(): Promise<void> {
+  function start(to: StateFile): Promise<void> {
     next = null;
-    const own = write().finally(() => {
+    const own = write(to).finally(() => {
       if (writing === own) writing = null;
     });
     writing = own;
@@ -43,12 +44,12 @@ export function createMemory(file: StateFile | null, emit: Emit): Memory {
   }
 
   return {
-    save(state) {
-      if (file === null || (isSame(state, wanted) && !complained)) return;
-      wanted = state;
-      if (writing !== null) next ??= writing.then(start);
-      else if (textOf(state) !== kept) start();
+    changed() {
+      if (file === null) return;
+      if (writing === null) start(file);
+      else next ??= writing.then(() => start(file));
     },
+    isBehind: () => complained,
     settled: async () => {
       await (next ?? writing);
     },
@@ -58,10 +59,6 @@ export function createMemory(file: StateFile | null, emit: Emit): Memory {
 /** The parts are made once and handed on as they are: most of what happens changes none of them. */
 function isSame(a: SavedState | null, b: SavedState | null): boolean {
   if (a === null || b === null) return a === b;
-  if (a.token !== b.token || a.credentials.length !== b.credentials.length) return false;
+  if (a.token.reveal() !== b.token.reveal() || a.credentials.length !== b.credentials.length) return false;
   return a.credentials.every((credential, index) => credential === b.credentials[index]);
-}
-
-function textOf(state: SavedState | null): string {
-  return state === null ? "" : `${state.token.reveal()} ${JSON.stringify(state.credentials)}`;
 }

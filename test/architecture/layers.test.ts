@@ -45,12 +45,23 @@ const PURE = [
 
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
-  ...["adoption", "application-operations", "keeper", "keepers", "lane", "login", "memory", "narrator", "release"],
+  ...[
+    "adoption",
+    "application-operations",
+    "holdings",
+    "keeper",
+    "keepers",
+    "lane",
+    "login",
+    "memory",
+    "narrator",
+    "release",
+  ],
   ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["src/agent.ts", "src/job.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
+const PROGRAM = ["src/agent.ts", "src/consequences.ts", "src/job.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["handlebars"];

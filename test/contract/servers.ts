@@ -1,11 +1,8 @@
 /** The servers that the contract runs on: the emulated one always, a real one when it is at hand. */
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../dev/free-port.ts";
+import { answering, startDevServer } from "../../dev/vault/binary.ts";
 import { startEmulatedVault } from "../../dev/vault/emulated-vault.ts";
 
 export interface ContractServer {
@@ -57,46 +54,15 @@ async function foreign(address: string, token: string): Promise<ContractServer> 
 }
 
 async function startBinary(binary: string): Promise<ContractServer> {
-  const home = await mkdtemp(join(tmpdir(), "lessee-contract-"));
-  const token = rootToken();
-  const listen = `127.0.0.1:${await freePort()}`;
-  const child = spawn(
-    binary,
-    ["server", "-dev", "-dev-no-store-token", `-dev-root-token-id=${token}`, `-dev-listen-address=${listen}`],
-    { env: { HOME: home, PATH: process.env.PATH }, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk;
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    output += chunk;
-  });
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  async function stop(): Promise<void> {
-    child.kill("SIGKILL");
-    await closed;
-    await rm(home, { recursive: true, force: true });
-  }
-  const ended = () => child.exitCode !== null;
-  const unsealKey = () => /Unseal Key: (\S+)/.exec(output)?.[1];
-  const address = `http://${listen}`;
-  try {
-    await answering(address, ended);
-    // It is printed a moment after the server first answers.
-    while (unsealKey() === undefined && !ended()) await sleep(20);
-  } catch (error) {
-    await stop();
-    throw new Error(`${binary} did not start:\n${output}`, { cause: error });
-  }
-  return { address, token, unsealKey: unsealKey(), pass: (milliseconds) => sleep(milliseconds), stop };
+  const server = await startDevServer(binary, rootToken());
+  return { ...server, pass: (milliseconds) => sleep(milliseconds) };
 }
 
 /** On the host's network, because the server must reach this machine's Postgres. */
 async function startImage(image: string): Promise<ContractServer> {
   const { GenericContainer } = await import("testcontainers");
   const token = rootToken();
-  const listen = `127.0.0.1:${await freePort()}`;
+  const listen = `127.0.0.1:${await freePort("127.0.0.1")}`;
   const container = await new GenericContainer(image)
     .withNetworkMode("host")
     .withEnvironment({
@@ -118,29 +84,6 @@ async function startImage(image: string): Promise<ContractServer> {
     pass: (milliseconds) => sleep(milliseconds),
     stop: async () => void (await container.stop()),
   };
-}
-
-/** Rejects after half a minute; `ended` tells that there is nothing to wait for. */
-async function answering(address: string, ended: () => boolean): Promise<void> {
-  const until = Date.now() + 30_000;
-  while (Date.now() < until && !ended()) {
-    const health = await fetch(`${address}/v1/sys/health`).catch(() => undefined);
-    // A development server is active first and mounts its secret engine a moment later.
-    const ready = health?.status === 200 && (await fetch(`${address}/v1/sys/internal/ui/mounts`)).status === 200;
-    if (ready) return;
-    await sleep(50);
-  }
-  throw new Error(`no server answers at ${address}`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function rootToken(): string {

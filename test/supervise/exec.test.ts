@@ -178,7 +178,7 @@ it("A reload starts the application anew only where its variables have changed",
   await writeFile(pod.path("agent.hcl"), `${text}\nenv_template "MORE" {\n  contents = "and more"\n}\n`);
   agent.signal("SIGHUP");
   await line(agent, "up and more");
-  expect(agent.entries.filter(({ msg }) => msg === "application started")).toHaveLength(2);
+  expect(await agent.events("application started", 2)).toHaveLength(2);
   await writeFile(pod.path("agent.hcl"), configuration(pod));
   agent.signal("SIGHUP");
   const { error } = await agent.event("configuration refused");

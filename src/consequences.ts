@@ -1,0 +1,94 @@
+/**
+ * What follows when something is known, ended or written: what templates ask for now is fetched, those that waited are
+ * written, the application gets its variables, and perhaps that was all.
+ */
+import { setImmediate } from "node:timers";
+import type { AgentConfig } from "./config/types.ts";
+import type { Keeper } from "./lease/keeper.ts";
+import type { Keepers } from "./lease/keepers.ts";
+import type { Clock } from "./ports.ts";
+import type { Publisher } from "./publish/publisher.ts";
+import type { Supervisor } from "./supervise/supervisor.ts";
+
+export interface ConsequencesOptions {
+  readonly keepers: Keepers;
+  readonly clock: Clock;
+  readonly exitAfterAuth: boolean;
+  readonly application: Pick<Supervisor, "refresh"> | null;
+  /** As it was read last. */
+  config(): AgentConfig;
+  publisher(): Publisher;
+  /** Every sink has the token. */
+  sinksWritten(): boolean;
+  onEnd(end: { readonly code: number; readonly reason: string }): void;
+}
+
+export interface Consequences {
+  /** @param news templates see another secret than they did when they were last asked what they want. */
+  follow(news: boolean): void;
+}
+
+/** Tries at the start, with nothing published yet, after which `exit_on_retry_failure` ends the agent. */
+const TRIES_AT_START = 12;
+
+export function createConsequences(options: ConsequencesOptions): Consequences {
+  const { application, clock, keepers, onEnd } = options;
+  let news = false;
+
+  /** Of hundreds of keepers most change together: once for all that do in one turn of the event loop. */
+  const follow = oncePerTurn(() => {
+    const all = keepers.all();
+    if (news) {
+      news = false;
+      keepers.ensure(options.publisher().dependencies());
+      for (const keeper of all) if (hasWaited(keeper, clock.now())) keeper.take({ is: "woken" });
+    }
+    // Whoever waits for it hears of a failure, and so does the end.
+    application?.refresh().catch(() => undefined);
+    if (options.exitAfterAuth && isComplete(all))
+      onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
+    if (options.config().templateConfig.exitOnRetryFailure && all.some(isHopeless))
+      onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
+  });
+
+  function isComplete(all: readonly Keeper[]): boolean {
+    const rendered = () =>
+      options
+        .publisher()
+        .status()
+        .every(({ renderedAt }) => renderedAt !== null);
+    return options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && rendered();
+  }
+
+  return {
+    follow(more) {
+      news ||= more;
+      follow();
+    },
+  };
+}
+
+// ---- internal ----
+
+/** Its files wait for other secrets, or could not be written: what is new may be what was missing. */
+function hasWaited(keeper: Keeper, now: number): boolean {
+  const { candidate } = keeper.state();
+  return candidate?.step === "publish" && candidate.retryAt > now;
+}
+
+/** It has tried often enough, and nobody has had anything of it yet. */
+function isHopeless(keeper: Keeper): boolean {
+  return !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START;
+}
+
+function oncePerTurn(work: () => void): () => void {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    setImmediate(() => {
+      due = false;
+      work();
+    });
+  };
+}
