@@ -7,6 +7,7 @@ import { followCredentials } from "./auth/renewed-credentials.ts";
 import { createWatch } from "./auth/watch.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig } from "./config/types.ts";
+import { startControl } from "./control/server.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
 import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
@@ -156,6 +157,22 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   });
   systemd.tell("READY=1");
 
+  const control =
+    sidecar?.stateFolder && !config.exitAfterAuth
+      ? await startControl({
+          folder: sidecar.stateFolder,
+          files,
+          uid: world.uid,
+          status,
+          events: timeline.since,
+          rotate: sidecar.keepers.rotate,
+          scrub: scrubber.scrub,
+        }).catch((error) => {
+          emit({ is: "warning", code: "control", message: describe(error) });
+          return null;
+        })
+      : null;
+
   // Listen.
   const certificates = followCertificates([vault.transport, ...(server === null ? [] : [server.transport])], {
     clock,
@@ -227,6 +244,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   for (const unsubscribe of subscriptions) unsubscribe();
   credentials.stop();
   certificates.stop();
+  await control?.stop();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar?.handOver();
   // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.

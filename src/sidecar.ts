@@ -69,6 +69,8 @@ export interface Sidecar {
   start(): Promise<void>;
   /** Templates, policies and hooks of another configuration; rejects with a ConfigError, and nothing has changed then. */
   replace(config: AgentConfig): Promise<void>;
+  /** Where its state lies; null where it has none. */
+  readonly stateFolder: string | null;
   /** Leaves what is held to the one that comes next, for as long as that may take. */
   handOver(): Promise<void>;
   /**
@@ -257,6 +259,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await last.close();
       await publishAll();
     },
+    stateFolder: place?.folder ?? null,
     handOver: () =>
       handOver(keepers.all(), {
         client,

@@ -42,6 +42,8 @@ export interface CredentialStatus {
   readonly rotations: number;
   readonly newUsersLastHour: number;
   readonly maxNewPerHour: number;
+  /** When the next user may be made; null while the budget is not used up. */
+  readonly budgetFreeAt: number | null;
   readonly lastError: string | null;
   /** The application goes on with an old credential though it should have taken the current one; null while it listens. */
   readonly notListening: NotListening | null;

@@ -34,6 +34,10 @@ const COMMANDS = {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),
   },
+  rotate: {
+    summary: "replace a running sidecar's credentials now, as after a leak",
+    run: async (args, world, signals) => (await import("./rotate.ts")).runRotate(args, world, signals),
+  },
   version: {
     summary: "print the version",
     run: async (_args, world, _signals, version) => {

@@ -11,6 +11,8 @@ export interface Timeline {
   readonly observe: Emit;
   /** The newest first. */
   recent(): readonly TimelineEntry[];
+  /** From that moment on, the oldest first. */
+  since(moment: number): readonly TimelineEntry[];
   requests(): { readonly sent: number; readonly failed: number };
 }
 
@@ -33,6 +35,7 @@ export function createTimeline(size: number, clock: Pick<Clock, "now">): Timelin
       if (entries.length > size) entries.length = size;
     },
     recent: () => [...entries],
+    since: (moment) => entries.filter(({ at }) => at >= moment).reverse(),
     requests: () => ({ sent, failed }),
   };
 }

@@ -129,7 +129,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
     case "woken":
       return state.candidate?.step === "publish" ? changeCandidate(state, state.candidate.id, { retryAt: now }) : state;
     case "rotation asked":
-      return { ...state, wanted: "asked for" };
+      return rotationAsked(state, outcome.hasty ?? false);
     case "stop":
       return stop(state, outcome.stopping, now);
   }
@@ -183,17 +183,27 @@ function published(state: State, id: number, tell: boolean, now: number, policy:
     reminders: 0,
     sessions: null,
   };
-  const replaced = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
+  const { hasty } = state;
+  const replaced =
+    state.current !== null && state.current.lease !== "" ? [{ ...retire(state.current, now), hasty }] : [];
   const rotations = state.rotations + replaced.length;
   return {
     ...state,
     candidate: null,
     current,
     retiring: [...state.retiring, ...replaced],
+    hasty: false,
     rotations,
     watchAt: now,
     watchFailures: 0,
   };
+}
+
+/** What is on its way already is as good as what was asked for; none is made beside it. */
+function rotationAsked(state: State, hasty: boolean): State {
+  const onItsWay = state.candidate !== null || state.reading;
+  const retiring = hasty ? state.retiring.map((one) => ({ ...one, hasty })) : state.retiring;
+  return { ...state, retiring, hasty: state.hasty || hasty, wanted: onItsWay ? state.wanted : "asked for" };
 }
 
 /** It is told anew, of the current credential and therefore of the end of every older one. */

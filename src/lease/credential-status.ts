@@ -1,7 +1,7 @@
 /** What a credential's state is to those who look at it from outside: status, metrics, readiness. Pure. */
 import type { CredentialStatus, HeldStatus, NotListening } from "../status.ts";
 import { lastCallAt, stillUsed } from "./escalation.ts";
-import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
+import { budgetFree, endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
 import { type Held, isRetiring, type Policy, type State, withinTheHour } from "./state.ts";
 
 export function statusOf(
@@ -12,6 +12,7 @@ export function statusOf(
   lastError: string | null,
 ): CredentialStatus {
   const { current, candidate } = state;
+  const free = budgetFree(state.issued, now, policy);
   return {
     path,
     current: current && describeHeld(current, policy),
@@ -24,6 +25,7 @@ export function statusOf(
     rotations: state.rotations,
     newUsersLastHour: withinTheHour(state.issued, now).length,
     maxNewPerHour: policy.maxNewPerHour,
+    budgetFreeAt: free > now ? free : null,
     lastError,
     notListening: describeDeafness(state, policy, now),
   };

@@ -15,12 +15,18 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function sessionsEndAt(one: Retiring, policy: Policy): { readonly idle: number; readonly all: number } {
   // With drain = "terminate" as soon as the last of them should have closed by itself.
   const over = policy.terminates && one.heardAt !== null ? one.heardAt + settlingOf(policy) : NEVER;
+  if (one.hasty) return { idle: NEVER, all: policy.observes ? hastyAt(one, policy) : NEVER };
   const end = endOf(one);
   const all = isWanted("all", policy) ? latest(one, end - policy.margin, 0.75) : NEVER;
   return {
     idle: Math.min(over, isWanted("idle", policy) ? closing(one, policy) : NEVER),
     all: Math.min(over + policy.quietPeriod, all),
   };
+}
+
+/** When a hasty one has waited long enough: the application has heard, or has had the time to, and has read its file. */
+export function hastyAt(one: Retiring, policy: Policy): number {
+  return Math.max(one.heardAt ?? one.replacedAt + policy.hearing, one.replacedAt) + policy.readerGrace;
 }
 
 /** When an application that still uses the retiring user is told for the last time, whatever it has answered before. */

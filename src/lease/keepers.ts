@@ -1,5 +1,6 @@
 /** All keepers of a sidecar: one for each secret that the templates ask for, whichever of them asks. */
 
+import type { RotationAnswer } from "../control/words.ts";
 import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
 import { text } from "../vault/answer.ts";
 import type { VaultSecret } from "../vault/secret.ts";
@@ -15,6 +16,8 @@ export interface Keepers {
   /** Makes a keeper for every secret that has none; it begins its work at `start`, or at once after it. */
   ensure(dependencies: readonly Dependency[]): void;
   start(): void;
+  /** Replaces what is at this path, or all that is leased, as soon as the budget allows it. */
+  rotate(path: string | null, hasty: boolean): RotationAnswer;
   /** Tells every keeper. */
   take(outcome: Outcome): void;
   /** Ends when all of them have come to their end. */
@@ -57,6 +60,15 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
     start() {
       stage = "running";
       for (const entry of keepers.values()) entry.ended ??= entry.keeper.run();
+    },
+    rotate(path, hasty) {
+      const all = [...keepers.values()].map(({ keeper }) => keeper);
+      const asked = all.filter((keeper) =>
+        path === null ? keeper.state().current?.lease !== "" : keeper.path === path.replace(/^\/+|\/+$/g, ""),
+      );
+      const rotating = asked.map((keeper) => ({ path: keeper.path, user: keeper.state().current?.user ?? null }));
+      for (const keeper of asked) keeper.take({ is: "rotation asked", hasty });
+      return { rotating, known: all.map((keeper) => keeper.path) };
     },
     take(outcome) {
       for (const { keeper } of keepers.values()) keeper.take(outcome);

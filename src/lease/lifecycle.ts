@@ -13,17 +13,23 @@
  * failing calls at one instant; what the application uses is never released before it is drained; after a stop every
  * lane comes to `done`, and what is then held is held on purpose.
  */
-import { changesHearing, escalationAppointments, needsOwnConnection, remindsOf, sessionsEndAt } from "./escalation.ts";
+import {
+  changesHearing,
+  escalationAppointments,
+  hastyAt,
+  needsOwnConnection,
+  remindsOf,
+  sessionsEndAt,
+} from "./escalation.ts";
 import type { Action, Lane } from "./outcomes.ts";
-import { endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
+import { budgetFree, endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
-import { allHeld, isRetiring, withinTheHour } from "./state.ts";
+import { allHeld, isRetiring } from "./state.ts";
 
 /** Without a credential in use, a Postgres that cannot be asked holds the first one back no longer than this. */
 const UNVERIFIED_PATIENCE = 30_000;
 /** A lane without an appointment looks again after this. */
 const FAR = 10 * 60_000;
-const HOUR = 3_600_000;
 
 export function decide(state: State, lane: Lane, now: number, policy: Policy): Action {
   switch (lane) {
@@ -119,6 +125,7 @@ function apply(state: State, now: number, policy: Policy): Action {
     stopping?.until,
     ...unattached.map((one) => one.retryAt),
     ...state.retiring.map((one) => (one.step === "drain" ? waitedOut(one, policy) : undefined)),
+    ...state.retiring.map((one) => (one.hasty ? hastyAt(one, policy) : undefined)),
     ...escalationAppointments(state, policy),
   );
 }
@@ -130,6 +137,8 @@ function apply(state: State, now: number, policy: Policy): Action {
  * stops the application stops too, and nobody is left to read an old file: then the quiet period is enough.
  */
 function isDrained(one: Retiring, state: State, now: number, policy: Policy): boolean {
+  if (one.hasty && hastyAt(one, policy) <= now && (!policy.observes || one.ended === "all" || one.sessions === 0))
+    return true;
   if (!policy.observes) return waitedOut(one, policy) <= now;
   const settled =
     state.stopping !== null ||
@@ -182,12 +191,6 @@ function goesUnverified(candidate: Candidate, current: Current | null, now: numb
 /** By our clock it ends then; the server is asked, because clocks jump and what still works is not given up (rule M13). */
 function endDue(one: Held): number {
   return one.renewFailures > 0 ? Math.max(one.expiry, one.renewAt) : one.expiry;
-}
-
-/** When the budget allows another user: `maxNewPerHour` in any hour. */
-function budgetFree(issued: readonly number[], now: number, policy: Policy): number {
-  const hour = withinTheHour(issued, now);
-  return hour.length < policy.maxNewPerHour ? now : (hour[hour.length - policy.maxNewPerHour] ?? now) + HOUR;
 }
 
 function isOver(state: State): boolean {

@@ -114,5 +114,6 @@ export type Outcome =
   | { readonly is: "expired"; readonly id: number }
   | { readonly is: "left"; readonly id: number }
   | { readonly is: "woken" }
-  | { readonly is: "rotation asked" }
+  /** `hasty` gives the old one back without waiting for its last sessions. */
+  | { readonly is: "rotation asked"; readonly hasty?: boolean }
   | { readonly is: "stop"; readonly stopping: Stopping };

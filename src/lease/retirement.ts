@@ -39,6 +39,7 @@ export function retirement(held: Held, now: number): Omit<Retiring, "step" | "pu
     lateAt: null,
     remindedAt: null,
     attached: false,
+    hasty: false,
     ended: "none",
     failures: 0,
     retryAt: now,

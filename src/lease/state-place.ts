@@ -48,11 +48,16 @@ export async function openState(options: PlaceOptions): Promise<{ place: StatePl
 
 /** The process that keeps its state where one does that configures nothing else; null where none runs. */
 export async function runningHere(home: string | undefined, ports: LockPorts): Promise<number | null> {
-  for (const folder of [AGENT_CACHE, ...(home === undefined ? [] : [`${home}/.lessee`])]) {
+  for (const folder of stateFolders(home)) {
     const owner = await ports.files.readFile(`${folder}/${LOCK}`, "utf8").catch(() => null);
     if (owner !== null && (await isRunning(owner, ports))) return Number(owner.split(" ")[0]);
   }
   return null;
+}
+
+/** Where the state lies when nothing is configured, in the order in which it is looked for. */
+export function stateFolders(home: string | undefined): readonly string[] {
+  return [AGENT_CACHE, ...(home === undefined ? [] : [`${home}/.lessee`])];
 }
 
 // ---- internal ----

@@ -98,6 +98,8 @@ export interface Retiring extends Held {
   readonly remindedAt: number | null;
   /** A connection of its own is open, by which its sessions can be ended (rule R8). */
   readonly attached: boolean;
+  /** It is given back without waiting for its last sessions: its password is known to somebody. */
+  readonly hasty: boolean;
   readonly ended: "none" | "idle" | "all";
   readonly failures: number;
   readonly retryAt: number;
@@ -117,6 +119,8 @@ export interface State {
   readonly rejected: readonly number[];
   /** Why a rotation is due now whatever the times say. */
   readonly wanted: Wanted | null;
+  /** What is replaced next is not to be drained, but ended. */
+  readonly hasty: boolean;
   /** When the sessions are looked at next, if anybody wants to know. */
   readonly watchAt: number;
   /** One look is wanted even so: whether the renewal has moved VALID UNTIL. */
@@ -147,6 +151,7 @@ export const NOTHING_YET: State = {
   issued: [],
   rejected: [],
   wanted: null,
+  hasty: false,
   watchAt: 0,
   look: false,
   watchFailures: 0,

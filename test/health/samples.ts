@@ -59,6 +59,7 @@ const credential: CredentialStatus = {
   rotations: 4,
   newUsersLastHour: 5,
   maxNewPerHour: 120,
+  budgetFreeAt: null,
   lastError: null,
   notListening: null,
 };

@@ -24,6 +24,7 @@ function retiring(changes: Partial<Retiring> = {}): Retiring {
     lateAt: null,
     remindedAt: null,
     attached: false,
+    hasty: false,
     ended: "none",
     failures: 0,
     retryAt: 0,
