@@ -15,20 +15,33 @@ const REPLACEMENT = "[redacted]";
 /** Shorter values would stand in half of all words. */
 const SHORTEST = 4;
 
+/** In the spellings of all of them: some hundred kilobytes of secrets. */
+const MOST_CHARACTERS = 8 * 1024 * 1024;
+
+/** Of a longer value only itself is known: its spellings would take more memory than the rest of the program. */
+const LONGEST_SPELLED = 128 * 1024;
+
 /** Knows the last `limit` secrets it was told; the one that was not mentioned for longest is forgotten first. */
 export function createScrubber(limit = 1000): Scrubber {
   const known = new Map<string, readonly string[]>();
+  let characters = 0;
+
+  function forget(value: string): void {
+    characters -= sizeOf(known.get(value) ?? []);
+    known.delete(value);
+  }
 
   return {
     learn(secret) {
       const value = (secret instanceof Sensitive ? secret.reveal() : secret).trim();
       if (Buffer.byteLength(value) < SHORTEST) return;
-      const spellings = known.get(value) ?? spellingsOf(value);
-      known.delete(value);
+      const spellings = known.get(value) ?? (value.length > LONGEST_SPELLED ? [value] : spellingsOf(value));
+      forget(value);
       known.set(value, spellings);
+      characters += sizeOf(spellings);
       for (const oldest of known.keys()) {
-        if (known.size <= limit) break;
-        known.delete(oldest);
+        if (known.size <= limit && (characters <= MOST_CHARACTERS || known.size === 1)) break;
+        forget(oldest);
       }
     },
     scrub(text) {
@@ -42,6 +55,10 @@ export function createScrubber(limit = 1000): Scrubber {
       return found.length === 0 ? text : cover(text, found);
     },
   };
+}
+
+function sizeOf(spellings: readonly string[]): number {
+  return spellings.reduce((sum, { length }) => sum + length, 0);
 }
 
 type Span = readonly [from: number, to: number];

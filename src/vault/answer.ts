@@ -1,6 +1,6 @@
 /** From the text that a server answered to what the program knows; pure. Whatever comes, it is an answer or an error. */
 import { VaultError } from "../errors.ts";
-import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
+import { JsonLimitError, JsonNumber, type JsonValue, parseJson } from "../json.ts";
 import type { HttpResponse } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
@@ -115,7 +115,10 @@ function refusal(response: HttpResponse, body: JsonObject | null, what: string):
 }
 
 function garbage(response: HttpResponse, what: string): VaultError {
-  return strange(what, /^\s*</.test(response.body) ? "HTML" : "something that is not a JSON object");
+  return strange(
+    what,
+    /^\s*</.test(response.body) ? "HTML" : (limitOf(response.body) ?? "something that is not a JSON object"),
+  );
 }
 
 function hintFor(response: HttpResponse, errors: readonly string[]): string | undefined {
@@ -137,6 +140,16 @@ function retryAfter(response: HttpResponse): number | undefined {
   const header = response.headers["retry-after"];
   if (header === undefined || !/^\d{1,9}$/.test(header.trim())) return undefined;
   return Number(header) * 1_000;
+}
+
+/** What is too much of it; undefined for what is no JSON at all. */
+function limitOf(text: string): string | undefined {
+  try {
+    parseJson(text);
+  } catch (error) {
+    if (error instanceof JsonLimitError) return `JSON of more than is read: ${error.message}`;
+  }
+  return undefined;
 }
 
 function parsed(text: string): JsonObject | null {

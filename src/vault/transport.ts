@@ -47,8 +47,8 @@ export interface ClosableTransport {
   close(): void;
 }
 
-/** The largest answer that is read; a secret is some kilobytes. */
-const MAX_ANSWER = 16 * 1024 * 1024;
+/** The largest answer that is read. A secret is some kilobytes, and what Vault's own storage can hold a megabyte. */
+const MAX_ANSWER = 4 * 1024 * 1024;
 
 /** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
@@ -158,7 +158,7 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
         size += chunk.length;
         if (size > MAX_ANSWER)
           fail(
-            new TransportError("too large", `${where(url, socketPath)}: the answer is larger than 16 MiB`, "unknown"),
+            new TransportError("too large", `${where(url, socketPath)}: the answer is larger than 4 MiB`, "unknown"),
           );
         else chunks.push(chunk);
       });

@@ -80,6 +80,19 @@ describe("a scrubber", () => {
     expect(scrubber.scrub("first-secret second-secret third-secret")).toBe("[redacted] second-secret [redacted]");
   });
 
+  it("keeps no more than some megabytes of spellings, however large the secrets are", () => {
+    const scrubber = createScrubber();
+    const large = (n: number) => `<${n}&"`.repeat(25_000);
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8, 9]) scrubber.learn(large(n));
+    expect(scrubber.scrub(large(9))).toBe("[redacted]");
+    expect(scrubber.scrub(large(1))).toBe(large(1));
+    const huge = "a huge one".repeat(1_000_000);
+    scrubber.learn(huge);
+    expect(scrubber.scrub(`<${huge}>`)).toBe("<[redacted]>");
+    scrubber.learn("a small one");
+    expect(scrubber.scrub("a small one")).toBe("[redacted]");
+  });
+
   it("knows tokens, JWTs and passwords in URLs by their looks", () => {
     const { scrub } = createScrubber();
     const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJl-_";

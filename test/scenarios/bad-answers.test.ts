@@ -1,0 +1,232 @@
+/** What may come in place of an answer: said in words, in bounded time and memory, and nobody else is held up by it. */
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { configuration, template } from "../support/configuration.ts";
+import { startServer } from "../support/http.ts";
+import { type Pod, startWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+
+afterAll(() => world.stop());
+
+const MIB = 1024 * 1024;
+/** What a container of the injector's may have. */
+const MOST_MEMORY = 128 * MIB;
+
+type Answer = (response: http.ServerResponse) => void;
+
+/** In front of the pod's Vault: answers these paths itself, and by `answers` may be told otherwise later. */
+async function startFront(pod: Pod, answers: Map<string, Answer>): Promise<string> {
+  const server = http.createServer((incoming, outgoing) => {
+    const answer = answers.get((incoming.url ?? "").split("?")[0]!);
+    if (answer !== undefined) return answer(outgoing);
+    const { method = "GET", headers } = incoming;
+    const upstream = http.request(pod.vault.address + incoming.url, { method, headers, agent: false }, (response) => {
+      outgoing.writeHead(response.statusCode ?? 500, response.headers);
+      response.pipe(outgoing);
+    });
+    upstream.on("error", () => outgoing.destroy());
+    incoming.pipe(upstream);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** So many bytes, as they are taken. */
+function flood(begin: string, part: string, bytes: number): Answer {
+  return (response) => {
+    const chunk = part.repeat(Math.ceil(MIB / part.length));
+    let sent = 0;
+    response.write(begin);
+    const more = () => {
+      while (sent < bytes && !response.destroyed) {
+        sent += chunk.length;
+        if (!response.write(chunk)) return void response.once("drain", more);
+      }
+      response.end();
+    };
+    more();
+  };
+}
+
+/** A byte now and then, for ever. */
+function drip(response: http.ServerResponse): void {
+  response.write("{");
+  const timer = setInterval(() => response.write(" "), 100);
+  response.once("close", () => clearInterval(timer));
+}
+
+const text =
+  (body: string, status = 200, headers: http.OutgoingHttpHeaders = {}): Answer =>
+  (response) =>
+    void response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
+
+const page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>s.a-token-in-a-page</body></html>";
+
+const BAD: Readonly<Record<string, { readonly answer: Answer; readonly said: RegExp }>> = {
+  "100-mb": { answer: flood("", "x", 100 * MIB), said: /the answer is larger than 4 MiB/ },
+  "many-values": {
+    answer: flood('{"data":[', "1,", 3 * MIB),
+    said: /JSON of more than is read: more than 200000 values/,
+  },
+  "one-long-value": {
+    answer: (response) => flood('{"data":{"data":{"a":"', "\\\\", 3 * MIB)(response),
+    said: /not a JSON object/,
+  },
+  deep: { answer: text("[".repeat(1_000_000)), said: /JSON of more than is read: nested too deeply/ },
+  "deep-data": {
+    answer: text(`{"data":${'{"a":'.repeat(100_000)}`),
+    said: /JSON of more than is read: nested too deeply/,
+  },
+  html: { answer: text(page), said: /the answer is HTML \(is there a proxy in between/ },
+  "bad-gateway": { answer: text(page, 502), said: /502 an answer that is not Vault's/ },
+  list: { answer: text("[1,2,3]"), said: /something that is not a JSON object/ },
+  empty: { answer: text(""), said: /something that is not a JSON object/ },
+  half: { answer: text('{"data": {"data": {"a": "b"'), said: /something that is not a JSON object/ },
+  bytes: { answer: (response) => response.end(Buffer.from([0, 255, 254, 0, 1, 2])), said: /not a JSON object/ },
+  drip: { answer: drip, said: /no answer within 2 s/ },
+  cut: { answer: (response) => void response.write("{", () => response.destroy()), said: /the connection was cut/ },
+};
+
+/** Linux's own measure of the most that the process ever had. */
+async function mostMemory(pid: number): Promise<number> {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+}
+
+async function allowKv(pod: Pod, names: readonly string[]): Promise<void> {
+  const { api, policy, databaseMount } = pod.seed;
+  for (const name of names) await api.expect("POST", `secret/data/${name}`, { data: { a: kept(name) } });
+  await api.expect("PUT", `sys/policies/acl/${policy}`, {
+    policy: `path "${databaseMount}/creds/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["read"] }\n`,
+  });
+}
+
+/** Not the name itself, which would be redacted in paths. */
+const kept = (name: string) => `the value at ${name}`;
+
+const kvTemplate = (pod: Pod, name: string) =>
+  template(pod.path("secrets", name), `{{ with secret "secret/data/${name}" }}{{ .Data.data.a }}{{ end }}\n`);
+
+it.skipIf(process.platform !== "linux")(
+  "whatever comes in place of an answer is said, costs neither memory nor time, and is forgotten",
+  { timeout: 40_000 },
+  async () => {
+    const pod = await world.pod({ ttl: { default: "60s", max: "10m" } });
+    const names = Object.keys(BAD);
+    await allowKv(pod, names);
+    const answers = new Map(names.map((name) => [`/v1/secret/data/${name}`, BAD[name]!.answer]));
+    const address = await startFront(pod, answers);
+    const templates = [pod.destination, ...names].map((name) =>
+      name === pod.destination ? template(name) : kvTemplate(pod, name),
+    );
+    const agent = await pod.agent(configuration(pod, { address, template: templates.join("\n") }), {
+      env: { VAULT_CLIENT_TIMEOUT: "2s" },
+    });
+    // The credential is none of theirs, and is looked after meanwhile.
+    await agent.event("published", ({ path }) => path === pod.seed.credentialPath);
+    for (const name of names) {
+      const { error } = await agent.event("read failed", ({ path }) => path === `secret/data/${name}`);
+      expect(error, name).toMatch(BAD[name]!.said);
+    }
+    const asked = performance.now();
+    expect((await pod.get("/livez")).status).toBe(200);
+    expect(performance.now() - asked).toBeLessThan(2_000);
+    expect(await mostMemory(agent.pid)).toBeLessThan(MOST_MEMORY);
+    expect(agent.output()).not.toContain("s.a-token-in-a-page");
+    expect(
+      agent
+        .output()
+        .split("\n")
+        .every((line) => line.length < 10_000),
+    ).toBe(true);
+    answers.clear();
+    for (const name of names) {
+      await agent.event("rendered", ({ destination }) => destination === pod.path("secrets", name));
+      expect(await readFile(pod.path("secrets", name), "utf8")).toBe(`${kept(name)}\n`);
+    }
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+    expect(await pod.left()).toEqual([]);
+  },
+);
+
+describe("a redirect", () => {
+  it("to another origin is never followed, whatever is asked for: login, read and renewal", {
+    timeout: 60_000,
+  }, async () => {
+    const thief = await startServer(() => 200);
+    const to = text("", 307, { location: `${thief.url}v1/gotcha` });
+    for (const path of ["/v1/auth/kubernetes/login", "/v1/database/creds/pg-role"]) {
+      const pod = await world.pod({ ttl: { default: "60s", max: "10m" } });
+      const address = await startFront(pod, new Map([[path, to]]));
+      const agent = await pod.agent(configuration(pod, { address }));
+      const { error } = await agent.event(path.endsWith("login") ? "login failed" : "read failed");
+      expect(error).toMatch(/307 .*redirects are not followed, because the token would go with them/);
+      await agent.stop();
+    }
+    expect(thief.requests).toEqual([]);
+  });
+});
+
+describe("an answer that is large and good", () => {
+  it("is written as it is: a value of 2 MB, and 20,000 of them", { timeout: 60_000 }, async () => {
+    const pod = await world.pod({ ttl: { default: "60s", max: "10m" } });
+    await allowKv(pod, []);
+    const long = "0123456789abcdef".repeat(128 * 1024);
+    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`key-${n}`, `value-${n}-of-many`]));
+    await pod.seed.api.expect("POST", "secret/data/long", { data: { a: long } });
+    await pod.seed.api.expect("POST", "secret/data/many", { data: many });
+    const [one, all] = [pod.path("secrets", "long"), pod.path("secrets", "many")];
+    const agent = await pod.agent(
+      configuration(pod, {
+        template: [
+          template(pod.destination),
+          kvTemplate(pod, "long"),
+          template(
+            all,
+            `{{ with secret "secret/data/many" }}{{ range $k, $v := .Data.data }}{{ $k }}={{ $v }}\n{{ end }}{{ end }}\n`,
+          ),
+        ].join("\n"),
+      }),
+    );
+    await agent.event("rendered", ({ destination }) => destination === all);
+    await agent.event("rendered", ({ destination }) => destination === one);
+    expect(await readFile(one, "utf8")).toBe(`${long}\n`);
+    expect((await readFile(all, "utf8")).split("\n").length).toBeGreaterThan(20_000);
+    await agent.event("published", ({ path }) => path === pod.seed.credentialPath);
+    if (process.platform === "linux") expect(await mostMemory(agent.pid)).toBeLessThan(MOST_MEMORY);
+    expect((await pod.get("/livez")).status).toBe(200);
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe("a configuration", () => {
+  it.each([
+    ["blocks", "a {\n".repeat(100_000), /agent\.hcl:\d+: nested too deeply/],
+    ["lists", `x = ${"[".repeat(100_000)}`, /agent\.hcl:\d+: nested too deeply/],
+    ["JSON", `{"a":`.repeat(100_000), /agent\.hcl:\d+: nested too deeply/],
+    ["interpolations", `x = "${"${".repeat(100_000)}`, /agent\.hcl:\d+: /],
+    ["a comment without an end", `/*${"*".repeat(1_000_000)}`, /agent\.hcl:\d+: /],
+    ["a text without an end", `x = <<EOT\n${"y\n".repeat(300_000)}`, /agent\.hcl:\d+: /],
+  ])("of endless %s is refused, soon", async (_what, hcl, said) => {
+    const pod = await world.pod({ ttl: { default: "60s", max: "10m" } });
+    await mkdir(pod.path("conf"));
+    await writeFile(pod.path("conf", "agent.hcl"), hcl);
+    const begun = performance.now();
+    const agent = await pod.agent("", { args: [`-config=${pod.path("conf", "agent.hcl")}`] });
+    expect(await agent.ended).toEqual({ code: 1, signal: null });
+    expect(agent.lines.join("\n")).toMatch(said);
+    expect(agent.output().length).toBeLessThan(5_000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    await expect(stat(pod.destination)).rejects.toThrow("ENOENT");
+  });
+});
