@@ -13,7 +13,7 @@ import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
 import { startHealth } from "./health/server.ts";
-import { followJob } from "./job.ts";
+import { followJob, jobLifetime } from "./job.ts";
 import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
@@ -246,7 +246,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   certificates.stop();
   await control?.stop();
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
-  if (handsOver) await sidecar?.handOver();
+  if (handsOver) await sidecar?.handOver(await jobLifetime({ config, world, emit }));
   // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.
   const cached = (await server?.stop(quit || config.releaseOnExit === "always")) ?? 0;
   const now = clock.now();

@@ -51,7 +51,15 @@ export type LesseeEvent =
       readonly user?: string;
       readonly stage: "current" | "retiring";
     }
-  | { readonly is: "handed over"; readonly path: string; readonly ttl: number; readonly shared: boolean }
+  | {
+      readonly is: "handed over";
+      readonly path: string;
+      readonly user?: string;
+      readonly ttl: number;
+      readonly shared: boolean;
+      /** For how long the job may need it, where that is known. */
+      readonly lifetime?: number;
+    }
   | { readonly is: "verified"; readonly path: string; readonly user?: string; readonly took: number }
   | {
       readonly is: "verification failed";

@@ -10,7 +10,8 @@ import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
 import { createConsequences } from "./consequences.ts";
 import { describe, LesseeError } from "./errors.ts";
-import { adopt, handOver } from "./lease/adoption.ts";
+import { adopt } from "./lease/adoption.ts";
+import { handOver } from "./lease/hand-over.ts";
 import { createHoldings } from "./lease/holdings.ts";
 import { createKeeper, type Keeper } from "./lease/keeper.ts";
 import { createKeepers, type Keepers } from "./lease/keepers.ts";
@@ -71,8 +72,8 @@ export interface Sidecar {
   replace(config: AgentConfig): Promise<void>;
   /** Where its state lies; null where it has none. */
   readonly stateFolder: string | null;
-  /** Leaves what is held to the one that comes next, for as long as that may take. */
-  handOver(): Promise<void>;
+  /** Leaves what is held to whoever comes next, for as long as it may take or as the job may run. */
+  handOver(jobLifetime: number | null): Promise<void>;
   /**
    * Resolves to the number of leases that are still held, on purpose. So many others, `elsewhere`, were read with the
    * token by the agent's clients: it is left alive for them.
@@ -260,13 +261,14 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await publishAll();
     },
     stateFolder: place?.folder ?? null,
-    handOver: () =>
+    handOver: (jobLifetime) =>
       handOver(keepers.all(), {
         client,
         tokens,
         clock,
         emit,
         shared: place?.shared ?? false,
+        jobLifetime,
         credential: (keeper) => setup.credential(keeper.dependency).config,
       }),
     async stop(stopping, elsewhere) {

@@ -34,7 +34,13 @@ export function resolve(declared: Declared, env: Environment, flags: ParsedFlags
   const refusals: Fault[] = [];
   const exitAfterAuth = lastFlag(flags, "exit-after-auth") ?? String(declared.exitAfterAuth);
   const config: AgentConfig = {
-    ...defined({ pidFile: declared.pidFile, cache: declared.cache, apiProxy: declared.apiProxy, job: declared.job }),
+    ...defined({
+      pidFile: declared.pidFile,
+      cache: declared.cache,
+      apiProxy: declared.apiProxy,
+      job: declared.job,
+      kubernetes: declared.kubernetes,
+    }),
     exitAfterAuth: exitAfterAuth === "true",
     vault: resolveVault(declared, env, flags, refusals),
     ...(declared.autoAuth && { autoAuth: resolveAutoAuth(declared.autoAuth) }),
@@ -51,7 +57,7 @@ export function resolve(declared: Declared, env: Environment, flags: ParsedFlags
     health: { address: exitAfterAuth === "true" ? "" : (declared.health?.address ?? "0.0.0.0:9102") },
     // The cache's own file would hold what the state file holds: its folder is taken for that one.
     state: { ...defined({ path: declared.cache?.persist?.path || undefined }), ...declared.state },
-    kubernetes: { serviceAccountPath: SERVICE_ACCOUNT, ...declared.kubernetes },
+    ...defined({ jobLifetime: resolveJobLifetime(env, refusals) }),
     shutdownTimeout: declared.shutdownTimeout ?? 20_000,
     releaseOnExit: declared.releaseOnExit ?? "drained",
   };
@@ -63,8 +69,6 @@ function lastFlag(flags: ParsedFlags, name: string): string | undefined {
   return flags.values.get(name)?.at(-1);
 }
 
-/** Where kubelet puts it, unless the pod says otherwise. */
-const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DEFAULT_ADDRESS = "https://127.0.0.1:8200";
 
 function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, refusals: Fault[]): VaultConfig {
@@ -122,6 +126,15 @@ function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, 
     refuse("VAULT_MAX_RETRIES", `strconv.ParseInt: parsing ${quote(text)}: invalid syntax`, "a number from 0");
     return undefined;
   }
+}
+
+function resolveJobLifetime({ LESSEE_JOB_LIFETIME: text = "" }: Environment, refusals: Fault[]): number | undefined {
+  if (text === "") return undefined;
+  const parsed = parseDurationOrSeconds(text);
+  if (parsed !== undefined && parsed > 0) return toMilliseconds(parsed);
+  const message = parsed === undefined ? durationFault(text) : "it must be longer than nothing";
+  refusals.push({ file: "LESSEE_JOB_LIFETIME", message, hint: 'a duration such as "1h", or a number of seconds' });
+  return undefined;
 }
 
 /** `-header name=value`; Vault's own headers are not for the user to set. */

@@ -33,7 +33,9 @@ export interface AgentConfig {
   readonly health: HealthConfig;
   readonly state: StateConfig;
   readonly job?: JobConfig;
-  readonly kubernetes: KubernetesConfig;
+  /** From LESSEE_JOB_LIFETIME: how long the job may run that an init container fetches for. */
+  readonly jobLifetime?: number;
+  readonly kubernetes?: KubernetesConfig;
   /** Default 20 s; within it a stopping sidecar waits until nobody uses its users. */
   readonly shutdownTimeout: number;
   readonly releaseOnExit: "drained" | "always" | "never";
@@ -266,6 +268,6 @@ export interface JobConfig {
 
 /** The API of the cluster that the pod runs in. */
 export interface KubernetesConfig {
-  /** The folder with the service account's token, the CA and the namespace. */
-  readonly serviceAccountPath: string;
+  /** The folder with the service account's token, the CA and the namespace; absent: where kubelet puts it. */
+  readonly serviceAccountPath?: string;
 }

@@ -13,13 +13,19 @@ export interface Cluster {
   readonly uid: string;
 }
 
+/** Where kubelet puts it, unless the pod says otherwise. */
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 export interface ClusterPorts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly files: Pick<Files, "readFile">;
 }
 
 /** Rejects with a KubernetesError outside of a cluster, and where the pod has no token or no name. */
-export async function openCluster(serviceAccount: string, { env, files }: ClusterPorts): Promise<Cluster> {
+export async function openCluster(
+  serviceAccount: string = SERVICE_ACCOUNT,
+  { env, files }: ClusterPorts,
+): Promise<Cluster> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = env;
   if (!host) {
     throw new KubernetesError(0, "KUBERNETES_SERVICE_HOST is not set: this is no pod of a cluster", {

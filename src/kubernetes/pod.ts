@@ -10,6 +10,7 @@ export interface Pod {
   readonly spec?: {
     readonly restartPolicy?: RestartPolicy;
     readonly activeDeadlineSeconds?: number;
+    readonly terminationGracePeriodSeconds?: number;
     readonly containers?: readonly Container[];
     readonly initContainers?: readonly Container[];
   };
@@ -18,6 +19,12 @@ export interface Pod {
     readonly startTime?: string;
     readonly containerStatuses?: readonly ContainerStatus[];
   };
+}
+
+/** As much of a Job as is looked at. */
+export interface Job {
+  readonly spec?: { readonly activeDeadlineSeconds?: number };
+  readonly status?: { readonly startTime?: string };
 }
 
 type RestartPolicy = "Always" | "OnFailure" | "Never";
@@ -88,12 +95,20 @@ export function jobState(pod: Pod, bystanders: Bystanders): JobState {
   return running.length === 0 ? { is: "over" } : { is: "running", running };
 }
 
-/** When the pod is ended at the latest, as it says itself; in milliseconds, null where it says nothing. */
-export function podDeadline(pod: Pod): number | null {
-  const { activeDeadlineSeconds } = pod.spec ?? {};
-  const startTime = Date.parse(pod.status?.startTime ?? "");
-  if (!activeDeadlineSeconds || Number.isNaN(startTime)) return null;
-  return startTime + activeDeadlineSeconds * 1_000;
+/** When its last container has ended at the latest, as pod and Job say it; in milliseconds, null where neither does. */
+export function deadlineOf(pod: Pod, job: Job | null): number | null {
+  const grace = pod.spec?.terminationGracePeriodSeconds ?? 30;
+  const ends = [pod, job].flatMap((one) => {
+    const begun = Date.parse(one?.status?.startTime ?? "");
+    const seconds = one?.spec?.activeDeadlineSeconds;
+    return seconds === undefined || Number.isNaN(begun) ? [] : [begun + (seconds + grace) * 1_000];
+  });
+  return ends.length === 0 ? null : Math.min(...ends);
+}
+
+/** The name of the Job that has made the pod, if one has. */
+export function jobOf(pod: Pod): string | undefined {
+  return pod.metadata?.ownerReferences?.find(({ kind }) => kind === "Job")?.name;
 }
 
 // ---- internal ----

@@ -1,19 +1,15 @@
-/** The hand-over between sidecars: taking up what an earlier one held, and leaving it so that it lasts (rules W10, M10). */
-import type { CredentialConfig } from "../config/types.ts";
+/** Taking up what an earlier sidecar held (rule W10). */
 import { DatabaseError, describe } from "../errors.ts";
 import type { Clock, Databases, DatabaseUser, Emit } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
-import type { HeldRecord, Keeper } from "./keeper.ts";
+import type { Keeper } from "./keeper.ts";
 import type { Grant } from "./outcomes.ts";
 import { leadOf, renewalDue } from "./schedule.ts";
 import type { Policy } from "./state.ts";
 import { type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
 import type { Session, Tokens } from "./tokens.ts";
-
-/** Over `connection_max_lifetime`, for what nobody takes over (DESIGN §8.5). */
-const UNSHARED_SURPLUS = 5 * 60_000;
 
 export interface AdoptionDeps {
   readonly client: VaultClient;
@@ -38,60 +34,7 @@ export async function adopt(state: SavedState, deps: AdoptionDeps): Promise<void
   }
 }
 
-export interface HandOverDeps extends Pick<AdoptionDeps, "client" | "tokens" | "clock" | "emit"> {
-  /** Whether the sidecar will find the state. */
-  readonly shared: boolean;
-  credential(keeper: Keeper): CredentialConfig;
-}
-
-/**
- * Before an init container leaves: nobody renews what it made until the sidecar is up. What the sidecar will take over
- * gets its full duration (or the job's), anything else just what the application's first connections need.
- */
-export async function handOver(keepers: readonly Keeper[], deps: HandOverDeps): Promise<void> {
-  for (const keeper of keepers) {
-    const { connectionMaxLifetime, lifetime } = deps.credential(keeper);
-    const unshared = connectionMaxLifetime === undefined ? null : connectionMaxLifetime + UNSHARED_SURPLUS;
-    const records = keeper.records();
-    if (records.length === 0) continue;
-    try {
-      const ends = await prolong(records, lifetime ?? (deps.shared ? null : unshared), deps);
-      deps.emit({ is: "handed over", path: keeper.path, ttl: ends - deps.clock.now(), shared: deps.shared });
-    } catch (error) {
-      const message = `the lease could not be prolonged for what comes after: ${describe(error)}`;
-      deps.emit({ is: "warning", code: "hand-over", path: keeper.path, message });
-    }
-  }
-}
-
 // ---- internal ----
-
-/** Token and lease are each given `wanted`, or the lease's own duration. Resolves to when the first of them ends. */
-async function prolong(
-  records: readonly HeldRecord[],
-  wanted: number | null,
-  deps: Pick<AdoptionDeps, "client" | "tokens" | "clock">,
-): Promise<number> {
-  const ends: number[] = [];
-  const renewedTokens = new Set<number>();
-  for (const { held } of records) {
-    const token = deps.tokens.tokenOf(held.token);
-    if (token === undefined || !held.renewable) {
-      ends.push(Math.min(held.expiry, held.tokenExpiry));
-      continue;
-    }
-    const seconds = Math.ceil((wanted ?? held.duration) / 1_000);
-    const now = deps.clock.now();
-    if (!renewedTokens.has(held.token)) {
-      renewedTokens.add(held.token);
-      const auth = await deps.client.renewSelf(token, seconds);
-      ends.push(now + auth.durationSeconds * 1_000);
-    }
-    const granted = await deps.client.renewLease(token, held.lease, seconds);
-    ends.push(now + granted.seconds * 1_000);
-  }
-  return Math.min(...ends);
-}
 
 async function adoptOne(credential: SavedCredential, session: Session, deps: AdoptionDeps): Promise<void> {
   const { dependency } = credential;

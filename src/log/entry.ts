@@ -86,6 +86,7 @@ type Kind = "time" | "duration";
 
 const KINDS: Readonly<Record<string, Kind>> = {
   expiry: "time",
+  lifetime: "duration",
   horizon: "time",
   ends: "time",
   took: "duration",

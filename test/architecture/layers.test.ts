@@ -48,6 +48,7 @@ const IMPURE = [
   ...[
     "adoption",
     "application-operations",
+    "hand-over",
     "holdings",
     "keeper",
     "keepers",

@@ -1,6 +1,6 @@
 /** When a job is over (rule R7), by the pod's own object. */
 import { describe, expect, it } from "vitest";
-import { type JobState, jobState, type Pod, podDeadline } from "../../src/kubernetes/pod.ts";
+import { deadlineOf, type JobState, jobState, type Pod } from "../../src/kubernetes/pod.ts";
 
 type Status = "running" | "waiting" | { readonly exit: number };
 
@@ -117,13 +117,29 @@ it("The injector's name of our container is known", () => {
   expect(jobState(injected, { own: undefined, sidecars: [] })).toEqual(running("app"));
 });
 
-it("The pod's deadline counts from its start", () => {
+describe("The job's deadline", () => {
   const startTime = "2026-11-25T10:00:00Z";
-  expect(podDeadline({ spec: { activeDeadlineSeconds: 90 }, status: { startTime } })).toBe(
-    Date.parse(startTime) + 90_000,
-  );
-  expect(podDeadline({ spec: {}, status: { startTime } })).toBeNull();
-  expect(podDeadline({ spec: { activeDeadlineSeconds: 90 } })).toBeNull();
+  const begun = Date.parse(startTime);
+  const MINUTE = 60_000;
+
+  it("counts from the pod's start, and the time that a container has to end comes after it", () => {
+    const spec = { activeDeadlineSeconds: 90 };
+    expect(deadlineOf({ spec, status: { startTime } }, null)).toBe(begun + 2 * MINUTE);
+    const slow = { ...spec, terminationGracePeriodSeconds: 270 };
+    expect(deadlineOf({ spec: slow, status: { startTime } }, null)).toBe(begun + 6 * MINUTE);
+  });
+
+  it("is the Job's, if that is sooner", () => {
+    const job = { spec: { activeDeadlineSeconds: 90 }, status: { startTime } };
+    const later = { startTime: "2026-11-25T10:01:00Z" };
+    expect(deadlineOf({ status: later }, job)).toBe(begun + 2 * MINUTE);
+    expect(deadlineOf({ spec: { activeDeadlineSeconds: 10 }, status: later }, job)).toBe(begun + 100_000);
+  });
+
+  it("is not known where neither says it", () => {
+    expect(deadlineOf({ spec: {}, status: { startTime } }, { status: { startTime } })).toBeNull();
+    expect(deadlineOf({ spec: { activeDeadlineSeconds: 90 } }, null)).toBeNull();
+  });
 });
 
 it("An object that is something else is not the end of a job", () => {

@@ -154,37 +154,3 @@ describe("W10: a sidecar that follows another", () => {
     expect([user(sidecar), sidecar.count("read")]).toEqual([before.user, 0]);
   });
 });
-
-describe("M10: an init container hands over", () => {
-  async function handedOver(options: SidecarOptions, shared: boolean): Promise<number> {
-    const sidecar = await lab.start(options);
-    await sidecar.pass(SECOND);
-    await sidecar.handOver(shared);
-    const event = await sidecar.until("handed over");
-    expect(event.shared).toBe(shared);
-    const { lease } = sidecar.keeper.state().current!;
-    const { body } = await lab.seed.api.expect("PUT", "sys/leases/lookup", { lease_id: lease });
-    expect(Math.abs(Number(body.data.ttl) * SECOND - event.ttl)).toBeLessThan(5 * SECOND);
-    return event.ttl;
-  }
-
-  it("to a sidecar that finds the state: what it has lasts as long as it was given for, and the token with it", async () => {
-    expect(await handedOver({ connectionMaxLifetime: 10 * MINUTE }, true)).toBe(12 * HOUR);
-  });
-
-  it("to nobody: it lasts for the application's first connections", async () => {
-    expect(await handedOver({ connectionMaxLifetime: 10 * MINUTE }, false)).toBe(15 * MINUTE);
-  });
-
-  it("to a job: it lasts for the job", async () => {
-    expect(await handedOver({ lifetime: 5 * HOUR }, false)).toBe(5 * HOUR);
-  });
-
-  it("and says when that fails", async () => {
-    const sidecar = await lab.start();
-    await sidecar.pass(SECOND);
-    lab.fail(/renew/, refusal(403, "permission denied"));
-    await sidecar.handOver(true);
-    expect(await sidecar.until("warning")).toMatchObject({ code: "hand-over" });
-  });
-});

@@ -17,7 +17,8 @@ import { parseKubernetes } from "../../src/auth/kubernetes.ts";
 import { defaultCredential } from "../../src/config/defaults.ts";
 import type { CredentialConfig, PostgresConfig } from "../../src/config/types.ts";
 import type { LesseeEvent } from "../../src/events.ts";
-import { adopt, handOver } from "../../src/lease/adoption.ts";
+import { adopt } from "../../src/lease/adoption.ts";
+import { handOver } from "../../src/lease/hand-over.ts";
 import { createKeeper, type Keeper } from "../../src/lease/keeper.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import type { Stopping } from "../../src/lease/state.ts";
@@ -56,7 +57,7 @@ export interface LabSidecar {
   kept(): SavedState;
   /** Before `run`. */
   adopt(state: SavedState): Promise<void>;
-  handOver(shared: boolean): Promise<void>;
+  handOver(shared: boolean, jobLifetime?: number): Promise<void>;
   /** The first event of that kind after the one that was last waited for; the time is moved on to it if need be. */
   until<Is extends LesseeEvent["is"]>(is: Is, matches?: (event: Named<Is>) => boolean): Promise<Named<Is>>;
   /** Lets so much time pass, and everything in it be done. */
@@ -284,7 +285,16 @@ export function useLab(): Lab {
           policyFor: () => policy,
           databasesFor: () => databases,
         }),
-      handOver: (shared) => handOver([keeper], { client, tokens, clock, emit, shared, credential: () => config }),
+      handOver: (shared, jobLifetime) =>
+        handOver([keeper], {
+          client,
+          tokens,
+          clock,
+          emit,
+          shared,
+          jobLifetime: jobLifetime ?? null,
+          credential: () => config,
+        }),
       run() {
         loggedIn = tokens.run();
         kept = keeper.run();

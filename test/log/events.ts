@@ -42,7 +42,10 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
     "token revoked": [{ is: "token revoked" }],
     read: [{ is: "read", path, lease, user, ttl: 10_000, renewable: true }],
     "read failed": [{ is: "read failed", path, error, retryIn: 750 }],
-    "handed over": [{ is: "handed over", path, ttl: 600_000, shared: true }],
+    "handed over": [
+      { is: "handed over", path, ttl: 600_000, shared: true },
+      { is: "handed over", path, user, ttl: 600_000, shared: false, lifetime: 3_600_000 },
+    ],
     adopted: [{ is: "adopted", path, lease, user, stage: "current" }],
     verified: [{ is: "verified", path, user, took: 31 }],
     "verification failed": [{ is: "verification failed", path, user, error, retryIn: null }],

@@ -1,7 +1,7 @@
 /** Beside a Job: the sidecar ends when the job has ended, and nothing is left behind. */
 import { spawnSync } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { environmentOf, RUNNING, succeeded } from "../kubernetes/support.ts";
 import { configuration } from "../support/configuration.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
@@ -99,6 +99,77 @@ it("A native sidecar, which is told after the job has ended, gives everything ba
   expect((await app.stop()).failed).toBe(0);
   expect(await agent.stop()).toEqual({ code: 0, signal: null });
   await expectNothingLeft(pod);
+});
+
+describe("An init container for a job", () => {
+  const INIT = ["-exit-after-auth"];
+
+  it("leaves a user that ends soon after the job", { timeout: 30_000 }, async () => {
+    const pod = await world.pod(LONG);
+    const init = await pod.agent(configuration(pod), { args: INIT, env: { LESSEE_JOB_LIFETIME: "4s" } });
+    expect(await init.ended).toEqual({ code: 0, signal: null });
+    const { user, ttl } = await init.event("handed over");
+    expect(Number.parseFloat(String(ttl))).toBeCloseTo(4, 0);
+    const { username } = await pod.credential();
+    expect(username).toBe(user);
+    const app = await pod.application("per-connection");
+    const { ok } = await app.until((report) => report.ok > 50);
+    expect(ok).toBeGreaterThan(50);
+    expect((await app.stop()).failed).toBe(0);
+    // With its lease of a minute it would be there for a minute; with the token's hour the token would.
+    expect(await pod.left(8_000)).toEqual([]);
+  });
+
+  it("asks the pod for its deadline, and says with numbers what the TTLs do not cover", async () => {
+    const pod = await world.pod({ ttl: { default: "20s", max: "30s" } });
+    const { pods } = world.kubernetes;
+    pods.allow("get pods", "get jobs");
+    const began = { startTime: new Date().toISOString() };
+    pods.put("pods", {
+      metadata: { name: "tsb-0", namespace: "tsb", ownerReferences: [{ kind: "Job", name: "spmsync" }] },
+      spec: { terminationGracePeriodSeconds: 0 },
+      status: began,
+    });
+    const job = (activeDeadlineSeconds: number) =>
+      pods.put("jobs", {
+        metadata: { name: "spmsync", namespace: "tsb" },
+        spec: { activeDeadlineSeconds },
+        status: began,
+      });
+    const args = INIT;
+    const env = await inCluster(pod);
+    job(25);
+    const enough = await pod.agent(jobConfiguration(pod, ""), { args, env });
+    expect((await enough.ended).code).toBe(0);
+    const { lifetime, ttl } = await enough.event("handed over");
+    expect(Number.parseFloat(String(lifetime))).toBeLessThanOrEqual(25);
+    expect(Number.parseFloat(String(ttl))).toBeGreaterThan(15);
+    expect(enough.entries.filter(({ level }) => level === "warn")).toEqual([]);
+
+    job(3_600);
+    const short = await pod.agent(jobConfiguration(pod, ""), { args, env });
+    expect((await short.ended).code).toBe(0);
+    const { message } = await short.event("warning");
+    expect(message).toMatch(/the job may run (1h|59m\d+s), and the lease ends after \d+s \(max_ttl .* loses its user/);
+  });
+
+  it("says when nobody tells how long the job may run", async () => {
+    const pod = await world.pod(LONG);
+    world.kubernetes.pods.allow("get pods");
+    put(RUNNING);
+    const init = await pod.agent(jobConfiguration(pod, ""), { args: INIT, env: await inCluster(pod) });
+    expect((await init.ended).code).toBe(0);
+    const { message } = await init.event("warning", ({ code }) => code === "job-lifetime");
+    expect(message).toMatch(/is not known \(set lifetime, or LESSEE_JOB_LIFETIME\): .*activeDeadlineSeconds/);
+    expect((await init.event("handed over")).ttl).toBe("1m");
+  });
+
+  it("does not start with a time that is none", async () => {
+    const pod = await world.pod(LONG);
+    const init = await pod.agent(configuration(pod), { args: INIT, env: { LESSEE_JOB_LIFETIME: "an hour" } });
+    expect((await init.ended).code).toBe(1);
+    expect(init.lines.join()).toMatch(/LESSEE_JOB_LIFETIME: time: invalid duration "an hour"/);
+  });
 });
 
 /** A process namespace of its own, as the containers of a pod share one; `$0` is a job that waits for a file. */

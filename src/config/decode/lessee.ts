@@ -31,7 +31,7 @@ export interface DeclaredLessee {
   readonly health?: HealthConfig;
   readonly state?: StateConfig;
   readonly job?: JobConfig;
-  readonly kubernetes?: Partial<KubernetesConfig>;
+  readonly kubernetes?: KubernetesConfig;
   readonly shutdownTimeout?: number;
   readonly releaseOnExit?: "drained" | "always" | "never";
 }
@@ -226,7 +226,7 @@ function decodeJob(root: BlockReader): JobConfig | undefined {
   return job;
 }
 
-function decodeKubernetes(root: BlockReader): Partial<KubernetesConfig> | undefined {
+function decodeKubernetes(root: BlockReader): KubernetesConfig | undefined {
   const block = onlyBlock(root, "kubernetes");
   if (!block) return undefined;
   const serviceAccountPath = nonEmptyString(block, "service_account_path");
