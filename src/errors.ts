@@ -1,7 +1,8 @@
 /** The errors that leave a part of the program. Each says what happened, where, and what to do (`hint`). */
+import type { Asked } from "./render/template.ts";
 
 export interface ErrorDetails {
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -133,10 +134,13 @@ export class PublishError extends LesseeError {
 /** A template that does not parse or whose evaluation failed. The message names template, line and column. */
 export class TemplateError extends LesseeError {
   readonly phase: "parse" | "execute";
+  /** What the evaluation had asked for until then. */
+  readonly asked: Asked;
 
-  constructor(phase: "parse" | "execute", message: string, details: ErrorDetails = {}) {
+  constructor(phase: "parse" | "execute", message: string, details: ErrorDetails & { readonly asked?: Asked } = {}) {
     super(`template-${phase}`, message, details);
     this.phase = phase;
+    this.asked = details.asked ?? { used: [], missing: [] };
   }
 }
 

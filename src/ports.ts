@@ -174,6 +174,8 @@ export interface CredentialChange {
   readonly files: readonly string[];
   /** When the previous credential ends at the latest. */
   readonly previousEnds: number | undefined;
+  /** It was told before, and has not heard. */
+  readonly again?: boolean;
 }
 
 /** One way of telling the application. Telling it twice must do no harm. */

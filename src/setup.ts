@@ -9,10 +9,12 @@ import { createNotifier } from "./notify/notifiers.ts";
 import type { NotifyPorts } from "./notify/ports.ts";
 import type { Databases, Emit, Notifier, World } from "./ports.ts";
 import { openDatabases } from "./postgres/databases.ts";
+import { type Command, createCommand } from "./publish/command.ts";
 import { createPublisher, type Publisher } from "./publish/publisher.ts";
 import { loadEnvTemplates, loadTemplates } from "./publish/templates.ts";
 import type { Brain, Dependency } from "./render/template.ts";
 import { createVariables, type Variables } from "./supervise/variables.ts";
+import type { VaultSecret } from "./vault/secret.ts";
 
 export interface CredentialSetup {
   readonly config: CredentialConfig;
@@ -36,6 +38,8 @@ export interface SetupPorts {
   readonly world: World;
   readonly notify: NotifyPorts;
   readonly brain: Brain;
+  /** What the application uses of a secret, or may use: no candidate. */
+  inUse(dependency: Dependency): VaultSecret | undefined;
   readonly emit: Emit;
   /** Starts the supervised application anew; null where there is none. */
   readonly restart: Notifier | null;
@@ -44,24 +48,32 @@ export interface SetupPorts {
 
 /** @throws ConfigError for templates that cannot be read or do not parse. */
 export async function createSetup(config: AgentConfig, ports: SetupPorts): Promise<Setup> {
-  const { world, brain, emit, redact } = ports;
+  const { world, brain, emit, inUse, redact } = ports;
   const { clock, env, files, random } = world;
   const variables = createVariables(config.envTemplates.map(({ name }) => name));
+  const commands = new Map<string, Command>();
   const templatePorts = {
     files,
     clock,
     env,
-    commandNotifier: (command: CommandConfig) => commandNotifier(command, ports.notify.run),
+    command(config: CommandConfig) {
+      // Several templates may have the same, and it is run once for all of them.
+      const name = JSON.stringify(config);
+      const command = commands.get(name) ?? createCommand(commandNotifier(config, ports.notify.run));
+      commands.set(name, command);
+      return command;
+    },
     print: (text: string) => void world.stderr.write(redact(text)),
     assign: variables.assign,
     // Who is not restarted has not heard, and what it uses is kept for it.
-    restart: config.exec?.restartOnSecretChanges === "never" ? null : ports.restart,
+    restart:
+      config.exec?.restartOnSecretChanges === "never" || ports.restart === null ? null : createCommand(ports.restart),
   };
   const templates = [
     ...(await loadTemplates(config.templates, templatePorts)),
     ...(await loadEnvTemplates(config.envTemplates, templatePorts)),
   ];
-  const publisher = createPublisher({ templates, brain, files, random, clock, emit, redact });
+  const publisher = createPublisher({ templates, brain, inUse, files, random, clock, emit, redact });
   const credentials = new Map<string, CredentialSetup>();
   const context = {
     staticInterval: config.templateConfig.staticSecretRenderInterval,

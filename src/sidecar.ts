@@ -21,10 +21,10 @@ import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
 import { openState } from "./lease/state-place.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
+import { createLocalChanges } from "./local-changes.ts";
 import type { Emit, World } from "./ports.ts";
 import { publishFile } from "./publish/file.ts";
 import type { Publisher } from "./publish/publisher.ts";
-import type { Strategy } from "./publish/together.ts";
 import { dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
@@ -123,6 +123,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     world,
     notify: { clock, files, kill, transport: transport.send, run, pid, uid },
     brain: keepers.brain,
+    inUse: keepers.inUse,
     emit,
     restart: application?.notifier ?? null,
     redact,
@@ -185,6 +186,15 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     emit({ is: "warning", code: "state", message: warning });
   }
   const memory = createMemory(place?.file ?? null, () => holdings.state(tokens.tokenOf), emit);
+  const local = createLocalChanges({
+    keepers,
+    clock,
+    random,
+    emit,
+    follows: !config.exitAfterAuth,
+    setup: () => setup,
+    onWritten: () => consequences.follow(true),
+  });
   const pulse = createPulse();
   const holdings = createHoldings();
   const consequences = createConsequences({
@@ -224,21 +234,6 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     });
   }
 
-  /** What depends on nothing, and what is known already. */
-  async function publishAll(): Promise<void> {
-    keepers.ensure(setup.publisher.dependencies());
-    await publish(null, "rename");
-    for (const { dependency, isPublished } of keepers.all()) {
-      if (isPublished()) await publish(dependencyKey(dependency), setup.credential(dependency).config.publish);
-    }
-    consequences.follow(true);
-  }
-
-  async function publish(key: string | null, strategy: Strategy): Promise<void> {
-    const attempt = await setup.publisher.publish(key, strategy);
-    if (attempt.is === "failed") emit({ is: "warning", code: "publish", message: describe(attempt.error) });
-  }
-
   return {
     keepers,
     tokens,
@@ -250,7 +245,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await takeUp();
       keepers.start();
       loggedIn = tokens.run();
-      await publishAll();
+      await local.publish();
     },
     async replace(next) {
       if ((next.exec === undefined) !== (setup.config.exec === undefined))
@@ -258,7 +253,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       const last = setup;
       setup = await createSetup(next, setupPorts);
       await last.close();
-      await publishAll();
+      await local.publish();
     },
     stateFolder: place?.folder ?? null,
     handOver: (jobLifetime) =>
@@ -278,7 +273,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
         outOfTime.abort(new Error("out of time"));
         transport.close();
       });
-      await keepers.stop(stopping);
+      await Promise.all([local.stop(), keepers.stop(stopping)]);
       tokens.stop();
       await loggedIn;
       const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere);

@@ -55,6 +55,7 @@ async function setUp(blocks: string): Promise<Setup> {
       uid: world.uid,
     },
     brain: { recall: () => undefined, list: () => undefined },
+    inUse: () => undefined,
     emit: () => {},
     restart: null,
     redact: (text) => text,

@@ -13,7 +13,8 @@ export interface Watch {
   close(): Promise<void>;
 }
 
-export function createWatch(onChange: () => void): Watch {
+/** `onReady` is called for each new set of folders, once nothing of them is missed any more. */
+export function createWatch(onChange: () => void, onReady = () => {}): Watch {
   const ready = Promise.withResolvers<void>();
   let watched = "";
   let stop = async () => {};
@@ -33,7 +34,10 @@ export function createWatch(onChange: () => void): Watch {
       watcher.on("all", onChange);
       // A folder that cannot be watched costs only the quick retry; logins read the file anew anyway.
       watcher.on("error", () => {});
-      watcher.once("ready", ready.resolve);
+      watcher.once("ready", () => {
+        ready.resolve();
+        onReady();
+      });
     },
     close: () => stop(),
   };

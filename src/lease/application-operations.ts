@@ -105,6 +105,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       leaseId: current.lease,
       files,
       previousEnds: previous === undefined ? undefined : expiryOf(previous),
+      again: current.reminders > 0,
     };
     let permanent = true;
     const failures: { kind: string; target: string; error: string }[] = [];

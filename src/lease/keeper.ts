@@ -54,6 +54,8 @@ export interface Keeper {
   adopt(record: HeldRecord, grant: Extract<Outcome, { is: "adopted" }>["grant"]): void;
   /** The secret that templates see: the candidate that may be published, else the current one. */
   secret(): VaultSecret | undefined;
+  /** The current one's. */
+  inUse(): VaultSecret | undefined;
   /** What is held at this moment, for the state file. */
   records(): readonly HeldRecord[];
   /** Numbers of the tokens that leases depend on. */
@@ -184,6 +186,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       const ready = state.candidate?.step === "publish" ? state.candidate : state.current;
       return ready === null ? undefined : secrets.get(ready.id);
     },
+    inUse: () => (state.current === null ? undefined : secrets.get(state.current.id)),
     records: () => [...recordsOf(state), ...left],
     parents: () =>
       allHeld(state)

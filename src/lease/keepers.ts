@@ -11,6 +11,8 @@ import type { Stopping } from "./state.ts";
 export interface Keepers {
   /** What templates may ask. */
   readonly brain: Brain;
+  /** What the application uses of a secret, or may use: no candidate. */
+  inUse(dependency: Dependency): VaultSecret | undefined;
   all(): readonly Keeper[];
   get(key: string): Keeper | undefined;
   /** Makes a keeper for every secret that has none; it begins its work at `start`, or at once after it. */
@@ -45,6 +47,7 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
         return Array.isArray(keys) ? keys.map(text) : undefined;
       },
     },
+    inUse: (dependency) => keepers.get(dependencyKey(dependency))?.keeper.inUse(),
     all: () => [...keepers.values()].map(({ keeper }) => keeper),
     get: (key) => keepers.get(key)?.keeper,
     ensure(dependencies) {

@@ -2,44 +2,19 @@
  * From secrets to files: evaluates the templates against what is known, and writes those whose data is complete. All
  * files of one credential are evaluated before the first is written, and written before anybody is told.
  */
-import { LesseeError } from "../errors.ts";
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
-import {
-  type Brain,
-  type Dependency,
-  dependencyKey,
-  type Execution,
-  type Template,
-  type TemplateHost,
-} from "../render/template.ts";
+import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
 import type { TemplateStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
-import type { PublishRequest } from "./file.ts";
+import { createEvaluations, type Evaluation, isSecret } from "./evaluations.ts";
+import type { FileTarget, PublishedTemplate } from "./published-template.ts";
 import { publishTogether, type Strategy } from "./together.ts";
-
-export interface PublishedTemplate {
-  /** For messages: the source's name, or the destination's. */
-  readonly name: string;
-  readonly template: Template;
-  readonly target: FileTarget | VariableTarget;
-  /** What is run once the file or variable has changed. */
-  readonly command: Notifier | null;
-  readonly host: TemplateHost;
-}
-
-export type FileTarget = Omit<PublishRequest, "content">;
-
-/** A variable of the supervised application's environment. */
-export interface VariableTarget {
-  /** For messages: `$NAME`. */
-  readonly destination: string;
-  /** Tells whether it has changed. */
-  assign(content: Uint8Array): boolean;
-}
 
 export interface PublisherDeps {
   readonly templates: readonly PublishedTemplate[];
   readonly brain: Brain;
+  /** What is in use of a secret: not a candidate, whose publish is its own affair. */
+  inUse(dependency: Dependency): VaultSecret | undefined;
   readonly files: Files;
   readonly random: Random;
   readonly clock: Clock;
@@ -65,31 +40,29 @@ export type PublishAttempt =
 interface Complete {
   readonly one: PublishedTemplate;
   readonly content: Uint8Array;
-  readonly uses: readonly string[];
+  readonly evaluation: Evaluation;
 }
 
-interface TemplateState {
-  readonly renderedAt: number | null;
-  readonly missing: readonly string[];
-  readonly error: string | null;
-  /** What its file was last written from. */
-  readonly writtenFrom: readonly string[];
+/** What was last written of a template. */
+interface Written {
+  readonly at: number;
+  /** Keys of what it was written from. */
+  readonly from: ReadonlySet<string>;
+  /** Candidates that were written by the publish of another one, and whether that had anybody to tell. */
+  readonly unannounced: ReadonlyMap<string, boolean>;
 }
-
-/** What the last evaluation of a template asked for, and what it was given. */
-interface Evaluation {
-  readonly wishes: readonly Dependency[];
-  readonly keys: readonly string[];
-  readonly given: readonly (VaultSecret | null | undefined)[];
-}
-
-const NEVER_RENDERED: TemplateState = { renderedAt: null, missing: [], error: null, writtenFrom: [] };
 
 export interface Publisher {
   /** Everything that the templates ask for at this moment, known or not. */
   dependencies(): readonly Dependency[];
-  /** Writes every template that uses `key`; with null, those that use no secret at all. */
-  publish(key: string | null, strategy: Strategy): Promise<PublishAttempt>;
+  /** Writes every template that uses `key`. */
+  publish(key: string, strategy: Strategy): Promise<PublishAttempt>;
+  /** Writes what has changed beside the secrets, of templates that use none or only such as are in use. */
+  refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt>;
+  /** The files that templates read, and their sources. */
+  reads(): readonly string[];
+  /** One of these files has changed: `refresh` will see to it. Resolves to what is wrong with a source that is new. */
+  reread(): Promise<readonly Mistake[]>;
   /** The files of the templates that ask for `key`. */
   destinationsOf(key: string): readonly string[];
   /** Whether those files would stay as they are with this in the place of what is known under `key`. */
@@ -97,96 +70,113 @@ export interface Publisher {
   status(): readonly TemplateStatus[];
 }
 
+/** The template goes on as it was. */
+export interface Mistake {
+  readonly template: string;
+  readonly error: unknown;
+}
+
 export function createPublisher(deps: PublisherDeps): Publisher {
-  const states = new Map<PublishedTemplate, TemplateState>(deps.templates.map((one) => [one, NEVER_RENDERED]));
-  const evaluations = new Map<PublishedTemplate, Evaluation>();
+  const { brain, templates } = deps;
+  const evaluations = createEvaluations(deps);
+  const written = new Map<PublishedTemplate, Written>();
+  /** Changed since they were written, by something else than a secret. */
+  const stale = new Set(templates);
   let queue: Promise<unknown> = Promise.resolve();
 
-  function evaluate(one: PublishedTemplate): Execution {
-    const state = states.get(one)!;
-    evaluations.delete(one);
-    try {
-      const execution = one.template.execute(deps.brain, one.host);
-      const wishes = [...execution.used, ...execution.missing];
-      const given = wishes.map((dependency) => deps.brain.recall(dependency));
-      evaluations.set(one, { wishes, keys: wishes.map(dependencyKey), given });
-      states.set(one, { ...state, missing: execution.missing.map(dependencyKey), error: null });
-      return execution;
-    } catch (error) {
-      const text = deps.redact(error instanceof Error ? error.message : String(error));
-      if (state.error !== text)
-        deps.emit({ is: "render failed", template: one.name, destination: one.target.destination, error: text });
-      states.set(one, { ...state, error: text });
-      throw new LesseeError("render", `${one.name}: ${text}`);
-    }
+  /** One at a time: two credentials of one template must not write it at once. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = queue.then(work);
+    queue = turn.catch(() => undefined);
+    return turn;
   }
 
-  /** The last evaluation, if another would ask for the same: of hundreds of templates a change concerns few. */
-  function lastOf(one: PublishedTemplate): Evaluation | undefined {
-    const last = evaluations.get(one);
-    const holds = last?.wishes.every((wish, index) => isSecret(wish) && deps.brain.recall(wish) === last.given[index]);
-    return holds ? last : undefined;
-  }
-
-  /** What a template asks for; one that fails asks for nothing that could help. */
-  function wishes(one: PublishedTemplate): readonly Dependency[] {
-    try {
-      if (lastOf(one) === undefined) evaluate(one);
-      return evaluations.get(one)!.wishes;
-    } catch {
-      return [];
-    }
-  }
-
-  async function publish(key: string | null, strategy: Strategy): Promise<PublishAttempt> {
+  async function publish(key: string, strategy: Strategy): Promise<PublishAttempt> {
     const complete: Complete[] = [];
     const missing = new Set<string>();
     let heldUp = false;
-    for (const one of deps.templates) {
+    for (const one of templates) {
       // What fails or waits holds up nothing but itself, unless its file still has what this publish replaces.
-      const last = lastOf(one);
-      if (last !== undefined && !concerns(key, last)) continue;
-      const mustChange = key !== null && states.get(one)!.writtenFrom.includes(key);
+      if (evaluations.standing(one)?.keys.includes(key) === false) continue;
+      const mustChange = written.get(one)?.from.has(key) === true;
       try {
-        const execution = evaluate(one);
-        const evaluation = evaluations.get(one)!;
-        if (!concerns(key, evaluation)) continue;
-        if (execution.missing.length === 0) complete.push({ one, content: execution.output, uses: evaluation.keys });
+        const { output, missing: lacks } = evaluations.evaluate(one);
+        const evaluation = evaluations.last(one)!;
+        if (!evaluation.keys.includes(key)) continue;
+        if (lacks.length === 0) complete.push({ one, content: output, evaluation });
         else heldUp ||= mustChange;
-        for (const name of execution.missing.map(dependencyKey)) missing.add(name);
+        for (const name of lacks.map(dependencyKey)) missing.add(name);
       } catch (error) {
         if (mustChange) return { is: "failed", error };
       }
     }
-    const waits: PublishAttempt = { is: "waits", missing: [...missing] };
-    if (heldUp || (missing.size > 0 && complete.length === 0)) return waits;
-    try {
-      const outcome = await write(complete, strategy);
-      // A credential is published with the first of its files; the others follow with what they wait for.
-      return key === null && missing.size > 0 ? waits : { is: "published", ...outcome };
-    } catch (error) {
-      return { is: "failed", error };
-    }
+    // A credential is published with the first of its files; the others follow with what they wait for.
+    if (heldUp || (missing.size > 0 && complete.length === 0)) return { is: "waits", missing: [...missing] };
+    return attempt(() => write(complete, strategy, key));
   }
 
-  async function write(complete: readonly Complete[], strategy: Strategy): Promise<Outcome> {
+  async function refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt> {
+    const complete: Complete[] = [];
+    for (const one of stale) {
+      try {
+        const { output, missing } = evaluations.evaluate(one);
+        const evaluation = evaluations.last(one)!;
+        const settled = evaluation.wishes.every((wish) => !isSecret(wish) || deps.inUse(wish) === brain.recall(wish));
+        if (missing.length === 0 && settled) complete.push({ one, content: output, evaluation });
+      } catch {
+        // It is said, and tried again when something has changed.
+      }
+    }
+    const groups = Map.groupBy(complete, ({ evaluation }) => strategyOf(evaluation.wishes.filter(isSecret)));
+    return attempt(async () => {
+      const outcomes: Outcome[] = [];
+      for (const [strategy, group] of groups) outcomes.push(await write(group, strategy, null));
+      return {
+        files: outcomes.flatMap(({ files }) => files),
+        commands: outcomes.flatMap(({ commands }) => commands),
+        changed: outcomes.some(({ changed }) => changed),
+        tell: outcomes.some(({ tell }) => tell),
+      };
+    });
+  }
+
+  async function write(complete: readonly Complete[], strategy: Strategy, key: string | null): Promise<Outcome> {
     const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
     const requests = complete.flatMap(({ one, content }) => (isFile(one.target) ? [{ ...one.target, content }] : []));
     const results = await publishTogether(requests, strategy, deps);
-    const written = new Map(requests.map(({ destination }, index) => [destination, results[index]?.changed === true]));
-    const changed = complete.map(({ one, content }, index) => {
+    const replaced = new Map(requests.map(({ destination }, index) => [destination, results[index]?.changed === true]));
+    const news = complete.map(({ one, content, evaluation }, index) => {
       const { target } = one;
-      const changed = isFile(target) ? written.get(target.destination) === true : target.assign(content);
-      states.set(one, { renderedAt: deps.clock.now(), missing: [], error: null, writtenFrom: complete[index]!.uses });
-      deps.emit({ is: "rendered", template: one.name, destination: one.target.destination, changed });
-      return changed;
+      const changed = isFile(target) ? replaced.get(target.destination) === true : target.assign(content);
+      if (changed) one.command?.owe();
+      deps.emit({ is: "rendered", template: one.name, destination: target.destination, changed });
+      const tell = changed && (existed[index] === true || one.command !== null);
+      // It may have come into the file with another credential, whose publish told of that one only.
+      const announced = key === null ? undefined : written.get(one)?.unannounced.get(key);
+      note(one, evaluation, key, tell);
+      return { one, changed: changed || announced !== undefined, tell: tell || announced === true };
     });
     return {
       files: requests.map(({ destination }) => destination),
-      changed: changed.includes(true),
-      commands: complete.flatMap(({ one }, index) => (changed[index] && one.command !== null ? [one.command] : [])),
-      tell: complete.some(({ one }, index) => changed[index] && (existed[index] || one.command !== null)),
+      changed: news.some(({ changed }) => changed),
+      commands: [
+        ...new Set(news.flatMap(({ one, changed }) => (changed && one.command !== null ? [one.command] : []))),
+      ],
+      tell: news.some(({ tell }) => tell),
     };
+  }
+
+  function note(one: PublishedTemplate, evaluation: Evaluation, key: string | null, tell: boolean): void {
+    const before = written.get(one);
+    const { given, keys, wishes } = evaluation;
+    const unannounced = new Map<string, boolean>();
+    for (const [index, wish] of wishes.entries()) {
+      const name = keys[index]!;
+      if (name === key || !isSecret(wish) || deps.inUse(wish) === given[index]) continue;
+      unannounced.set(name, before?.unannounced.get(name) === true || tell);
+    }
+    written.set(one, { at: deps.clock.now(), from: new Set(keys), unannounced });
+    stale.delete(one);
   }
 
   async function exists(target: PublishedTemplate["target"]): Promise<boolean> {
@@ -198,57 +188,75 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   function filesOf(key: string): readonly { readonly one: PublishedTemplate; readonly target: FileTarget }[] {
-    return deps.templates.flatMap((one) =>
-      isFile(one.target) && evaluations.get(one)?.keys.includes(key) ? [{ one, target: one.target }] : [],
+    return templates.flatMap((one) =>
+      isFile(one.target) && evaluations.last(one)?.keys.includes(key) ? [{ one, target: one.target }] : [],
     );
   }
 
   async function reproduces(key: string, secret: VaultSecret): Promise<boolean> {
-    const brain: Brain = {
-      ...deps.brain,
-      recall: (dependency) => (dependencyKey(dependency) === key ? secret : deps.brain.recall(dependency)),
+    const other: Brain = {
+      ...brain,
+      recall: (dependency) => (dependencyKey(dependency) === key ? secret : brain.recall(dependency)),
     };
     for (const { one, target } of filesOf(key)) {
-      const { output, missing } = one.template.execute(brain, one.host);
-      const written = await deps.files.readFile(target.destination);
-      if (missing.length > 0 || Buffer.compare(output, written) !== 0) return false;
+      const { output, missing } = evaluations.tryOut(one, other);
+      if (missing.length > 0 || Buffer.compare(output, await deps.files.readFile(target.destination)) !== 0)
+        return false;
     }
     return true;
   }
 
+  function filesReadBy(one: PublishedTemplate): readonly string[] {
+    const wishes = evaluations.last(one)?.wishes ?? [];
+    // What it writes itself is no news.
+    return wishes.flatMap((wish) => (wish.kind === "file" && wish.path !== one.target.destination ? [wish.path] : []));
+  }
+
+  async function reread(): Promise<readonly Mistake[]> {
+    const mistakes: Mistake[] = [];
+    for (const one of templates) {
+      if (filesReadBy(one).length > 0) stale.add(one);
+      try {
+        const template = await one.source?.reread();
+        if (!template) continue;
+        evaluations.replace(one, template);
+        stale.add(one);
+      } catch (error) {
+        mistakes.push({ template: one.name, error });
+      }
+    }
+    return mistakes;
+  }
+
   return {
+    dependencies() {
+      const found = templates.flatMap(evaluations.wishes);
+      return [...new Map(found.map((dependency) => [dependencyKey(dependency), dependency])).values()];
+    },
+    publish: (key, strategy) => inTurn(() => publish(key, strategy)),
+    refresh: (strategyOf) => inTurn(() => refresh(strategyOf)),
+    reads: () => templates.flatMap((one) => [...filesReadBy(one), ...(one.source ? [one.source.path] : [])]),
+    reread: () => inTurn(reread),
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
-    dependencies() {
-      const found = new Map(
-        deps.templates.flatMap(wishes).map((dependency) => [dependencyKey(dependency), dependency]),
-      );
-      return [...found.values()];
-    },
-    publish(key, strategy) {
-      // One at a time: two credentials of one template must not write it at once.
-      const turn = queue.then(() => publish(key, strategy));
-      queue = turn;
-      return turn;
-    },
     status: () =>
-      deps.templates.map((one) => {
-        const { renderedAt, missing, error } = states.get(one)!;
-        return { name: one.name, destination: one.target.destination, renderedAt, missing, error };
-      }),
+      templates.map((one) => ({
+        name: one.name,
+        destination: one.target.destination,
+        renderedAt: written.get(one)?.at ?? null,
+        ...evaluations.trouble(one),
+      })),
   };
 }
 
-/** A template that asks for this secret; with null, for none. */
-function concerns(key: string | null, { keys, wishes }: Evaluation): boolean {
-  return key === null ? !wishes.some(isSecret) : keys.includes(key);
+async function attempt(write: () => Promise<Outcome>): Promise<PublishAttempt> {
+  try {
+    return { is: "published", ...(await write()) };
+  } catch (error) {
+    return { is: "failed", error };
+  }
 }
 
 function isFile(target: PublishedTemplate["target"]): target is FileTarget {
   return !("assign" in target);
-}
-
-/** Fetched from the server; a file is not, and its template waits for nobody else. */
-function isSecret(dependency: Dependency): boolean {
-  return dependency.kind !== "file";
 }

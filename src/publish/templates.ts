@@ -1,18 +1,19 @@
 /** From `template` blocks to templates that can be published: reads sources, compiles, and reports every fault at once. */
 import type { CommandConfig, EnvTemplateConfig, TemplateConfig } from "../config/types.ts";
 import { ConfigError, describe, type Fault } from "../errors.ts";
-import type { Clock, Files, Notifier } from "../ports.ts";
+import type { Clock, Files } from "../ports.ts";
 import { compileTemplate } from "../render/engine.ts";
 import type { Template } from "../render/template.ts";
+import type { Command } from "./command.ts";
 import { createHost } from "./host.ts";
-import type { PublishedTemplate } from "./publisher.ts";
+import type { PublishedTemplate } from "./published-template.ts";
 
 export interface TemplatePorts {
   readonly files: Pick<Files, "readFile">;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What tells the application by a template's `command`. */
-  commandNotifier(command: CommandConfig): Notifier;
+  /** What tells the application by a template's `command`: the same for the same command. */
+  command(config: CommandConfig): Command;
   print(text: string): void;
 }
 
@@ -20,7 +21,7 @@ export interface VariablePorts extends TemplatePorts {
   /** Tells whether the variable has changed. */
   assign(name: string, value: Uint8Array): boolean;
   /** What brings new variables to the application, if anything does. */
-  readonly restart: Notifier | null;
+  readonly restart: Command | null;
 }
 
 /** @throws ConfigError with a fault for every template that cannot be read or does not parse. */
@@ -61,12 +62,12 @@ async function loadAll<Config extends Pick<TemplateConfig, "place">>(
 }
 
 async function load(config: TemplateConfig, ports: TemplatePorts): Promise<PublishedTemplate> {
-  const template = await compile(config, config.destination, ports.files);
+  const text = await compile(config, config.destination, ports.files);
   if (config.destination === "") throw new Error("missing destination");
   const { destination, createDestDirs, perms, user, group, backup, sandboxPath } = config;
   return {
     name: nameOf(config),
-    template,
+    ...text,
     target: {
       destination,
       createDestDirs,
@@ -75,7 +76,7 @@ async function load(config: TemplateConfig, ports: TemplatePorts): Promise<Publi
       ...(user === undefined ? {} : { user }),
       ...(group === undefined ? {} : { group }),
     },
-    command: config.command === undefined ? null : ports.commandNotifier(config.command),
+    command: config.command === undefined ? null : ports.command(config.command),
     host: createHost({ ...ports, ...(sandboxPath === undefined ? {} : { sandboxPath }) }),
   };
 }
@@ -84,7 +85,7 @@ async function loadVariable(config: EnvTemplateConfig, ports: VariablePorts): Pr
   const destination = `$${config.name}`;
   return {
     name: nameOfVariable(config),
-    template: await compile(config, destination, ports.files),
+    ...(await compile(config, destination, ports.files)),
     target: { destination, assign: (content) => ports.assign(config.name, content) },
     command: ports.restart,
     host: createHost(ports),
@@ -93,16 +94,24 @@ async function loadVariable(config: EnvTemplateConfig, ports: VariablePorts): Pr
 
 type Compiled = TemplateConfig | EnvTemplateConfig;
 
-async function compile(config: Compiled, destination: string, files: TemplatePorts["files"]): Promise<Template> {
-  const { engine, leftDelimiter, rightDelimiter, errorOnMissingKey, functionDenylist } = config;
-  return compileTemplate(engine, await sourceOf(config, files), {
-    name: "",
-    leftDelimiter,
-    rightDelimiter,
-    errorOnMissingKey,
-    functionDenylist,
-    destination,
-  });
+async function compile(
+  config: Compiled,
+  destination: string,
+  files: TemplatePorts["files"],
+): Promise<Pick<PublishedTemplate, "template" | "source">> {
+  const { engine, leftDelimiter, rightDelimiter, errorOnMissingKey, functionDenylist, source } = config;
+  const options = { name: "", leftDelimiter, rightDelimiter, errorOnMissingKey, functionDenylist, destination };
+  let text = await sourceOf(config, files);
+  const template = await compileTemplate(engine, text, options);
+  if (source === undefined) return { template };
+  async function reread(): Promise<Template | null> {
+    const now = await sourceOf(config, files);
+    if (now === text) return null;
+    // Said once, also where it cannot be used.
+    text = now;
+    return compileTemplate(engine, now, options);
+  }
+  return { template, source: { path: source, reread } };
 }
 
 async function sourceOf(config: Compiled, files: Pick<Files, "readFile">): Promise<string> {

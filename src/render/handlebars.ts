@@ -7,10 +7,9 @@ import { functionsExcept } from "./functions/catalogue.ts";
 import { BUILTINS } from "./go/builtins.ts";
 import { convert } from "./go/convert.ts";
 import type { TemplateFunction } from "./go/function.ts";
-import { encodeText } from "./go/text.ts";
 import { FunctionError, fail, type ParameterType } from "./go/values.ts";
 import { type Bridge, createBridge } from "./handlebars-values.ts";
-import { openSession, type Session } from "./session.ts";
+import { conclude, openSession, type Session } from "./session.ts";
 import type { Template, TemplateOptions } from "./template.ts";
 
 type Handlebars = typeof import("handlebars");
@@ -43,11 +42,8 @@ export async function compileHandlebars(source: string, options: TemplateOptions
         args.slice(0, -1).reduce((a, b) => (bridge.isTrue(a) ? a : b)),
       );
       const render = environment.compile(program, { noEscape: true, strict: options.errorOnMissingKey });
-      const output = run(
-        () => render({}, { allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false }),
-        options,
-      );
-      return { output: encodeText(output), used: session.used, missing: session.missing };
+      const sealed = { allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false };
+      return conclude(session, () => run(() => render({}, sealed), options));
     },
   };
 }

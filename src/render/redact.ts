@@ -30,11 +30,8 @@ export function redacting(template: Template): Template {
       } catch (error) {
         if (!(error instanceof TemplateError)) throw error;
         const values = [...seen].flatMap(secretValues);
-        throw new TemplateError(
-          error.phase,
-          redact(error.message, values),
-          error.hint === undefined ? {} : { hint: error.hint },
-        );
+        const { asked, hint, message, phase } = error;
+        throw new TemplateError(phase, redact(message, values), { hint, asked });
       }
     },
   };

@@ -1,9 +1,17 @@
 /** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
-import { describe } from "../errors.ts";
+import { describe, TemplateError } from "../errors.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { secretValue } from "./functions/secret-value.ts";
+import { encodeText } from "./go/text.ts";
 import { fail, type Struct, type Value } from "./go/values.ts";
-import { type Brain, type Dependency, dependencyKey, type TemplateHost, type TemplateOptions } from "./template.ts";
+import {
+  type Brain,
+  type Dependency,
+  dependencyKey,
+  type Execution,
+  type TemplateHost,
+  type TemplateOptions,
+} from "./template.ts";
 
 export interface Session {
   readonly host: TemplateHost;
@@ -70,6 +78,18 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       return [...missing.values()];
     },
   };
+}
+
+/** Runs the evaluation, and tells what it has asked for, however it ends. */
+export function conclude(session: Session, evaluate: () => string): Execution {
+  try {
+    const output = encodeText(evaluate());
+    return { output, used: session.used, missing: session.missing };
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    const { hint, message, phase } = error;
+    throw new TemplateError(phase, message, { hint, asked: { used: session.used, missing: session.missing } });
+  }
 }
 
 function isEmpty({ data, auth, wrapInfo }: VaultSecret): boolean {

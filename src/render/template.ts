@@ -41,15 +41,18 @@ export interface TemplateOptions {
   readonly destination: string;
 }
 
-export interface Execution {
-  readonly output: Uint8Array;
+export interface Asked {
   readonly used: readonly Dependency[];
-  /** What has to be fetched before `output` may be published; nothing is written while this is not empty. */
+  /** What has to be fetched before the output may be published; nothing is written while this is not empty. */
   readonly missing: readonly Dependency[];
 }
 
+export interface Execution extends Asked {
+  readonly output: Uint8Array;
+}
+
 export interface Template {
-  /** Evaluates against what is known. Throws TemplateError; what is missing is reported in the result instead. */
+  /** Evaluates against what is known. Throws TemplateError; what is missing is reported in the result, or in the error. */
   execute(brain: Brain, host: TemplateHost): Execution;
 }
 

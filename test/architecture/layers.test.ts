@@ -62,7 +62,9 @@ const IMPURE = [
 ].map((name) => `src/lease/${name}.ts`);
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["src/agent.ts", "src/consequences.ts", "src/job.ts", "src/serve.ts", "src/sidecar.ts", "src/setup.ts"];
+const PROGRAM = ["agent", "consequences", "job", "local-changes", "serve", "setup", "sidecar"].map(
+  (name) => `src/${name}.ts`,
+);
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["handlebars"];

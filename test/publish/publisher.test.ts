@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TemplateConfig } from "../../src/config/types.ts";
 import type { LesseeEvent } from "../../src/events.ts";
 import { parseJson } from "../../src/json.ts";
-import type { Files, Notifier } from "../../src/ports.ts";
+import type { Files } from "../../src/ports.ts";
+import { createCommand } from "../../src/publish/command.ts";
 import { createPublisher, type Publisher } from "../../src/publish/publisher.ts";
 import { loadTemplates } from "../../src/publish/templates.ts";
 import { type Dependency, dependencyKey } from "../../src/render/template.ts";
@@ -31,6 +32,8 @@ interface World {
   readonly events: readonly LesseeEvent[];
   /** The secret at a path from now on; without a password nothing is known of it. */
   know(dependency: Dependency, password?: string): void;
+  /** What is known is what the application uses. */
+  use(dependency: Dependency): void;
   text(name: string): Promise<string | null>;
   /** How often a template was. */
   evaluated(): number;
@@ -42,6 +45,7 @@ async function open(
   files: Files = fs,
 ): Promise<World> {
   const known = new Map<string, VaultSecret>();
+  const used = new Map<string, VaultSecret>();
   const events: LesseeEvent[] = [];
   const clock = createFakeClock();
   const loaded = await loadTemplates(
@@ -62,11 +66,7 @@ async function open(
       clock,
       env: {},
       print: () => {},
-      commandNotifier: (command): Notifier => ({
-        kind: "exec",
-        target: command.command.join(" "),
-        notify: async () => {},
-      }),
+      command: (command) => createCommand({ kind: "exec", target: command.command.join(" "), notify: async () => {} }),
     },
   );
   let evaluations = 0;
@@ -81,6 +81,7 @@ async function open(
       },
     })),
     brain: { recall: (dependency) => known.get(dependencyKey(dependency)), list: () => undefined },
+    inUse: (dependency) => used.get(dependencyKey(dependency)),
     files,
     random: Math.random,
     clock,
@@ -95,6 +96,10 @@ async function open(
       const key = dependencyKey(dependency);
       if (password === undefined) known.delete(key);
       else known.set(key, secretFrom(parseJson(JSON.stringify({ data: { password } })) as never));
+    },
+    use(dependency) {
+      const key = dependencyKey(dependency);
+      used.set(key, known.get(key)!);
     },
     text: (name) => fs.readFile(join(folder, name), "utf8").catch(() => null),
   };
@@ -117,27 +122,86 @@ describe("a publish", () => {
     expect(publisher.status().map(({ renderedAt }) => renderedAt !== null)).toEqual([true, true, false]);
   });
 
-  it("with null writes those that use no secret", async () => {
-    const { publisher, text } = await open({ plain: "hello", one: ONLY_A });
-    expect(await publisher.publish(null, "rename")).toMatchObject({ is: "published", files: [join(folder, "plain")] });
-    expect([await text("plain"), await text("one")]).toEqual(["hello", null]);
-  });
-
-  it("with null writes those that read files only, and waits for a file without holding up the others", async () => {
-    const source = join(folder, "source");
-    const { publisher, text } = await open({ plain: "hello", copy: `{{ file ${JSON.stringify(source)} }}` });
-    expect(await publisher.publish(null, "rename")).toEqual({ is: "waits", missing: [`file(${source})`] });
-    expect(await text("plain")).toBe("hello");
-    await fs.writeFile(source, "content");
-    expect(await publisher.publish(null, "rename")).toMatchObject({ is: "published" });
-    expect(await text("copy")).toBe("content");
-  });
-
   it("tells what the templates ask for, whether it is known or not", async () => {
     const { publisher, know } = await open({ one: ONLY_A, two: BOTH });
     expect(publisher.dependencies()).toEqual([A, B]);
     know(A, "p1");
     expect(publisher.dependencies()).toEqual([A, B]);
+  });
+});
+
+const rename = () => "rename" as const;
+const reads = (path: string) => `{{ file ${JSON.stringify(path)} }}`;
+
+describe("what changes beside the secrets", () => {
+  it("is written without them: templates that use none, once", async () => {
+    const { publisher, text } = await open({ plain: "hello", one: ONLY_A });
+    expect(await publisher.refresh(rename)).toMatchObject({ is: "published", files: [join(folder, "plain")] });
+    expect([await text("plain"), await text("one")]).toEqual(["hello", null]);
+    expect(await publisher.refresh(rename)).toMatchObject({ is: "published", files: [] });
+  });
+
+  it("a file that a template reads is waited for, and followed", async () => {
+    const source = join(folder, "source");
+    const { publisher, text } = await open({ plain: "hello", copy: reads(source) });
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [join(folder, "plain")] });
+    expect(publisher.status()[1]?.missing).toEqual([`file(${source})`]);
+    expect(publisher.reads()).toEqual([source]);
+    for (const content of ["content", "another"]) {
+      await fs.writeFile(source, content);
+      await publisher.reread();
+      expect(await publisher.refresh(rename)).toMatchObject({ files: [join(folder, "copy")], changed: true });
+      expect(await text("copy")).toBe(content);
+    }
+  });
+
+  it("is not written with a candidate, nor without what is missing: its own publish is to come", async () => {
+    const source = join(folder, "source");
+    await fs.writeFile(source, "1");
+    const { publisher, know, use, text } = await open({ one: `${ONLY_A} ${reads(source)}` });
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+    know(A, "p1");
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+    await publisher.publish(a, "rename");
+    use(A);
+    await fs.writeFile(source, "2");
+    know(A, "p2");
+    await publisher.reread();
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+    expect(await text("one")).toBe("p1 1");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", tell: true });
+    expect(await text("one")).toBe("p2 2");
+  });
+
+  it("a file that cannot be read is named, and followed all the same", async () => {
+    const { publisher, events } = await open({ copy: reads(folder) });
+    await publisher.refresh(rename);
+    expect(events).toMatchObject([{ is: "render failed", error: expect.stringContaining("EISDIR") }]);
+    expect(publisher.reads()).toEqual([folder]);
+  });
+
+  it("a new source takes the place of the old one, and one that does not parse does not", async () => {
+    const source = join(folder, "source.ctmpl");
+    await fs.writeFile(source, ONLY_A);
+    const { publisher, know, use, text } = await open({ one: { contents: undefined, source } as never });
+    know(A, "p1");
+    know(B, "q1");
+    use(B);
+    await publisher.publish(a, "rename");
+    use(A);
+    expect(await publisher.reread()).toEqual([]);
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+
+    await fs.writeFile(source, "{{ if }}");
+    expect(await publisher.reread()).toMatchObject([{ template: source, error: { code: "template-parse" } }]);
+    await publisher.refresh(rename);
+    expect(await text("one")).toBe("p1");
+
+    await fs.writeFile(source, `new ${BOTH}`);
+    expect(await publisher.reread()).toEqual([]);
+    expect(publisher.dependencies()).toEqual([A, B]);
+    expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
+    expect(await text("one")).toBe("new p1 q1");
   });
 });
 
@@ -185,6 +249,30 @@ describe("several credentials in one file", () => {
     expect(events.filter((event) => event.is === "rendered" && event.changed)).toHaveLength(1);
   });
 
+  it("are each told of, although the publish of one wrote both", async () => {
+    const { publisher, know, use, text } = await open({
+      both: { contents: BOTH, command: { command: ["x"], timeout: 1 } },
+    });
+    know(A, "p1");
+    know(B, "q1");
+    const told = async (key: string) => {
+      const attempt = await publisher.publish(key, "rename");
+      return attempt.is === "published" && [attempt.changed, attempt.tell, attempt.commands.length];
+    };
+    expect(await told(a)).toEqual([true, true, 1]);
+    expect(await told(b)).toEqual([true, true, 1]);
+    use(A);
+    use(B);
+    expect(await told(b)).toEqual([false, false, 0]);
+    know(A, "p2");
+    know(B, "q2");
+    expect(await told(b)).toEqual([true, true, 1]);
+    use(B);
+    expect(await text("both")).toBe("p2 q2");
+    expect(await told(a)).toEqual([true, true, 1]);
+    expect(await told(a)).toEqual([false, false, 0]);
+  });
+
   it("do not hold up a file that needs one of them only", async () => {
     const { publisher, know, text } = await open({ one: ONLY_A, both: BOTH });
     know(A, "p1");
@@ -230,6 +318,18 @@ describe("a template that fails", () => {
     know(A, "p2");
     expect(await publisher.publish(a, "rename")).toMatchObject({ is: "failed" });
     expect([await text("one"), await text("two")]).toEqual(["p1", "p1"]);
+  });
+
+  it("for want of a secret waits for it", async () => {
+    const { publisher, know, events, text } = await open({
+      one: `{{ (secret "database/creds/a").Data.password | parseInt }}`,
+    });
+    expect(publisher.dependencies()).toEqual([A]);
+    expect(publisher.status()).toMatchObject([{ missing: [a], error: null }]);
+    know(A, "12");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published" });
+    expect(await text("one")).toBe("12");
+    expect(events.filter(({ is }) => is === "render failed")).toEqual([]);
   });
 
   it("says why without the secret", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TemplateConfig } from "../../src/config/types.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { createCommand } from "../../src/publish/command.ts";
 import { loadTemplates, type TemplatePorts } from "../../src/publish/templates.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -17,7 +18,7 @@ const ports: TemplatePorts = {
   files: fs,
   clock: createFakeClock(),
   env: { NAME: "value" },
-  commandNotifier: (command) => ({ kind: "exec", target: command.command.join(" "), notify: async () => {} }),
+  command: (command) => createCommand({ kind: "exec", target: command.command.join(" "), notify: async () => {} }),
   print: () => {},
 };
 

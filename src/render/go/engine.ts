@@ -2,12 +2,11 @@
 
 import { functionsExcept } from "../functions/catalogue.ts";
 import { refusal } from "../functions/refusal.ts";
-import { openSession } from "../session.ts";
+import { conclude, openSession } from "../session.ts";
 import type { Template, TemplateOptions } from "../template.ts";
 import { BUILTINS } from "./builtins.ts";
 import { evaluate } from "./evaluator.ts";
 import { parseTemplate } from "./parser.ts";
-import { encodeText } from "./text.ts";
 
 /** Throws a TemplateError of the phase `parse`. */
 export function compileGoTemplate(source: string, options: TemplateOptions): Template {
@@ -23,8 +22,7 @@ export function compileGoTemplate(source: string, options: TemplateOptions): Tem
     execute(brain, host) {
       const session = openSession(brain, host, options);
       const { errorOnMissingKey } = options;
-      const output = evaluate({ name, source, templates, functions, errorOnMissingKey, session });
-      return { output: encodeText(output), used: session.used, missing: session.missing };
+      return conclude(session, () => evaluate({ name, source, templates, functions, errorOnMissingKey, session }));
     },
   };
 }

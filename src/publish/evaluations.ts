@@ -1,0 +1,126 @@
+/** What templates make of what is known: evaluated when that has changed, and remembered until it does. */
+import { LesseeError, TemplateError } from "../errors.ts";
+import type { Emit } from "../ports.ts";
+import {
+  type Asked,
+  type Brain,
+  type Dependency,
+  dependencyKey,
+  type Execution,
+  type Template,
+} from "../render/template.ts";
+import type { VaultSecret } from "../vault/secret.ts";
+import type { PublishedTemplate } from "./published-template.ts";
+
+export interface EvaluationsDeps {
+  readonly templates: readonly PublishedTemplate[];
+  readonly brain: Brain;
+  readonly emit: Emit;
+  /** Replaces what is secret in an error's text. */
+  redact(text: string): string;
+}
+
+/** What the last evaluation of a template asked for, and what it was given. */
+export interface Evaluation {
+  readonly wishes: readonly Dependency[];
+  readonly keys: readonly string[];
+  readonly given: readonly (VaultSecret | null | undefined)[];
+}
+
+export interface Evaluations {
+  /** Evaluates the template anew; throws a LesseeError where it fails. */
+  evaluate(one: PublishedTemplate): Execution;
+  /** The same with other secrets, which nothing is remembered of. */
+  tryOut(one: PublishedTemplate, brain: Brain): Execution;
+  /** The last evaluation, whatever has changed since. */
+  last(one: PublishedTemplate): Evaluation | undefined;
+  /** The last evaluation, if another would ask for the same: of hundreds of templates a change concerns few. */
+  standing(one: PublishedTemplate): Evaluation | undefined;
+  /** What a template asks for; one that fails, as far as it came. */
+  wishes(one: PublishedTemplate): readonly Dependency[];
+  /** What holds it up: keys of what is missing, or an error. */
+  trouble(one: PublishedTemplate): Trouble;
+  /** From now on this stands for the template: its source has changed. */
+  replace(one: PublishedTemplate, template: Template): void;
+}
+
+export interface Trouble {
+  readonly missing: readonly string[];
+  readonly error: string | null;
+}
+
+const NOTHING: Asked = { used: [], missing: [] };
+const NO_TROUBLE: Trouble = { missing: [], error: null };
+
+export function createEvaluations({ templates, brain, emit, redact }: EvaluationsDeps): Evaluations {
+  const compiled = new Map(templates.map((one) => [one, one.template]));
+  const evaluations = new Map<PublishedTemplate, Evaluation>();
+  const troubles = new Map<PublishedTemplate, Trouble>();
+
+  function evaluate(one: PublishedTemplate): Execution {
+    evaluations.delete(one);
+    try {
+      const execution = compiled.get(one)!.execute(brain, one.host);
+      note(one, execution);
+      troubles.set(one, { missing: execution.missing.map(dependencyKey), error: null });
+      return execution;
+    } catch (error) {
+      const asked = error instanceof TemplateError ? error.asked : NOTHING;
+      note(one, asked);
+      // What fails while something is missing may fail for that alone: it waits as the others do.
+      if (asked.missing.length > 0) {
+        troubles.set(one, { missing: asked.missing.map(dependencyKey), error: null });
+        return { output: new Uint8Array(), ...asked };
+      }
+      throw fails(one, error);
+    }
+  }
+
+  function note(one: PublishedTemplate, { used }: Asked): void {
+    const given = used.map((dependency) => brain.recall(dependency));
+    evaluations.set(one, { wishes: used, keys: used.map(dependencyKey), given });
+  }
+
+  function fails(one: PublishedTemplate, error: unknown): LesseeError {
+    const text = redact(error instanceof Error ? error.message : String(error));
+    if (trouble(one).error !== text)
+      emit({ is: "render failed", template: one.name, destination: one.target.destination, error: text });
+    troubles.set(one, { missing: [], error: text });
+    return new LesseeError("render", `${one.name}: ${text}`);
+  }
+
+  function standing(one: PublishedTemplate): Evaluation | undefined {
+    const last = evaluations.get(one);
+    const holds = last?.wishes.every((wish, index) => isSecret(wish) && brain.recall(wish) === last.given[index]);
+    return holds ? last : undefined;
+  }
+
+  function trouble(one: PublishedTemplate): Trouble {
+    return troubles.get(one) ?? NO_TROUBLE;
+  }
+
+  return {
+    evaluate,
+    tryOut: (one, other) => compiled.get(one)!.execute(other, one.host),
+    last: (one) => evaluations.get(one),
+    standing,
+    wishes(one) {
+      try {
+        if (standing(one) === undefined) evaluate(one);
+      } catch {
+        // It is said, and what it has asked for is known even so.
+      }
+      return evaluations.get(one)!.wishes;
+    },
+    trouble,
+    replace(one, template) {
+      compiled.set(one, template);
+      evaluations.delete(one);
+    },
+  };
+}
+
+/** Fetched from the server; a file is not, and its template waits for nobody else. */
+export function isSecret(dependency: Dependency): boolean {
+  return dependency.kind !== "file";
+}

@@ -1,0 +1,144 @@
+/** From a change to the file and what is run for it: secrets, files that templates read, their sources, commands. */
+import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Agent } from "../support/agent.ts";
+import { configuration, SEED_TEMPLATE, template } from "../support/configuration.ts";
+import { type Pod, startWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+
+afterAll(() => world.stop());
+
+const LONG = { ttl: { default: "60s", max: "10m" } };
+
+/** A command that leaves its mark in the pod's journal, one line for each run. */
+const marks = (pod: Pod, mark: string) => `command = "echo ${mark} >> ${pod.path("journal")}"`;
+const journal = async (pod: Pod) =>
+  (await readFile(pod.path("journal"), "utf8").catch(() => "")).split("\n").filter(Boolean);
+const reads = (pod: Pod) => pod.requests(({ path }) => path === "/v1/database/creds/pg-role");
+const rendered = (agent: Agent, path: string, since = 0) =>
+  agent.event("rendered", ({ destination, changed }) => destination === path && changed === true, since);
+
+describe("Files that templates read", () => {
+  it("are followed, a projected volume too, and nothing is asked of Vault for it", async () => {
+    const pod = await world.pod(LONG);
+    const volume = pod.path("volume");
+    const project = async (generation: string) => {
+      await mkdir(`${volume}/${generation}`, { recursive: true });
+      await writeFile(`${volume}/${generation}/flavour`, generation);
+      await symlink(generation, `${volume}/..new`);
+      await rename(`${volume}/..new`, `${volume}/..data`);
+    };
+    await project("..1");
+    await symlink("..data/flavour", `${volume}/flavour`);
+    const agent = await pod.agent(
+      configuration(pod, {
+        template: template(
+          pod.destination,
+          `{{ with secret "database/creds/pg-role" }}{{ .Data.username }}{{ end }} {{ file "${volume}/flavour" }}\n`,
+          marks(pod, "changed"),
+        ),
+      }),
+    );
+    const { user } = await agent.event("published");
+    expect(await readFile(pod.destination, "utf8")).toBe(`${user} ..1\n`);
+    await expect.poll(() => journal(pod)).toHaveLength(1);
+    for (const generation of ["..2", "..3"]) {
+      const since = agent.entries.length;
+      await project(generation);
+      await rendered(agent, pod.destination, since);
+      expect(await readFile(pod.destination, "utf8")).toBe(`${user} ${generation}\n`);
+    }
+    await expect.poll(() => journal(pod)).toHaveLength(3);
+    expect(reads(pod)).toBe(1);
+    await agent.stop();
+  });
+
+  it("are waited for where they are missing, by an init container too", async () => {
+    const pod = await world.pod(LONG);
+    const late = pod.path("absent", "late");
+    const agent = await pod.agent(
+      configuration(pod, {
+        template: template(pod.destination, `{{ file "${late}" }}\n`) + template(pod.path("other")),
+      }),
+      { args: ["-exit-after-auth"] },
+    );
+    await agent.event("rendered", ({ destination }) => destination === pod.path("other"));
+    await expect(stat(pod.destination)).rejects.toThrow("ENOENT");
+    await mkdir(pod.path("absent"));
+    await writeFile(late, "here");
+    expect(await agent.ended).toEqual({ code: 0, signal: null });
+    expect(await readFile(pod.destination, "utf8")).toBe("here\n");
+  });
+});
+
+describe("The source of a template", () => {
+  it("is followed; what does not parse changes nothing, and a new secret is fetched", async () => {
+    const pod = await world.pod(LONG);
+    const source = pod.path("app.ctmpl");
+    await writeFile(source, `one ${SEED_TEMPLATE}`);
+    const agent = await pod.agent(
+      configuration(pod, { template: `template {\n source = "${source}"\n destination = "${pod.destination}"\n}` }),
+    );
+    const { user } = await agent.event("published");
+    await writeFile(source, "{{ if }}");
+    const { message } = await agent.event("warning", ({ code }) => code === "template-source");
+    expect(message).toContain("missing value for if");
+    expect(await readFile(pod.destination, "utf8")).toContain(`oneusername: ${user}`);
+
+    const since = agent.entries.length;
+    await writeFile(source, `two ${SEED_TEMPLATE}`);
+    await rendered(agent, pod.destination, since);
+    expect(await readFile(pod.destination, "utf8")).toContain(`twousername: ${user}`);
+    expect(reads(pod)).toBe(1);
+    await agent.stop();
+  });
+});
+
+describe("Commands", () => {
+  it("are run once for all files of a pass, in order; of a template without a secret too", async () => {
+    const pod = await world.pod(LONG);
+    const one = (name: string, mark: string) => template(pod.path("secrets", name), SEED_TEMPLATE, marks(pod, mark));
+    const agent = await pod.agent(
+      configuration(pod, {
+        template: one("1", "first") + one("2", "same") + one("3", "third") + one("4", "same"),
+      }),
+    );
+    await agent.event("published");
+    await expect.poll(() => journal(pod)).toEqual(["first", "same", "third"]);
+    await agent.stop();
+
+    await rm(pod.path("journal"));
+    const plain = await pod.agent(
+      configuration(pod, { template: template(pod.destination, "no secret\n", marks(pod, "plain")) }),
+    );
+    await expect.poll(() => journal(pod)).toEqual(["plain"]);
+    await plain.stop();
+  });
+
+  it("that fail are run again by themselves, and nothing is asked of Vault for it", async () => {
+    const pod = await world.pod(LONG);
+    const command = (good: string) => `command = ["sh", "-c", "echo run >> ${pod.path("journal")}; test -e ${good}"]`;
+    const agent = await pod.agent(
+      configuration(pod, {
+        template:
+          template(pod.destination, SEED_TEMPLATE, command(pod.path("mended"))) +
+          template(pod.path("plain"), "no secret\n", command(pod.path("mended-too"))),
+      }),
+    );
+    const failed = (of: (path: unknown) => boolean) => agent.event("notify failed", ({ path }) => of(path));
+    await failed((path) => path === "database/creds/pg-role");
+    await failed((path) => path === pod.path("plain"));
+    await writeFile(pod.path("mended"), "");
+    await writeFile(pod.path("mended-too"), "");
+    await agent.event("notified", ({ path }) => path === "database/creds/pg-role");
+    await agent.event("notified", ({ path }) => path === pod.path("plain"));
+    expect((await journal(pod)).length).toBeGreaterThanOrEqual(4);
+    expect(reads(pod)).toBe(1);
+    await agent.stop();
+  });
+});
