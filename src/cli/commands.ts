@@ -30,6 +30,10 @@ const COMMANDS = {
     summary: "render a template with secrets from a file",
     run: async (args, world) => (await import("./render.ts")).runRender(args, world),
   },
+  inject: {
+    summary: "add the sidecar to the pods of a manifest",
+    run: async (args, world) => (await import("./inject.ts")).runInject(args, world),
+  },
   status: {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),
