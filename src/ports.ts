@@ -127,6 +127,8 @@ export interface Verification {
   readonly oids: readonly number[];
   /** `rolvaliduntil − now()` by Postgres' own clock, the smallest over all servers; null is without end (rule M5). */
   readonly validFor: number | null;
+  /** It may create tables in a schema of its search path, and they would be its own (rule M6). */
+  readonly ownsWhatItCreates: boolean;
   /** Things worth saying, as too little room for two generations (rule M7). */
   readonly warnings: readonly string[];
 }

@@ -38,6 +38,10 @@ const COMMANDS = {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),
   },
+  explain: {
+    summary: "print when what will be replaced, and every trap on the way",
+    run: async (args, world, signals) => (await import("./explain.ts")).runExplain(args, world, signals),
+  },
   rotate: {
     summary: "replace a running sidecar's credentials now, as after a leak",
     run: async (args, world, signals) => (await import("./rotate.ts")).runRotate(args, world, signals),

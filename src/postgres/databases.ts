@@ -41,6 +41,7 @@ export function openDatabases(
       return {
         oids: found.map(({ role }) => role.oid),
         validFor: smallest(found.map(({ role }) => role.validFor)),
+        ownsWhatItCreates: found.some(({ role }) => role.ownsWhatItCreates),
         warnings: found.flatMap(({ warnings }) => warnings),
       };
     },

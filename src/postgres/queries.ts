@@ -6,6 +6,7 @@ export interface OwnRole {
   readonly oid: number;
   /** ms by Postgres' own clock; null is without end (rule M5). */
   readonly validFor: number | null;
+  readonly ownsWhatItCreates: boolean;
   readonly room: Room;
 }
 
@@ -41,7 +42,9 @@ const OWN_ROLE = `
     d.datconnlimit AS "databaseLimit",
     (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.usesysid IS NOT NULL)::int AS "usedDatabase",
     EXISTS (SELECT FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS "seesItself",
-    pg_backend_pid() AS "processId"
+    pg_backend_pid() AS "processId",
+    current_user = session_user AND EXISTS (
+      SELECT FROM unnest(current_schemas(false)) s WHERE has_schema_privilege(s, 'CREATE')) AS "ownsWhatItCreates"
   FROM pg_roles r, pg_database d
   WHERE r.rolname = session_user AND d.datname = current_database()`;
 
@@ -52,6 +55,7 @@ export async function askOwnRole(connection: Connection, signal: AbortSignal): P
   return {
     oid: Number(row.oid),
     validFor: numberOrNull(row.validFor),
+    ownsWhatItCreates: row.ownsWhatItCreates === true,
     room: {
       maxConnections: Number(row.maxConnections),
       usedConnections: Number(row.usedConnections),

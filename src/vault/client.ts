@@ -61,6 +61,8 @@ export interface VaultClient {
   wrappedPath(wrappingToken: Sensitive<string>): Promise<string>;
   unwrap(wrappingToken: Sensitive<string>): Promise<VaultSecret>;
   lookupSelf(token: Sensitive<string>): Promise<TokenInfo>;
+  /** What the token may do at each of these paths; `deny` is nothing. */
+  capabilities(token: Sensitive<string>, paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   renewSelf(token: Sensitive<string>, incrementSeconds: number): Promise<VaultAuth>;
   revokeSelf(token: Sensitive<string>): Promise<void>;
   /** null where there is nothing at the path. Never aborted: a read may make a user (rule M2). */
@@ -130,6 +132,11 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
         policies: list(data.policies).map(text),
         type: data.type === "batch" ? "batch" : "service",
       };
+    },
+    async capabilities(token, paths) {
+      const answer = await api("capabilities-self", token).write("sys/capabilities-self", { paths });
+      const data = dataOf(answer);
+      return new Map(paths.map((path) => [path, list(data[path] ?? data.capabilities).map(text)]));
     },
     async renewSelf(token, increment) {
       const { auth } = secretFrom(
