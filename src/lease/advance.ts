@@ -1,9 +1,9 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
-import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
+import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
 import { isLate } from "./escalation.ts";
 import type { Grant, Outcome, SeenRole } from "./outcomes.ts";
-import { abandon, retire, retirement, stop } from "./retirement.ts";
+import { abandon, drained, retire, retirement, stop } from "./retirement.ts";
 import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
 
@@ -27,8 +27,9 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       return taken(state, outcome.grant, now, policy);
     case "read failed": {
       const failures = state.read.failures + 1;
-      const retryAt = now + backoff(READ_BACKOFF, failures, chance, outcome.retryAfter);
       const issued = outcome.mayHaveIssued ? [...withinTheHour(state.issued, now), now] : state.issued;
+      const paced = outcome.mayHaveIssued ? pace(policy.maxNewPerHour - issued.length) : 0;
+      const retryAt = now + Math.max(backoff(READ_BACKOFF, failures, chance, outcome.retryAfter), paced);
       return { ...state, reading: false, read: { failures, retryAt }, issued };
     }
     case "adopted":
@@ -120,7 +121,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
       });
     }
     case "drained":
-      return changeRetiring(state, outcome.id, { step: "release", failures: 0, retryAt: now });
+      return drained(state, outcome.id, now);
     case "released":
     case "left":
       return drop(state, outcome.id);

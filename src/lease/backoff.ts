@@ -17,6 +17,17 @@ export const RENEWAL_BACKOFF: BackoffPolicy = { min: 3_000, max: 80_000 };
 /** For what stays inside the pod (files, hooks, Postgres): sooner, because nobody else is bothered. */
 export const LOCAL_BACKOFF: BackoffPolicy = { min: 500, max: 15_000 };
 
+const HOUR = 3_600_000;
+
+/**
+ * How long to wait after a read that may have made a user, where so many are left of this hour's budget: each time four
+ * times as long, so that a short outage costs little time and a long one does not find the budget used up in its first
+ * seconds, with nothing to be tried for the rest of the hour.
+ */
+export function pace(left: number): number {
+  return left > 0 ? HOUR / 4 ** left : 0;
+}
+
 /**
  * @param failures how many tries in a row have failed, from 1
  * @param chance from 0 to 1

@@ -1,7 +1,11 @@
 /** Keeps the state file up to date: at most one write at a time, always the newest state, nothing twice. */
-import { describe } from "../errors.ts";
+import { describe, LesseeError } from "../errors.ts";
 import type { Emit } from "../ports.ts";
 import type { SavedState, StateFile } from "./state-file.ts";
+
+/** Where the error itself knows no better. */
+const HINT =
+  "give the folder room and let lessee write to it, or set state.path; until then a restart costs a new user";
 
 export interface Memory {
   /** There may be something else to keep now. Whatever changes during a write is kept by the next one, all together. */
@@ -29,7 +33,8 @@ export function createMemory(file: StateFile | null, now: () => SavedState | nul
       complained = false;
     } catch (error) {
       // A sidecar without a memory still does its work; a restart costs a user then. The next change tries again.
-      if (!complained) emit({ is: "warning", code: "state", message: `the state cannot be kept: ${describe(error)}` });
+      const why = error instanceof LesseeError ? describe(error) : `${describe(error)} (${HINT})`;
+      if (!complained) emit({ is: "warning", code: "state", message: `the state cannot be kept: ${why}` });
       complained = true;
     }
   }

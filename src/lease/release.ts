@@ -50,7 +50,7 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
         });
         return { is: "left", id: held.id };
       }
-      if (await isGone(held, token)) return released(held);
+      if ((await whyHeld(held, token)) === null) return released(held);
       return releaseFailed(held, error);
     }
   }
@@ -58,20 +58,22 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
   /** A release has ended only when the lease is unknown and the role is gone (rule W7). */
   async function checkRelease(held: Retiring, roleOf: () => Promise<RoleSessions | null>): Promise<Outcome> {
     const token = tokens.tokenOf(held.token);
-    const heldStill = token !== undefined && !(await isGone(held, token));
+    const why = token === undefined ? null : await whyHeld(held, token);
     const role = await roleOf();
     if (role?.exists) return { is: "release failed", id: held.id, error: remains(role) };
-    if (heldStill)
-      return { is: "release failed", id: held.id, error: `${held.lease}: the server still holds the lease` };
+    if (why !== null) return { is: "release failed", id: held.id, error: `${held.lease}: ${why}` };
     return released(held);
   }
 
-  async function isGone(held: Retiring, token: Sensitive<string>): Promise<boolean> {
+  /** null where the server holds the lease no more, as far as it can be asked. */
+  async function whyHeld(held: Retiring, token: Sensitive<string>): Promise<string | null> {
     try {
       const info = await client.lookupLease(token, held.lease);
-      return info.ttlSeconds <= 0 && !info.renewable && held.user === null;
+      const gone = info.ttlSeconds <= 0 && !info.renewable && held.user === null;
+      return gone ? null : "the server still holds the lease";
     } catch (error) {
-      return error instanceof VaultError && (error.status === 400 || error.status === 403);
+      if (error instanceof VaultError && (error.status === 400 || error.status === 403)) return null;
+      return `whether it has ended is not known: ${describe(error)}`;
     }
   }
 

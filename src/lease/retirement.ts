@@ -23,6 +23,14 @@ export function retire(current: Current, now: number): Retiring {
   return { ...retirement(held, now), step: "drain", publishedAt: held.publishedAt, sessions: held.sessions };
 }
 
+/** A server that has refused its renewals so far is not asked in a new rhythm for its release. */
+export function drained(state: State, id: number, now: number): State {
+  const retiring = state.retiring.map((one) =>
+    one.id === id ? { ...one, step: "release" as const, failures: one.renewFailures, retryAt: now } : one,
+  );
+  return { ...state, retiring };
+}
+
 /** What was never published has no users: it may be given back at once. */
 export function abandon(candidate: Candidate, now: number): Retiring {
   const { failingSince: _since, ...held } = candidate;

@@ -178,8 +178,9 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         renewAt: renewalDue(sentAt, granted.seconds * 1_000, known, lead, deps.policy().jitter),
       };
     } catch (error) {
-      const judged = await judge(held, token, error);
-      return { is: "renewal failed", id: held.id, ...judged, error: describe(error), ...retryAfter(error) };
+      const { unseen, ...judged } = await judge(held, token, error);
+      const said = unseen === undefined ? describe(error) : `${describe(error)}; and the lookup failed: ${unseen}`;
+      return { is: "renewal failed", id: held.id, ...judged, error: said, ...retryAfter(error) };
     }
   }
 
@@ -188,7 +189,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     held: Held,
     token: Sensitive<string>,
     error: unknown,
-  ): Promise<{ verdict: "lost" | "kept" | "ended" | "unknown"; expiry?: number }> {
+  ): Promise<{ verdict: "lost" | "kept" | "ended" | "unknown"; expiry?: number; unseen?: string }> {
     if (!(error instanceof VaultError) || isPassing(error) || error.status >= 500) return { verdict: "unknown" };
     const said = error.errors.join(" ");
     const ended = /past the max TTL|could not find role|lease is not renewable/i.test(said);
@@ -199,12 +200,13 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       const expiry = sentAt + info.ttlSeconds * 1_000;
       return { verdict: ended || !info.renewable ? "ended" : "kept", expiry };
     } catch (second) {
-      if (!(second instanceof VaultError)) return { verdict: "unknown" };
+      const unseen = describe(second);
+      if (!(second instanceof VaultError)) return { verdict: "unknown", unseen };
       if (second.status === 400) return { verdict: "lost" };
-      if (second.status !== 403) return { verdict: "unknown" };
+      if (second.status !== 403) return { verdict: "unknown", unseen };
       // Nobody may look: the words are all there is.
       if (/lease not found|lease expired|invalid lease/i.test(said)) return { verdict: "lost" };
-      return { verdict: ended || error.status === 403 ? "ended" : "unknown" };
+      return { verdict: ended || error.status === 403 ? "ended" : "unknown", unseen };
     }
   }
 

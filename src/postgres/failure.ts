@@ -20,6 +20,11 @@ const BY_SQLSTATE: Readonly<Record<string, Judgement>> = {
   "3D000": { blames: "server", hint: "name an existing database in connection_url" },
   "42P01": { blames: "server", hint: "mend the verify_query" },
   "42601": { blames: "server", hint: "mend the verify_query" },
+  "25006": {
+    blames: "server",
+    hint: "it is a standby, or read-only: name the primary, or let the verify_query only read",
+  },
+  "53100": { blames: "server", hint: "free some space on the disk of Postgres" },
   "53300": { blames: "server", hint: "raise max_connections or the role's CONNECTION LIMIT, or use smaller pools" },
   "57014": { blames: "server", hint: "the verify_query takes longer than connect_timeout" },
   "57P03": { blames: "server", hint: "Postgres is starting up or shutting down" },
@@ -86,8 +91,17 @@ function judge(failure: Failure, sqlstate: string | undefined): Judgement {
   if (isWithoutTls(failure)) {
     return { blames: "server", hint: "turn TLS on in Postgres, or allow plain connections with sslmode=disable" };
   }
-  const hint = failure.code === undefined ? undefined : BY_NETWORK_CODE[failure.code];
+  const hint = failure.code === undefined ? hintByWords(failure.message) : BY_NETWORK_CODE[failure.code];
   return hint === undefined ? { blames: "server" } : { blames: "server", hint };
+}
+
+/** pg and we ourselves give no code for these. */
+function hintByWords(message: string): string | undefined {
+  if (message.startsWith("no answer within"))
+    return "is Postgres overloaded, a network policy or firewall in between, or something else listening there?";
+  if (message.startsWith("Connection terminated"))
+    return "Postgres, or a proxy in between, has ended it: see their logs";
+  return undefined;
 }
 
 /** pg's own words (it gives no code) when the server answers that it has no TLS. */

@@ -133,8 +133,21 @@ function hintFor(response: HttpResponse, errors: readonly string[]): string | un
   if (response.status === 429) return "a rate limit of the server; waiting";
   if (/no handler for route/.test(said)) return "nothing is mounted there; check the path";
   if (/unknown role/.test(said)) return "the secrets engine has no such role; check the path in the template";
-  return undefined;
+  if (/not an allowed role/.test(said)) return "add the role to allowed_roles of its database connection";
+  return HINTS_BY_STATUS[response.status];
 }
+
+/** Where the server's words say no more than that it will not. */
+const HINTS_BY_STATUS: Readonly<Record<number, string>> = {
+  400: "Vault's log and its audit log have the request and the reason",
+  412: "a standby that lags behind the active node; waiting until it has caught up",
+  472: "a disaster recovery standby, which answers nobody; set vault.address to the active node",
+  473: "a performance standby that cannot do it; set vault.address to the active node",
+  500: "Vault's log has the reason; of a database user, see that Postgres is up and that the role's statements work",
+  502: "a proxy or load balancer in front of Vault reaches no server",
+  503: "the server is not active: it starts, or is a standby; waiting",
+  504: "a proxy or load balancer in front of Vault waits in vain for it",
+};
 
 function retryAfter(response: HttpResponse): number | undefined {
   const header = response.headers["retry-after"];

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Emit, Files, World } from "../ports.ts";
-import { type Approach, approached, createApproach } from "./approach.ts";
 import { createVaultClient, type VaultClient } from "./client.ts";
 import { type ClosableTransport, createTransport, type PoolOptions, type TlsSettings } from "./transport.ts";
 
@@ -23,37 +22,25 @@ export interface VaultConnection {
   readonly address: string;
   /** Empty for the root namespace. */
   readonly namespace: string;
-  /** What comes before every request. */
-  readonly approach: Approach;
 }
 
 /** `methodNamespace` is that of auto_auth.method, which holds where the configuration names no other. */
 export async function openVault(
   config: VaultConfig,
   methodNamespace: string | undefined,
-  world: Pick<World, "clock" | "env" | "files" | "random">,
+  world: Pick<World, "clock" | "env" | "files">,
   emit: Emit,
-  pool: PoolOptions = {},
 ): Promise<VaultConnection> {
-  const connected = await connectVault(config, world.files, world.env, pool);
-  const resolveSrv = async (name: string) => (await import("node:dns/promises")).resolveSrv(name);
-  const approach = createApproach(config, { ...world, resolveSrv: config.srvLookup ? resolveSrv : null });
-  const transport = {
-    ...connected,
-    close() {
-      approach.close();
-      connected.close();
-    },
-  };
+  const transport = await connectVault(config, world.files, world.env);
   const address = config.address.replace(/\/+$/, "");
   const namespace = config.namespace ?? methodNamespace ?? "";
   const client = createVaultClient(
     { address, namespace, headers: config.headers, timeout: config.clientTimeout },
-    approached(transport.send, approach),
+    transport.send,
     world.clock,
     emit,
   );
-  return { client, transport, address, namespace, approach };
+  return { client, transport, address, namespace };
 }
 
 /** Rejects with a LesseeError (code `ca`) for what cannot be read or used, naming the key of the configuration. */

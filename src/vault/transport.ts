@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import type { SecureContext } from "node:tls";
 import { LesseeError, TransportError } from "../errors.ts";
 import type { HttpRequest, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
+import { cutShort, explain, noAnswer } from "./transport-failure.ts";
 
 /** Whom we trust, and who we are. */
 export interface TlsSettings {
@@ -137,8 +138,7 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
 
     const outgoing = open(request, route);
     const deadline = setTimeout(() => {
-      const seconds = Math.round(request.timeout / 100) / 10;
-      fail(new TransportError("timeout", `${where(url, socketPath)}: no answer within ${seconds} s`, effect()));
+      fail(noAnswer(where(url, socketPath), request.timeout, effect()));
     }, request.timeout);
 
     outgoing.on("socket", (socket) => {
@@ -162,15 +162,7 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
           );
         else chunks.push(chunk);
       });
-      incoming.on("aborted", () =>
-        fail(
-          new TransportError(
-            "cut",
-            `${where(url, socketPath)}: the connection was cut in the middle of the answer`,
-            "unknown",
-          ),
-        ),
-      );
+      incoming.on("aborted", () => fail(cutShort(where(url, socketPath))));
       incoming.on("error", (error) => fail(explain(error, where(url, socketPath), "unknown")));
       incoming.on("end", () => {
         if (settled) return;
@@ -258,37 +250,5 @@ function proxyEnv(options: TransportOptions): NodeJS.ProcessEnv | undefined {
 function flat(headers: http.IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
-  );
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there; check vault.address or VAULT_ADDR",
-  ENOTFOUND: "the name is not known; check vault.address or VAULT_ADDR",
-  EAI_AGAIN: "the name server does not answer",
-  EHOSTUNREACH: "there is no way to that host",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "the server's certificate is signed by a CA that is not known; set vault.ca_cert or VAULT_CACERT",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    "the server's certificate is signed by a CA that is not known; set vault.ca_cert or VAULT_CACERT",
-  SELF_SIGNED_CERT_IN_CHAIN:
-    "the server's certificate is signed by a CA that is not known; set vault.ca_cert or VAULT_CACERT",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is signed by itself; set vault.ca_cert or VAULT_CACERT",
-  CERT_HAS_EXPIRED: "the server's certificate has expired",
-  ERR_TLS_CERT_ALTNAME_INVALID:
-    "the server's certificate is for another name; check vault.address, or set vault.tls_server_name",
-  EPROTO: "this does not look like TLS; is the address meant to be http://?",
-  ERR_SSL_WRONG_VERSION_NUMBER: "this does not look like TLS; is the address meant to be http://?",
-};
-
-function explain(error: Error, origin: string, effect: "never sent" | "unknown"): TransportError {
-  const code = (error as NodeJS.ErrnoException).code ?? "network";
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : error;
-  const hint = HINTS[code];
-  const text = first?.message || error.message || code;
-  return new TransportError(
-    code,
-    `${origin}: ${text.replace(/\s+/g, " ").trim()}`,
-    effect,
-    hint === undefined ? {} : { hint },
   );
 }

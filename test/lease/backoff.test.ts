@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backoff, LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF } from "../../src/lease/backoff.ts";
+import { advance } from "../../src/lease/advance.ts";
+import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "../../src/lease/backoff.ts";
+import { decide } from "../../src/lease/lifecycle.ts";
+import { NOTHING_YET } from "../../src/lease/state.ts";
+import { HOUR, MINUTE, SEED_POLICY } from "./policies.ts";
 
 const policies = fc.constantFrom(READ_BACKOFF, RENEWAL_BACKOFF, LOCAL_BACKOFF);
 const chances = fc.double({ min: 0, max: 1, noNaN: true });
@@ -62,5 +66,40 @@ describe("promise 6: 10 requests in the first minute and 2 a minute after it", (
         for (const tries of later) expect(tries * requests).toBeLessThanOrEqual(2);
       }),
     );
+  });
+});
+
+describe("the pace of reads that may each have made a user", () => {
+  const policy = { ...SEED_POLICY, maxNewPerHour: 6 };
+
+  /** When it reads again, with a server that never answers, from a time of `0` on. */
+  function tries(until: number): readonly number[] {
+    const times: number[] = [];
+    let state = NOTHING_YET;
+    for (let now = 0; now < until; ) {
+      const action = decide(state, "issue", now, policy);
+      if (action.do === "wait") now = action.until;
+      else {
+        times.push(now);
+        const failed = { is: "read failed", mayHaveIssued: true, error: "no answer" } as const;
+        state = advance(advance(state, { is: "reading" }, now, policy, 0), failed, now, policy, 0);
+      }
+    }
+    return times;
+  }
+
+  it("keeps the last tries of an hour for an outage that lasts, and never passes the budget", () => {
+    const times = tries(3 * HOUR);
+    for (const end of [MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR]) {
+      // Whenever the server is back, it is noticed after no more than three times as long as it was away.
+      const next = times.find((at) => at >= end);
+      expect(next).toBeLessThanOrEqual(4 * end);
+    }
+    for (const at of times) expect(times.filter((one) => one >= at && one < at + HOUR).length).toBeLessThanOrEqual(6);
+  });
+
+  it("begins soon, and not at all when nothing is left", () => {
+    expect(pace(5)).toBeLessThan(5_000);
+    expect(pace(0)).toBe(0);
   });
 });

@@ -81,7 +81,8 @@ describe("the memory", () => {
       slow.writes[i]!.end(new Error("ENOSPC"));
       await memory.settled();
     }
-    expect(events).toEqual([{ is: "warning", code: "state", message: "the state cannot be kept: ENOSPC" }]);
+    const message = expect.stringMatching(/^the state cannot be kept: ENOSPC \(give the folder room/);
+    expect(events).toEqual([{ is: "warning", code: "state", message }]);
     memory.save(savedState("s.token", ONE));
     slow.writes[2]!.end();
     await memory.settled();
