@@ -76,7 +76,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   emit({ is: "started", version, pid });
 
   // Connect and prepare.
-  const vault = await openVault(config.vault, autoAuth?.method.namespace, world, emit);
+  const { maxConnectionsPerHost: maxSockets } = config.templateConfig;
+  const pool = maxSockets === undefined ? {} : { maxSockets };
+  const vault = await openVault(config.vault, autoAuth?.method.namespace, world, emit, pool);
   const method = autoAuth && parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
   const { exec } = config;

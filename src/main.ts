@@ -26,7 +26,7 @@ const world: World = {
   // Loaded when the first command is run: most sidecars never run one.
   spawn: ((...call: Parameters<Spawn>) => process.getBuiltinModule("node:child_process").spawn(...call)) as Spawn,
   kill: (pid, signal) => process.kill(pid, signal),
-  env: process.env,
+  env: asVault(process.env),
   pid: process.pid,
   uid: process.getuid?.() ?? 0,
   // Only opened by the command that reads it.
@@ -36,6 +36,12 @@ const world: World = {
   stdout: process.stdout,
   stderr: process.stderr,
 };
+
+/** OpenBao's names of what Vault has a name for: there they go before those, even where they are empty. */
+function asVault(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = Object.entries(env).filter(([name]) => name.startsWith("BAO_"));
+  return { ...env, ...Object.fromEntries(own.map(([name, value]) => [name.replace("BAO_", "VAULT_"), value])) };
+}
 
 /** The first signal asks for an orderly end, the second one gets the other. */
 function listen(): ProcessSignals {

@@ -42,6 +42,7 @@ export async function serve(options: ServeOptions): Promise<Served | null> {
     cache: config.cache,
     client: vault.client,
     address: vault.address,
+    approach: vault.approach,
     version: options.version,
     timeout: config.vault.clientTimeout,
     open: transport.open,

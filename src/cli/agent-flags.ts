@@ -176,7 +176,7 @@ export const AGENT_FLAGS: readonly FlagDefinition[] = [
     default: "0, all of them",
     help: "Keep so many old log files; -1 keeps none.",
   },
-  { name: "combine-logs", kind: "bool", group: LOG, hidden: true, help: "Write the log to stdout." },
+  { name: "combine-logs", kind: "bool", group: LOG, help: "Write the log to stdout instead of stderr." },
 ];
 
 /** Flags that every command of Vault has and that mean nothing to an agent. */

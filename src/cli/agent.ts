@@ -33,10 +33,12 @@ export async function runAgentCommand(
   if (outcome.kind === "invalid") return refuse(world, [outcome.message]);
   const { flags } = outcome;
   try {
+    if (flags.values.get("test-verify-only")?.at(-1) === "true") return await verifyOnly(flags, world);
     const loaded = await load(flags, world);
     const { config } = loaded;
     const scrubber = createScrubber();
-    const say = (text: string) => void world.stderr.write(text);
+    const output = flags.values.get("combine-logs")?.at(-1) === "true" ? world.stdout : world.stderr;
+    const say = (text: string) => void output.write(text);
     const { file: path } = config.log;
     const file =
       path === undefined
@@ -72,6 +74,14 @@ export async function runAgentCommand(
 }
 
 // ---- internal ----
+
+/** Says nothing of what is found only by a start; `lessee validate` does. */
+async function verifyOnly(flags: ParsedFlags, world: World): Promise<number> {
+  const { env, files, stdout } = world;
+  const { parsed } = await loadConfig({ paths: configPaths(flags, env), files, env, flags });
+  if (env.VAULT_TEST_VERIFY_ONLY_DUMP_CONFIG) stdout.write(`${JSON.stringify(parsed, null, 2)}\n`);
+  return 0;
+}
 
 /** What is valid and cannot be run is refused as well: nobody is served by an agent that leaves out what it was asked for. */
 async function load(flags: ParsedFlags, world: World): Promise<Loaded> {

@@ -1,7 +1,7 @@
 /** The connection of a command that asks Vault once, as `vault` itself makes it: from flags and environment alone. */
 import { NOTHING_DECLARED } from "../config/merge.ts";
 import { resolve } from "../config/resolve.ts";
-import type { ParsedFlags } from "../config/types.ts";
+import type { ParsedFlags, VaultConfig } from "../config/types.ts";
 import { ConfigError, LesseeError } from "../errors.ts";
 import type { World } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
@@ -9,9 +9,14 @@ import { openVault, type VaultConnection } from "../vault/connect.ts";
 
 /** Rejects with a LesseeError for settings and certificates that cannot be used. */
 export async function connectByFlags(flags: ParsedFlags, world: World): Promise<VaultConnection> {
-  const { config, refusals } = resolve(NOTHING_DECLARED, world.env, flags);
+  return openVault(serverByFlags(flags, world), undefined, world, () => {});
+}
+
+/** @throws ConfigError */
+export function serverByFlags(flags: ParsedFlags, { env }: Pick<World, "env">): VaultConfig {
+  const { config, refusals } = resolve(NOTHING_DECLARED, env, flags);
   if (refusals.length > 0) throw new ConfigError(refusals);
-  return openVault(config.vault, undefined, world, () => {});
+  return config.vault;
 }
 
 /** VAULT_TOKEN, else what `vault login` or a sink has left in the home folder. Rejects with a LesseeError. */

@@ -30,6 +30,10 @@ const COMMANDS = {
     summary: "render a template with secrets from a file",
     run: async (args, world) => (await import("./render.ts")).runRender(args, world),
   },
+  inject: {
+    summary: "add the sidecar to the pods of a manifest",
+    run: async (args, world) => (await import("./inject.ts")).runInject(args, world),
+  },
   status: {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),
@@ -44,7 +48,11 @@ const COMMANDS = {
   },
   version: {
     summary: "print the version",
-    run: async (_args, world, _signals, version) => {
+    run: async (args, world, _signals, version) => {
+      if (args.some(isHelp)) {
+        world.stdout.write("Usage: lessee version\n\nPrints the version.\n");
+        return 0;
+      }
       // Who asks `vault` learns whom he talks to: the name and the versions of Vault are not ours.
       const place = world.env.LESSEE_INVOKED_AS === "vault" ? " (in place of vault)" : "";
       world.stdout.write(`lessee v${version}${place}\n`);
@@ -63,7 +71,7 @@ export async function runCommand(
   const [name, ...args] = argv;
   if (name === "-v" || name === "-version" || name === "--version")
     return COMMANDS.version.run(args, world, signals, version);
-  if (name === undefined || name === "help" || name === "-h" || name === "-help" || name === "--help") {
+  if (name === undefined || name === "help" || isHelp(name)) {
     world.stdout.write(usage());
     return name === undefined ? 1 : 0;
   }
@@ -76,6 +84,10 @@ export async function runCommand(
     `lessee: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}\n\n${usage()}`,
   );
   return 1;
+}
+
+function isHelp(word: string): boolean {
+  return /^--?h(elp)?$/.test(word);
 }
 
 function commandNamed(name: string): Command | undefined {

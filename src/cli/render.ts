@@ -7,6 +7,7 @@ import type { Brain, Dependency } from "../render/template.ts";
 import { certificateIn } from "../vault/certificates.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
+import { readInput } from "./input.ts";
 
 const GROUP = "Render";
 
@@ -74,9 +75,12 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
   const secrets = flag("secrets") ?? required("secrets");
   if (template === "-" && secrets === "-")
     throw new LesseeError("usage", "only one of -template and -secrets can be -");
-  const source = await read(template, world);
+  const source = await readInput(template, world);
   const destination = flag("destination") ?? "";
-  const brain = withCertificates(offlineBrain(await read(secrets, world)), await certificatesAt(destination, world));
+  const brain = withCertificates(
+    offlineBrain(await readInput(secrets, world)),
+    await certificatesAt(destination, world),
+  );
   const host = createHost({ clock: world.clock, env: world.env, print: (text) => world.stderr.write(text) });
   const options = {
     name: "",
@@ -107,15 +111,6 @@ function engineOf(name: string | undefined, template: string): "go" | "handlebar
   if (name === undefined) return template.endsWith(".hbs") ? "handlebars" : "go";
   if (name === "go" || name === "handlebars") return name;
   throw new LesseeError("usage", `-engine must be go or handlebars, not ${JSON.stringify(name)}`);
-}
-
-async function read(path: string, world: World): Promise<string> {
-  if (path !== "-") return world.files.readFile(path, "utf8");
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const piece of world.stdin)
-    text += typeof piece === "string" ? piece : decoder.decode(piece, { stream: true });
-  return text + decoder.decode();
 }
 
 function required(name: string): never {

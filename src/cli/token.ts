@@ -3,11 +3,12 @@
  * for its orderly end instead: revoking its token would take the database user from an application that still drains
  * (rule M9).
  */
+import type { ParsedFlags } from "../config/types.ts";
 import { describe } from "../errors.ts";
 import { runningHere } from "../lease/state-place.ts";
 import type { World } from "../ports.ts";
 import { SERVER_FLAGS } from "./agent-flags.ts";
-import { connectByFlags, ownToken } from "./client.ts";
+import { connectByFlags, ownToken, serverByFlags } from "./client.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
 import type { ProcessSignals } from "./process.ts";
 
@@ -45,6 +46,11 @@ export async function runTokenRevoke(args: readonly string[], world: World, sign
   if (values.get("mode")?.at(-1)) return fail(1, "Cannot use -self with -mode!");
 
   try {
+    const asked = insteadOfRevoking(outcome.flags, world);
+    if (asked !== null) {
+      world.stdout.write(asked);
+      return 0;
+    }
     const pid = await findLessee(world);
     if (pid !== null) return await endLessee(pid, world, signals);
     const { client, transport } = await connectByFlags(outcome.flags, world);
@@ -62,6 +68,17 @@ export async function runTokenRevoke(args: readonly string[], world: World, sign
 
 const DESCRIPTION =
   "Revokes the token of VAULT_TOKEN or ~/.vault-token. Where a lessee runs in the same home folder, that one is ended and waited for instead: it gives back what nobody uses any more.";
+
+/** Who asks what would be done does not want it done. */
+function insteadOfRevoking(flags: ParsedFlags, world: World): string | null {
+  const isAsked = (name: string) => flags.values.get(name)?.at(-1) === "true";
+  if (isAsked("output-policy")) return 'path "auth/token/revoke-self" {\n  capabilities = ["update"]\n}\n';
+  if (!isAsked("output-curl-string")) return null;
+  const { address, namespace } = serverByFlags(flags, world);
+  const headers = ["X-Vault-Request: true", "X-Vault-Token: $(vault print token)"];
+  if (namespace !== undefined) headers.push(`X-Vault-Namespace: ${namespace}`);
+  return `curl -X PUT ${headers.map((header) => `-H "${header}"`).join(" ")} ${address}/v1/auth/token/revoke-self\n`;
+}
 
 async function endLessee(pid: number, world: World, { stop }: ProcessSignals): Promise<number> {
   const { clock, kill, stderr, stdout } = world;

@@ -98,6 +98,8 @@ function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, 
     numRetries: Math.max(0, maxRetries() ?? file?.numRetries ?? 12),
     headers: requestHeaders(flags, refusals),
     disableRedirects: switchSetting("disable-redirects", "VAULT_DISABLE_REDIRECTS", false),
+    ...defined({ rateLimit: rateLimit() }),
+    srvLookup: switchSetting("srv-lookup", "VAULT_SRV_LOOKUP", false),
   };
 
   /** A real boolean: `VAULT_SKIP_VERIFY=false` does not turn verification off. */
@@ -116,6 +118,16 @@ function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, 
       refuse("VAULT_CLIENT_TIMEOUT", durationFault(text), 'a duration such as "30s", or a number of seconds');
     }
     return parsed === undefined || parsed <= 0 ? 60_000 : toMilliseconds(parsed);
+  }
+
+  /** `rate`, or `rate:burst`. */
+  function rateLimit(): VaultConfig["rateLimit"] {
+    const text = env.VAULT_RATE_LIMIT ?? "";
+    if (text === "") return undefined;
+    const [, rate, burst = rate] = /^(\d+(?:\.\d+)?)(?::(\d+))?$/.exec(text.trim()) ?? [];
+    if (Number(rate) > 0) return { rate: Number(rate), burst: Math.max(1, Math.floor(Number(burst))) };
+    refuse("VAULT_RATE_LIMIT", `${quote(text)} is not a rate`, 'requests a second, as "10" or, with a burst, "10:20"');
+    return undefined;
   }
 
   function maxRetries(): number | undefined {
@@ -239,7 +251,7 @@ function resolveTemplateEngine({ templateConfig }: Declared): TemplateEngineConf
     exitOnRetryFailure: templateConfig?.exitOnRetryFailure ?? false,
     staticSecretRenderInterval: toMilliseconds(templateConfig?.staticSecretRenderInterval ?? 0) || 300_000,
     leaseRenewalThreshold: templateConfig?.leaseRenewalThreshold || 0.9,
-    maxConnectionsPerHost: templateConfig?.maxConnectionsPerHost || 10,
+    ...defined({ maxConnectionsPerHost: templateConfig?.maxConnectionsPerHost || undefined }),
   };
 }
 

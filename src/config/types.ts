@@ -62,6 +62,10 @@ export interface VaultConfig {
   /** From -header: sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly disableRedirects: boolean;
+  /** From VAULT_RATE_LIMIT: requests a second, and how many at once after a pause. */
+  readonly rateLimit?: { readonly rate: number; readonly burst: number };
+  /** From VAULT_SRV_LOOKUP: an address without a port is looked up. */
+  readonly srvLookup?: boolean;
 }
 
 export interface AutoAuthConfig {
@@ -174,7 +178,8 @@ export interface TemplateEngineConfig {
   readonly staticSecretRenderInterval: number;
   /** The part of a non-renewable lease after which it is read anew. */
   readonly leaseRenewalThreshold: number;
-  readonly maxConnectionsPerHost: number;
+  /** Absent: as many as the transport has by default. */
+  readonly maxConnectionsPerHost?: number;
 }
 
 export interface LogConfig {

@@ -5,6 +5,8 @@ import { TransportError } from "../errors.ts";
 import type { HttpRequest } from "../ports.ts";
 
 export interface Forwarding {
+  /** Resolves when a request may be sent; absent: at once. */
+  readonly approach?: { admit(): Promise<void>; relocate(url: string): string };
   open(request: Pick<HttpRequest, "method" | "url" | "headers">): ClientRequest;
   /** Until the answer begins, and then between any two parts of it. */
   readonly timeout: number;

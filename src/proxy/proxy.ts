@@ -121,11 +121,15 @@ async function pass(
 ): Promise<void> {
   const { cache } = deps;
   const { body, incoming, token } = request;
+  await deps.approach?.admit();
+  const url = deps.address.startsWith("unix:")
+    ? `${deps.address}:${request.target}`
+    : `${deps.address}${request.target}`;
   const sentAt = deps.clock.now();
   const received = await forward(
     {
       method: request.method,
-      url: deps.address.startsWith("unix:") ? `${deps.address}:${request.target}` : `${deps.address}${request.target}`,
+      url: deps.approach?.relocate(url) ?? url,
       headers: requestHeaders({ headers: incoming.headers, token, userAgent: deps.userAgent }),
     },
     body ?? incoming,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { VaultConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Emit, Files, World } from "../ports.ts";
+import { type Approach, approached, createApproach } from "./approach.ts";
 import { createVaultClient, type VaultClient } from "./client.ts";
 import { type ClosableTransport, createTransport, type PoolOptions, type TlsSettings } from "./transport.ts";
 
@@ -22,25 +23,37 @@ export interface VaultConnection {
   readonly address: string;
   /** Empty for the root namespace. */
   readonly namespace: string;
+  /** What comes before every request. */
+  readonly approach: Approach;
 }
 
 /** `methodNamespace` is that of auto_auth.method, which holds where the configuration names no other. */
 export async function openVault(
   config: VaultConfig,
   methodNamespace: string | undefined,
-  world: Pick<World, "clock" | "env" | "files">,
+  world: Pick<World, "clock" | "env" | "files" | "random">,
   emit: Emit,
+  pool: PoolOptions = {},
 ): Promise<VaultConnection> {
-  const transport = await connectVault(config, world.files, world.env);
+  const connected = await connectVault(config, world.files, world.env, pool);
+  const resolveSrv = async (name: string) => (await import("node:dns/promises")).resolveSrv(name);
+  const approach = createApproach(config, { ...world, resolveSrv: config.srvLookup ? resolveSrv : null });
+  const transport = {
+    ...connected,
+    close() {
+      approach.close();
+      connected.close();
+    },
+  };
   const address = config.address.replace(/\/+$/, "");
   const namespace = config.namespace ?? methodNamespace ?? "";
   const client = createVaultClient(
     { address, namespace, headers: config.headers, timeout: config.clientTimeout },
-    transport.send,
+    approached(transport.send, approach),
     world.clock,
     emit,
   );
-  return { client, transport, address, namespace };
+  return { client, transport, address, namespace, approach };
 }
 
 /** Rejects with a LesseeError (code `ca`) for what cannot be read or used, naming the key of the configuration. */

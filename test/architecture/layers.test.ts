@@ -21,6 +21,7 @@ const WORDS = [
 const PURE = [
   "src/command-line.ts",
   "src/config/",
+  "src/inject/",
   "src/lease/",
   "src/render/",
   ...["duration", "entry", "invisible"].map((name) => `src/log/${name}.ts`),
@@ -67,7 +68,7 @@ const PROGRAM = ["agent", "consequences", "job", "local-changes", "serve", "setu
 );
 
 /** Packages that are rules themselves: they neither read nor write anything. */
-const PURE_PACKAGES = ["handlebars"];
+const PURE_PACKAGES = ["handlebars", "yaml"];
 
 type Layer = "words" | "rules" | "adapters" | "program" | "main";
 
@@ -134,10 +135,10 @@ describe("the layers", () => {
     expect(wrong, "what is wanted from it belongs into World in src/ports.ts").toEqual([]);
   });
 
-  it("loads pg, handlebars and chokidar only when they are needed", () => {
+  it("loads pg, handlebars, chokidar and yaml only when they are needed", () => {
     const wrong = source.flatMap((file) =>
       value(file)
-        .filter((one) => !one.lazy && /^(pg|handlebars|chokidar)(\/|$)/.test(one.specifier))
+        .filter((one) => !one.lazy && /^(pg|handlebars|chokidar|yaml)(\/|$)/.test(one.specifier))
         .map((one) => `${file.path} imports ${one.specifier}`),
     );
     expect(wrong, "write `await import(…)` where it is used first").toEqual([]);

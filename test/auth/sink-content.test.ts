@@ -41,7 +41,7 @@ async function contentOf(config: SinkConfig, token = "s.root"): Promise<string> 
   const { client, transport } = await openVault(
     { ...vaultConfig, headers: {}, disableRedirects: false },
     undefined,
-    { clock: clock(), env: {}, files: fs },
+    { clock: clock(), env: {}, files: fs, random: Math.random },
     () => {},
   );
   try {

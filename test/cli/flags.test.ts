@@ -105,7 +105,7 @@ Two:
     const text = helpText("lessee agent -config=PATH [flags]", "Keeps credentials alive.", AGENT_FLAGS);
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
     for (const flag of AGENT_FLAGS.filter(({ hidden }) => !hidden)) expect(text).toContain(`  -${flag.name}`);
-    expect(text).not.toMatch(/mfa|combine-logs|test-verify-only/);
+    expect(text).not.toMatch(/mfa|test-verify-only/);
   });
 });
 

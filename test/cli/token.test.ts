@@ -118,6 +118,18 @@ describe("lessee token revoke -self", () => {
     expect(await run(args)).toMatchObject({ code, out: "", err: expect.stringContaining(message) });
   });
 
+  it("shows what it would do, and does nothing, where that is asked for", async () => {
+    const token = await newToken();
+    const env = { VAULT_TOKEN: token, VAULT_NAMESPACE: "team" };
+    expect(await run(["-self", "-output-curl-string"], env)).toEqual({
+      code: 0,
+      out: `curl -X PUT -H "X-Vault-Request: true" -H "X-Vault-Token: $(vault print token)" -H "X-Vault-Namespace: team" ${vault.address}/v1/auth/token/revoke-self\n`,
+      err: "",
+    });
+    expect((await run(["-output-policy", "-self"], env)).out).toContain('path "auth/token/revoke-self"');
+    expect(await isAlive(token)).toBe(true);
+  });
+
   it("fails where the server refuses", async () => {
     const { code, err } = await run(["-self"], { VAULT_TOKEN: "s.unknown" });
     expect([code, err]).toEqual([2, expect.stringMatching(/^Error revoking token: .*403/)]);

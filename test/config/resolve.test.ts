@@ -32,7 +32,6 @@ describe("which of several settings holds", () => {
         exitOnRetryFailure: false,
         staticSecretRenderInterval: 300_000,
         leaseRenewalThreshold: 0.9,
-        maxConnectionsPerHost: 10,
       },
       log: { level: "info", format: "standard", rotateBytes: 0, rotateDuration: 86_400_000, rotateMaxFiles: 0 },
       health: { address: "0.0.0.0:9102" },

@@ -25,8 +25,8 @@ describe("the bundle", () => {
     ).toEqual([]);
   });
 
-  it("evaluates pg, handlebars and chokidar only when they are needed", async () => {
-    const lazy = /node_modules\/(pg|pg-\w+|handlebars|chokidar|readdirp)\//;
+  it("evaluates pg, handlebars, chokidar and yaml only when they are needed", async () => {
+    const lazy = /node_modules\/(pg|pg-\w+|handlebars|chokidar|readdirp|yaml)\//;
     expect(
       inputs.filter((path) => lazy.test(path)),
       "they are in the bundle at all",

@@ -1,0 +1,25 @@
+/** docs/webhook.md says what an injection takes: every annotation of lessee's and every setting, and no other. */
+import { expect, it } from "vitest";
+import { OWN_KEYS } from "../../src/inject/own-annotations.ts";
+import { SETTINGS } from "../../src/inject/settings.ts";
+import { codes, page, rows } from "./markdown.ts";
+
+const reference = page("docs/webhook.md");
+
+it("the annotations in docs/webhook.md are those that the code knows", () => {
+  const documented = rows(reference, /^## Annotations of lessee$/).flatMap(([names]) => codes(names));
+  expect(documented.filter((name) => name.startsWith("lessee/")).sort()).toEqual(
+    OWN_KEYS.map((key) => `lessee/${key}`).sort(),
+  );
+});
+
+it("the settings in docs/webhook.md are those that the code knows, with their variables and defaults", () => {
+  const table = rows(reference, /^## Settings$/).slice(1);
+  expect(table.map(([flag, variable]) => [codes(flag)[0], codes(variable)[0]])).toEqual(
+    SETTINGS.map(({ flag, env }) => [`-${flag}`, env]),
+  );
+  for (const { flag, default: value } of SETTINGS) {
+    const said = table.find(([name]) => name === `\`-${flag}\``)?.[2] ?? "";
+    if (value !== "") expect(codes(said)[0], flag).toBe(value);
+  }
+});
