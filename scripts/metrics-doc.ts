@@ -2,12 +2,17 @@
 import { writeFileSync } from "node:fs";
 import { EVENT_METRICS } from "../src/health/event-metrics.ts";
 import { STATUS_METRICS } from "../src/health/status-metrics.ts";
+import { WEBHOOK_EVENT_METRICS, WEBHOOK_STATUS_METRICS } from "../src/health/webhook-metrics.ts";
 
 const DESTINATION = new URL("../docs/metrics.md", import.meta.url);
 
 export function metricsDocument(): string {
   const counted = EVENT_METRICS.map((row) => ({ ...row, source: Object.keys(row.on).map(code).join(", ") }));
   const shown = STATUS_METRICS.map((row) => ({ ...row, source: code(row.shows) }));
+  const ofWebhook = [
+    ...WEBHOOK_EVENT_METRICS.map((row) => ({ ...row, source: Object.keys(row.on).map(code).join(", ") })),
+    ...WEBHOOK_STATUS_METRICS.map((row) => ({ ...row, source: code(row.shows) })),
+  ];
   return `# Metrics
 
 \`/metrics\` on the health port (\`health { address = "…" }\`, \`:9102\` by default) answers in Prometheus' text format.
@@ -27,6 +32,12 @@ ${table(counted, "events")}
 The same as \`/status\` says at the moment of the scrape.
 
 ${table(shown, "part of the status")}
+
+## Of the webhook
+
+\`lessee webhook\` has metrics of its own at \`-health-address\`: those that Vault's injector has, under its names, and more.
+
+${table(ofWebhook, "events, or part of its state")}
 `;
 }
 

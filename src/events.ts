@@ -200,10 +200,26 @@ export type LesseeEvent =
   | { readonly is: "certificates replaced" }
   // Beside a job
   | { readonly is: "waiting for the job"; readonly running: readonly string[] }
+  // The webhook
+  | {
+      readonly is: "review";
+      readonly namespace: string;
+      readonly pod: string;
+      readonly outcome: ReviewOutcome;
+      readonly injected?: "init_and_sidecar" | "init_only" | "sidecar_only";
+      readonly reason?: string;
+      readonly took: number;
+    }
+  | { readonly is: "review not read"; readonly status: number; readonly error: string }
+  | { readonly is: "certificate loaded"; readonly ends: number }
+  | { readonly is: "certificate refused"; readonly error: string }
   | { readonly is: "configuration reloaded" }
   | { readonly is: "configuration refused"; readonly error: string }
   | { readonly is: "stopping"; readonly reason: string }
   | { readonly is: "stopped"; readonly held: number };
+
+/** `failed`: by a fault of ours, whatever the API server was told then. */
+export type ReviewOutcome = "injected" | "unchanged" | "refused" | "failed";
 
 /** Names of requests to Vault, as metrics label them. */
 export type Operation =

@@ -34,6 +34,10 @@ const COMMANDS = {
     summary: "add the sidecar to the pods of a manifest",
     run: async (args, world) => (await import("./inject.ts")).runInject(args, world),
   },
+  webhook: {
+    summary: "add the sidecar to the pods of a cluster",
+    run: async (...call) => (await import("./webhook.ts")).runWebhook(...call),
+  },
   status: {
     summary: "show what a running sidecar holds",
     run: async (args, world) => (await import("./status.ts")).runStatus(args, world),

@@ -17,14 +17,14 @@ export interface EventMetric {
   readonly on: EventReadings;
 }
 
-export interface StatusMetric {
+export interface StatusMetric<S = Status> {
   readonly type: "gauge";
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
   /** The part of the status that it shows, for the documentation. */
   readonly shows: string;
-  readonly read: (status: Status) => readonly Sample[];
+  readonly read: (status: S) => readonly Sample[];
 }
 
 export type EventReadings = {

@@ -5,20 +5,28 @@ import { EVENT_METRICS } from "./event-metrics.ts";
 import type { EventMetric, Sample, StatusMetric } from "./metric.ts";
 import { STATUS_METRICS } from "./status-metrics.ts";
 
-export interface Metrics {
+export interface Metrics<S = Status> {
   readonly observe: Emit;
   /** The text format, version 0.0.4; the gauges say what `status` says. */
-  render(status: Status): Promise<{ readonly contentType: string; readonly body: string }>;
+  render(status: S): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** A sidecar's. */
+export function createMetrics(): Promise<Metrics> {
+  return createRegistry(EVENT_METRICS, STATUS_METRICS);
 }
 
 /** Loads prom-client, which a run without a health port need not do. */
-export async function createMetrics(): Promise<Metrics> {
+export async function createRegistry<S>(
+  counted: readonly EventMetric[],
+  shown: readonly StatusMetric<S>[],
+): Promise<Metrics<S>> {
   const { default: Registry } = await import("prom-client/lib/registry.js");
   const { default: Counter } = await import("prom-client/lib/counter.js");
   const { default: Gauge } = await import("prom-client/lib/gauge.js");
   const { default: Histogram } = await import("prom-client/lib/histogram.js");
   const registry = new Registry();
-  const common = (row: EventMetric | StatusMetric) => ({
+  const common = (row: EventMetric | StatusMetric<S>) => ({
     name: row.name,
     help: row.help,
     labelNames: [...row.labels],
@@ -26,7 +34,7 @@ export async function createMetrics(): Promise<Metrics> {
   });
 
   const byEvent = new Map<string, ((event: never) => void)[]>();
-  for (const row of EVENT_METRICS) {
+  for (const row of counted) {
     const metric =
       row.type === "counter"
         ? new Counter(common(row))
@@ -41,7 +49,7 @@ export async function createMetrics(): Promise<Metrics> {
       byEvent.set(name, readings);
     }
   }
-  const gauges = STATUS_METRICS.map((row) => ({ row, gauge: new Gauge(common(row)) }));
+  const gauges = shown.map((row) => ({ row, gauge: new Gauge(common(row)) }));
 
   return {
     observe(event) {

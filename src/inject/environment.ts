@@ -1,5 +1,6 @@
 /** The environment of an injected container. */
 import { agentConfig } from "./agent-config.ts";
+import { fromBase64, toBase64 } from "./base64.ts";
 import type { EnvVar, Pod } from "./kubernetes.ts";
 import type { InjectionRequest } from "./request.ts";
 
@@ -16,7 +17,7 @@ export function environment(pod: Pod, request: InjectionRequest, init: boolean, 
     ...given("VAULT_LOG_FORMAT", text("log-format")),
     ...given("HTTPS_PROXY", text("proxy-address")),
     ...(text("agent-configmap") === ""
-      ? [{ name: "VAULT_CONFIG", value: base64(JSON.stringify({ ...agentConfig(request, init), ...blocks })) }]
+      ? [{ name: "VAULT_CONFIG", value: toBase64(JSON.stringify({ ...agentConfig(request, init), ...blocks })) }]
       : [
           ...given("VAULT_ADDR", text("service")),
           ...given("VAULT_CACERT", text("ca-cert")),
@@ -54,24 +55,4 @@ function awsVariables({ spec }: Pod, { authConfig }: InjectionRequest): readonly
 
 function given(name: string, value: string): readonly EnvVar[] {
   return value === "" ? [] : [{ name, value }];
-}
-
-function base64(text: string): string {
-  return btoa(bytesAsText(new TextEncoder().encode(text)));
-}
-
-/** One character for each byte, in pieces that an argument list can hold. */
-function bytesAsText(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  return text;
-}
-
-function fromBase64(text: string): string | undefined {
-  if (!/^(?:[A-Za-z0-9+/\r\n])*={0,2}[\r\n]*$/.test(text)) return undefined;
-  try {
-    return new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
 }

@@ -36,6 +36,8 @@ type LevelOf<Name extends LesseeEvent["is"]> = LogLevel | ((event: EventOf<Name>
 
 const retried = (event: { readonly retryIn: number | null }): LogLevel => (event.retryIn === null ? "error" : "warn");
 
+const REVIEW_LEVELS = { injected: "info", unchanged: "debug", refused: "warn", failed: "error" } as const;
+
 const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   started: "info",
   listening: "info",
@@ -76,6 +78,10 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "application ended": (event) => (event.asked || event.code === 0 ? "info" : "error"),
   "certificates replaced": "info",
   "waiting for the job": "info",
+  review: (event) => REVIEW_LEVELS[event.outcome],
+  "review not read": "warn",
+  "certificate loaded": "info",
+  "certificate refused": "error",
   "configuration reloaded": "info",
   "configuration refused": "error",
   stopping: "info",

@@ -35,6 +35,7 @@ const PURE = [
     "readiness",
     "relative",
     "status-metrics",
+    "webhook-metrics",
   ].map((name) => `src/health/${name}.ts`),
   "src/health/timeline.ts",
   "src/postgres/connection-url.ts",
@@ -46,6 +47,7 @@ const PURE = [
 
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
+  ...["certificate", "webhook"].map((name) => `src/inject/${name}.ts`),
   ...[
     "adoption",
     "application-operations",

@@ -1,5 +1,6 @@
 /** docs/webhook.md says what an injection takes: every annotation of lessee's and every setting, and no other. */
 import { expect, it } from "vitest";
+import { WEBHOOK_FLAGS } from "../../src/cli/webhook.ts";
 import { OWN_KEYS } from "../../src/inject/own-annotations.ts";
 import { SETTINGS } from "../../src/inject/settings.ts";
 import { codes, page, rows } from "./markdown.ts";
@@ -21,5 +22,17 @@ it("the settings in docs/webhook.md are those that the code knows, with their va
   for (const { flag, default: value } of SETTINGS) {
     const said = table.find(([name]) => name === `\`-${flag}\``)?.[2] ?? "";
     if (value !== "") expect(codes(said)[0], flag).toBe(value);
+  }
+});
+
+it("the flags in docs/webhook.md are those of lessee webhook, with their variables and defaults", () => {
+  const table = rows(reference, /^## The webhook$/).slice(1);
+  const own = WEBHOOK_FLAGS.filter(({ group }) => group === "Webhook");
+  expect(table.map(([flag, variable]) => [codes(flag)[0], codes(variable)[0]])).toEqual(
+    own.map(({ name, env }) => [`-${name}`, env]),
+  );
+  for (const { name, default: value } of own) {
+    const said = table.find(([flag]) => flag === `\`-${name}\``)?.[2] ?? "";
+    if (value !== undefined) expect(codes(said)[0], name).toBe(value);
   }
 });

@@ -5,6 +5,7 @@ import { metricsDocument } from "../../scripts/metrics-doc.ts";
 import { EVENT_METRICS } from "../../src/health/event-metrics.ts";
 import { createMetrics } from "../../src/health/metrics.ts";
 import { STATUS_METRICS } from "../../src/health/status-metrics.ts";
+import { WEBHOOK_EVENT_METRICS } from "../../src/health/webhook-metrics.ts";
 import type { Status } from "../../src/status.ts";
 import { sampleEvents } from "../log/events.ts";
 import { readExposition } from "./exposition.ts";
@@ -42,7 +43,7 @@ describe("the metrics", () => {
   });
 
   it("count every event but those that only the status shows", async () => {
-    const counted = new Set(EVENT_METRICS.flatMap((row) => Object.keys(row.on)));
+    const counted = new Set([...EVENT_METRICS, ...WEBHOOK_EVENT_METRICS].flatMap((row) => Object.keys(row.on)));
     const not = new Set(
       sampleEvents()
         .map(({ is }) => is)

@@ -72,3 +72,20 @@ export function configOf(one: Container): Record<string, unknown> {
 export function isInjected(pod: Pod): boolean {
   return pod.metadata?.annotations?.[STATUS] === INJECTED;
 }
+
+/** As an API server asks about an object. */
+export function reviewOf(object: unknown, request: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return {
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "0d2c0a4e",
+      kind: { group: "", version: "v1", kind: "Pod" },
+      resource: { group: "", version: "v1", resource: "pods" },
+      namespace: "tsb",
+      operation: "CREATE",
+      object,
+      ...request,
+    },
+  };
+}

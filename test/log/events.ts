@@ -92,6 +92,13 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
     ],
     "certificates replaced": [{ is: "certificates replaced" }],
     "waiting for the job": [{ is: "waiting for the job", running: ["migrate", "export"] }],
+    review: [
+      { is: "review", namespace: "tsb", pod: "tsb-1", outcome: "injected", injected: "init_and_sidecar", took: 1.5 },
+      { is: "review", namespace: "tsb", pod: "tsb-1", outcome: "refused", reason: error, took: 1.5 },
+    ],
+    "review not read": [{ is: "review not read", status: 413, error }],
+    "certificate loaded": [{ is: "certificate loaded", ends: expiry }],
+    "certificate refused": [{ is: "certificate refused", error }],
     "configuration reloaded": [{ is: "configuration reloaded" }],
     "configuration refused": [{ is: "configuration refused", error }],
     stopping: [{ is: "stopping", reason: "SIGTERM" }],
