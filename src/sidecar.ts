@@ -37,7 +37,7 @@ export interface SidecarOptions {
   readonly config: AgentConfig;
   readonly autoAuth: AutoAuthConfig;
   readonly method: AuthMethod;
-  readonly vault: VaultConnection;
+  readonly vault: Omit<VaultConnection, "approach">;
   readonly world: World;
   readonly emit: Emit;
   learn(secret: Sensitive<string>): void;
