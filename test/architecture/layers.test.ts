@@ -47,7 +47,6 @@ const PURE = [
 
 /** … but for these: they wait, remember or write, if only through ports. */
 const IMPURE = [
-  ...["certificate", "webhook"].map((name) => `src/inject/${name}.ts`),
   ...[
     "adoption",
     "application-operations",
@@ -62,7 +61,9 @@ const IMPURE = [
     "release",
   ],
   ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
-].map((name) => `src/lease/${name}.ts`);
+]
+  .map((name) => `src/lease/${name}.ts`)
+  .concat(["certificate", "webhook"].map((name) => `src/inject/${name}.ts`));
 
 /** Where the parts are put together, beside cli/. */
 const PROGRAM = ["agent", "consequences", "job", "local-changes", "serve", "setup", "sidecar"].map(
