@@ -42,9 +42,11 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
   const watch = createWatch(settle, settle);
   let settling = false;
   let waiting = false;
+  let appointment = Number.POSITIVE_INFINITY;
   let failures = 0;
 
   async function publish(): Promise<void> {
+    if (signal.aborted) return;
     const { publisher, credential } = deps.setup();
     keepers.ensure(publisher.dependencies());
     const attempt = await publisher.refresh(([first]) => (first ? credential(first).config.publish : "rename"));
@@ -53,6 +55,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
       later(backoff(LOCAL_BACKOFF, ++failures, random()), publish);
     } else failures = 0;
     if (attempt.is === "published") void run(attempt.commands, attempt.files);
+    appoint(publisher.outdatedAt());
     await follow();
     deps.onWritten();
   }
@@ -107,6 +110,16 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
         if (said.get(template) !== message) emit({ is: "warning", code: "template-source", message });
         said.set(template, message);
       }
+      await publish();
+    });
+  }
+
+  function appoint(at: number): void {
+    if (at >= appointment) return;
+    appointment = at;
+    later(Math.max(at - clock.now(), WAITING), async () => {
+      if (appointment !== at) return;
+      appointment = Number.POSITIVE_INFINITY;
       await publish();
     });
   }

@@ -44,11 +44,13 @@ export interface SetupPorts {
   /** Starts the supervised application anew; null where there is none. */
   readonly restart: Notifier | null;
   redact(text: string): string;
+  /** As of the publisher. */
+  onProgress(): void;
 }
 
 /** @throws ConfigError for templates that cannot be read or do not parse. */
 export async function createSetup(config: AgentConfig, ports: SetupPorts): Promise<Setup> {
-  const { world, brain, emit, inUse, redact } = ports;
+  const { world, brain, emit, inUse, onProgress, redact } = ports;
   const { clock, env, files, random } = world;
   const variables = createVariables(config.envTemplates.map(({ name }) => name));
   const commands = new Map<string, Command>();
@@ -56,6 +58,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     files,
     clock,
     env,
+    spawn: world.spawn,
     command(config: CommandConfig) {
       // Several templates may have the same, and it is run once for all of them.
       const name = JSON.stringify(config);
@@ -73,7 +76,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     ...(await loadTemplates(config.templates, templatePorts)),
     ...(await loadEnvTemplates(config.envTemplates, templatePorts)),
   ];
-  const publisher = createPublisher({ templates, brain, inUse, files, random, clock, emit, redact });
+  const publisher = createPublisher({ templates, brain, inUse, files, random, clock, emit, redact, onProgress });
   const credentials = new Map<string, CredentialSetup>();
   const context = {
     staticInterval: config.templateConfig.staticSecretRenderInterval,

@@ -124,6 +124,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     notify: { clock, files, kill, transport: transport.send, run, pid, uid },
     brain: keepers.brain,
     inUse: keepers.inUse,
+    onProgress: () => void local.publish(),
     emit,
     restart: application?.notifier ?? null,
     redact,

@@ -56,6 +56,7 @@ async function setUp(blocks: string): Promise<Setup> {
     },
     brain: { recall: () => undefined, list: () => undefined },
     inUse: () => undefined,
+    onProgress: () => {},
     emit: () => {},
     restart: null,
     redact: (text) => text,

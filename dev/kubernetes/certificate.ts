@@ -1,7 +1,7 @@
 /** X.509 certificates on P-256 keys, made without any program outside Node. */
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import * as der from "./der.ts";
+import * as der from "../../src/render/functions/x509/der.ts";
 
 export interface ServerCertificate {
   /** PEM. It is its own authority, so a client trusts it by naming it as CA. */
@@ -72,7 +72,7 @@ const USES = { server: "1.3.6.1.5.5.7.3.1", client: "1.3.6.1.5.5.7.3.2" };
 const SIGN_CERTIFICATES = der.bits(Buffer.of(0b1000_0110), 1);
 const AGREE_ON_KEYS = der.bits(Buffer.of(0b1010_1000), 3);
 
-function extensions({ publicKey, issuer, authority, use, hosts }: CertificateRequest): Buffer {
+function extensions({ publicKey, issuer, authority, use, hosts }: CertificateRequest): der.Bytes {
   return der.sequence(
     extension("2.5.29.15", true, authority ? SIGN_CERTIFICATES : AGREE_ON_KEYS),
     ...(use.length > 0 ? [extension("2.5.29.37", false, der.sequence(...use.map((name) => der.oid(USES[name]))))] : []),
@@ -83,23 +83,23 @@ function extensions({ publicKey, issuer, authority, use, hosts }: CertificateReq
   );
 }
 
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
+function extension(id: string, critical: boolean, value: der.Bytes): der.Bytes {
   return der.sequence(der.oid(id), ...(critical ? [der.boolean(true)] : []), der.octets(value));
 }
 
-function distinguishedName(commonName: string): Buffer {
+function distinguishedName(commonName: string): der.Bytes {
   return der.sequence(der.set(der.sequence(der.oid("2.5.4.3"), der.utf8(commonName))));
 }
 
-function publicKeyInfo(key: KeyObject): Buffer {
+function publicKeyInfo(key: KeyObject): der.Bytes {
   return key.export({ type: "spki", format: "der" });
 }
 
-function keyId(key: KeyObject): Buffer {
+function keyId(key: KeyObject): der.Bytes {
   return createHash("sha1").update(publicKeyInfo(key)).digest();
 }
 
-function alternativeName(host: string): Buffer {
+function alternativeName(host: string): der.Bytes {
   if (isIP(host) === 4) return der.implicit(7, Buffer.from(host.split(".").map(Number)));
   if (isIP(host) === 6) throw new Error(`an IPv6 address is not supported in a certificate: ${host}`);
   return der.implicit(2, Buffer.from(host));

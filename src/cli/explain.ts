@@ -173,6 +173,7 @@ function openSetup({ config }: Loaded, world: World): Promise<Setup> {
     emit: () => {},
     restart: null,
     redact: (text) => text,
+    onProgress: () => {},
   });
 }
 

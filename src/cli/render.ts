@@ -81,7 +81,7 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
     offlineBrain(await readInput(secrets, world)),
     await certificatesAt(destination, world),
   );
-  const host = createHost({ clock: world.clock, env: world.env, print: (text) => world.stderr.write(text) });
+  const host = createHost({ ...world, print: (text) => world.stderr.write(text) });
   const options = {
     name: "",
     leftDelimiter: flag("left-delimiter") ?? "{{",

@@ -1,7 +1,7 @@
 /** All keepers of a sidecar: one for each secret that the templates ask for, whichever of them asks. */
 
 import type { RotationAnswer } from "../control/words.ts";
-import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
+import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/template.ts";
 import { text } from "../vault/answer.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { Keeper } from "./keeper.ts";
@@ -53,7 +53,7 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
     ensure(dependencies) {
       for (const dependency of dependencies) {
         const key = dependencyKey(dependency);
-        if (stage === "stopping" || dependency.kind === "file" || keepers.has(key)) continue;
+        if (stage === "stopping" || !isSecret(dependency) || keepers.has(key)) continue;
         const entry: Entry = { keeper: create(dependency), ended: null };
         keepers.set(key, entry);
         // Last, because its first step comes back here: it would be made a second time.

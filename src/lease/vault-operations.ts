@@ -88,7 +88,8 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       case "list":
         return client.list(token, dependency.path);
       case "file":
-        throw new LesseeError("dependency", `${path}: a file is not read from Vault`);
+      case "work":
+        throw new LesseeError("dependency", `${path}: it is not read from Vault`);
     }
   }
 

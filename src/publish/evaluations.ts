@@ -7,7 +7,9 @@ import {
   type Dependency,
   dependencyKey,
   type Execution,
+  isSecret,
   type Template,
+  type Work,
 } from "../render/template.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import type { PublishedTemplate } from "./published-template.ts";
@@ -16,6 +18,8 @@ export interface EvaluationsDeps {
   readonly templates: readonly PublishedTemplate[];
   readonly brain: Brain;
   readonly emit: Emit;
+  /** What an evaluation waited for is there, or has failed: another one will come further. */
+  onWork(one: PublishedTemplate): void;
   /** Replaces what is secret in an error's text. */
   redact(text: string): string;
 }
@@ -52,16 +56,18 @@ export interface Trouble {
 const NOTHING: Asked = { used: [], missing: [] };
 const NO_TROUBLE: Trouble = { missing: [], error: null };
 
-export function createEvaluations({ templates, brain, emit, redact }: EvaluationsDeps): Evaluations {
+export function createEvaluations({ templates, brain, emit, onWork, redact }: EvaluationsDeps): Evaluations {
   const compiled = new Map(templates.map((one) => [one, one.template]));
   const evaluations = new Map<PublishedTemplate, Evaluation>();
   const troubles = new Map<PublishedTemplate, Trouble>();
+  const working = new Set<PublishedTemplate>();
 
   function evaluate(one: PublishedTemplate): Execution {
     evaluations.delete(one);
     try {
       const execution = compiled.get(one)!.execute(brain, one.host);
       note(one, execution);
+      if (execution.work !== undefined) begin(one, execution.work);
       troubles.set(one, { missing: execution.missing.map(dependencyKey), error: null });
       return execution;
     } catch (error) {
@@ -70,10 +76,21 @@ export function createEvaluations({ templates, brain, emit, redact }: Evaluation
       // What fails while something is missing may fail for that alone: it waits as the others do.
       if (asked.missing.length > 0) {
         troubles.set(one, { missing: asked.missing.map(dependencyKey), error: null });
-        return { output: new Uint8Array(), ...asked };
+        return { output: new Uint8Array(), files: [], ...asked };
       }
       throw fails(one, error);
     }
+  }
+
+  /** One thing at a time for each template; whatever comes of it, the next evaluation sees it. */
+  function begin(one: PublishedTemplate, work: Work): void {
+    if (working.has(one)) return;
+    working.add(one);
+    void work.run().then(() => {
+      working.delete(one);
+      evaluations.delete(one);
+      onWork(one);
+    });
   }
 
   function note(one: PublishedTemplate, { used }: Asked): void {
@@ -118,9 +135,4 @@ export function createEvaluations({ templates, brain, emit, redact }: Evaluation
       evaluations.delete(one);
     },
   };
-}
-
-/** Fetched from the server; a file is not, and its template waits for nobody else. */
-export function isSecret(dependency: Dependency): boolean {
-  return dependency.kind !== "file";
 }

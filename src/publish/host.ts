@@ -1,14 +1,15 @@
 /** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
+import { lookup } from "node:dns/promises";
 import { readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { relative, sep } from "node:path";
 import { LesseeError } from "../errors.ts";
-import type { Clock } from "../ports.ts";
+import { createMade } from "../render/made.ts";
 import type { TemplateHost } from "../render/template.ts";
+import { createCryptography } from "./cryptography.ts";
+import { type PluginPorts, runPlugin } from "./plugin.ts";
 
-export interface HostOptions {
-  readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
+export interface HostOptions extends PluginPorts {
   /** Files outside of this folder may not be read, whatever links lead there. */
   readonly sandboxPath?: string;
   print(text: string): void;
@@ -22,6 +23,10 @@ export function createHost(options: HostOptions): TemplateHost {
     hmac: (algorithm, key, data) => crypto().createHmac(algorithm, key).update(data).digest(),
     readFile: (path) => read(path, options.sandboxPath),
     env: (name) => options.env[name],
+    made: createMade(),
+    cryptography: createCryptography(),
+    lookUp: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+    run: (program, args) => runPlugin(program, args, options),
     print: options.print,
   };
 }

@@ -3,10 +3,11 @@
  * files of one credential are evaluated before the first is written, and written before anybody is told.
  */
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
-import { type Brain, type Dependency, dependencyKey } from "../render/template.ts";
+import { type Brain, type Dependency, dependencyKey, type Execution, isSecret } from "../render/template.ts";
 import type { TemplateStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
-import { createEvaluations, type Evaluation, isSecret } from "./evaluations.ts";
+import { createEvaluations, type Evaluation } from "./evaluations.ts";
+import type { PublishRequest } from "./file.ts";
 import type { FileTarget, PublishedTemplate } from "./published-template.ts";
 import { publishTogether, type Strategy } from "./together.ts";
 
@@ -21,6 +22,8 @@ export interface PublisherDeps {
   readonly emit: Emit;
   /** Replaces what is secret in an error's text. */
   redact(text: string): string;
+  /** Something that a template waits for beside secrets is there, or will be out of date: `refresh` is wanted. */
+  onProgress(): void;
 }
 
 export interface Outcome {
@@ -39,7 +42,7 @@ export type PublishAttempt =
 /** A template whose data is all there. */
 interface Complete {
   readonly one: PublishedTemplate;
-  readonly content: Uint8Array;
+  readonly execution: Execution;
   readonly evaluation: Evaluation;
 }
 
@@ -59,6 +62,8 @@ export interface Publisher {
   publish(key: string, strategy: Strategy): Promise<PublishAttempt>;
   /** Writes what has changed beside the secrets, of templates that use none or only such as are in use. */
   refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt>;
+  /** When something that functions have made is to be made anew, by a `refresh`; Infinity when nothing is. */
+  outdatedAt(): number;
   /** The files that templates read, and their sources. */
   reads(): readonly string[];
   /** One of these files has changed: `refresh` will see to it. Resolves to what is wrong with a source that is new. */
@@ -78,11 +83,16 @@ export interface Mistake {
 
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { brain, templates } = deps;
-  const evaluations = createEvaluations(deps);
-  const written = new Map<PublishedTemplate, Written>();
+  const evaluations = createEvaluations({ ...deps, onWork });
+  const lastWritten = new Map<PublishedTemplate, Written>();
   /** Changed since they were written, by something else than a secret. */
   const stale = new Set(templates);
   let queue: Promise<unknown> = Promise.resolve();
+
+  function onWork(one: PublishedTemplate): void {
+    stale.add(one);
+    deps.onProgress();
+  }
 
   /** One at a time: two credentials of one template must not write it at once. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -98,14 +108,14 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     for (const one of templates) {
       // What fails or waits holds up nothing but itself, unless its file still has what this publish replaces.
       if (evaluations.standing(one)?.keys.includes(key) === false) continue;
-      const mustChange = written.get(one)?.from.has(key) === true;
+      const mustChange = lastWritten.get(one)?.from.has(key) === true;
       try {
-        const { output, missing: lacks } = evaluations.evaluate(one);
+        const execution = evaluations.evaluate(one);
         const evaluation = evaluations.last(one)!;
         if (!evaluation.keys.includes(key)) continue;
-        if (lacks.length === 0) complete.push({ one, content: output, evaluation });
+        if (execution.missing.length === 0) complete.push({ one, execution, evaluation });
         else heldUp ||= mustChange;
-        for (const name of lacks.map(dependencyKey)) missing.add(name);
+        for (const name of execution.missing.map(dependencyKey)) missing.add(name);
       } catch (error) {
         if (mustChange) return { is: "failed", error };
       }
@@ -117,12 +127,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
   async function refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt> {
     const complete: Complete[] = [];
+    for (const one of templates) if (one.host.made.next() <= deps.clock.now()) stale.add(one);
     for (const one of stale) {
       try {
-        const { output, missing } = evaluations.evaluate(one);
+        const execution = evaluations.evaluate(one);
         const evaluation = evaluations.last(one)!;
         const settled = evaluation.wishes.every((wish) => !isSecret(wish) || deps.inUse(wish) === brain.recall(wish));
-        if (missing.length === 0 && settled) complete.push({ one, content: output, evaluation });
+        if (execution.missing.length === 0 && settled) complete.push({ one, execution, evaluation });
       } catch {
         // It is said, and tried again when something has changed.
       }
@@ -142,20 +153,24 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
   async function write(complete: readonly Complete[], strategy: Strategy, key: string | null): Promise<Outcome> {
     const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
-    const requests = complete.flatMap(({ one, content }) => (isFile(one.target) ? [{ ...one.target, content }] : []));
+    const requests = requestsOf(complete);
     const results = await publishTogether(requests, strategy, deps);
-    const replaced = new Map(requests.map(({ destination }, index) => [destination, results[index]?.changed === true]));
-    const news = complete.map(({ one, content, evaluation }, index) => {
+    const replaced = new Set(
+      requests.filter((_, index) => results[index]?.changed).map(({ destination }) => destination),
+    );
+    const news = complete.map(({ one, execution, evaluation }, index) => {
       const { target } = one;
-      const changed = isFile(target) ? replaced.get(target.destination) === true : target.assign(content);
+      const written = isFile(target) ? replaced.has(target.destination) : target.assign(execution.output);
+      const changed = written || execution.files.some(({ path }) => replaced.has(path));
       if (changed) one.command?.owe();
       deps.emit({ is: "rendered", template: one.name, destination: target.destination, changed });
       const tell = changed && (existed[index] === true || one.command !== null);
       // It may have come into the file with another credential, whose publish told of that one only.
-      const announced = key === null ? undefined : written.get(one)?.unannounced.get(key);
+      const announced = key === null ? undefined : lastWritten.get(one)?.unannounced.get(key);
       note(one, evaluation, key, tell);
       return { one, changed: changed || announced !== undefined, tell: tell || announced === true };
     });
+    if (complete.some(({ one }) => Number.isFinite(one.host.made.next()))) deps.onProgress();
     return {
       files: requests.map(({ destination }) => destination),
       changed: news.some(({ changed }) => changed),
@@ -167,7 +182,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   function note(one: PublishedTemplate, evaluation: Evaluation, key: string | null, tell: boolean): void {
-    const before = written.get(one);
+    const before = lastWritten.get(one);
     const { given, keys, wishes } = evaluation;
     const unannounced = new Map<string, boolean>();
     for (const [index, wish] of wishes.entries()) {
@@ -175,7 +190,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       if (name === key || !isSecret(wish) || deps.inUse(wish) === given[index]) continue;
       unannounced.set(name, before?.unannounced.get(name) === true || tell);
     }
-    written.set(one, { at: deps.clock.now(), from: new Set(keys), unannounced });
+    lastWritten.set(one, { at: deps.clock.now(), from: new Set(keys), unannounced });
     stale.delete(one);
   }
 
@@ -235,6 +250,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
     publish: (key, strategy) => inTurn(() => publish(key, strategy)),
     refresh: (strategyOf) => inTurn(() => refresh(strategyOf)),
+    outdatedAt: () => Math.min(...templates.map(({ host }) => host.made.next())),
     reads: () => templates.flatMap((one) => [...filesReadBy(one), ...(one.source ? [one.source.path] : [])]),
     reread: () => inTurn(reread),
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
@@ -243,10 +259,27 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       templates.map((one) => ({
         name: one.name,
         destination: one.target.destination,
-        renderedAt: written.get(one)?.at ?? null,
+        renderedAt: lastWritten.get(one)?.at ?? null,
         ...evaluations.trouble(one),
       })),
   };
+}
+
+/** The templates' own files and those beside them; of two with the same destination the last one. */
+function requestsOf(complete: readonly Complete[]): readonly PublishRequest[] {
+  const requests = complete.flatMap(({ one: { target }, execution: { output, files } }) => [
+    ...(isFile(target) ? [{ ...target, content: output }] : []),
+    ...files.map(({ path, user, group, perms, content }) => ({
+      destination: path,
+      content,
+      createDestDirs: true,
+      perms,
+      ...(user !== "" && { user }),
+      ...(group !== "" && { group }),
+      backup: false,
+    })),
+  ]);
+  return [...new Map(requests.map((request) => [request.destination, request])).values()];
 }
 
 async function attempt(write: () => Promise<Outcome>): Promise<PublishAttempt> {

@@ -1,17 +1,16 @@
 /** From `template` blocks to templates that can be published: reads sources, compiles, and reports every fault at once. */
 import type { CommandConfig, EnvTemplateConfig, TemplateConfig } from "../config/types.ts";
 import { ConfigError, describe, type Fault } from "../errors.ts";
-import type { Clock, Files } from "../ports.ts";
+import type { Files } from "../ports.ts";
 import { compileTemplate } from "../render/engine.ts";
 import type { Template } from "../render/template.ts";
 import type { Command } from "./command.ts";
 import { createHost } from "./host.ts";
+import type { PluginPorts } from "./plugin.ts";
 import type { PublishedTemplate } from "./published-template.ts";
 
-export interface TemplatePorts {
+export interface TemplatePorts extends PluginPorts {
   readonly files: Pick<Files, "readFile">;
-  readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** What tells the application by a template's `command`: the same for the same command. */
   command(config: CommandConfig): Command;
   print(text: string): void;

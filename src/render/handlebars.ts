@@ -9,7 +9,7 @@ import { convert } from "./go/convert.ts";
 import type { TemplateFunction } from "./go/function.ts";
 import { FunctionError, fail, type ParameterType } from "./go/values.ts";
 import { type Bridge, createBridge } from "./handlebars-values.ts";
-import { conclude, openSession, type Session } from "./session.ts";
+import { conclude, openSession, type Session, Unfinished } from "./session.ts";
 import type { Template, TemplateOptions } from "./template.ts";
 
 type Handlebars = typeof import("handlebars");
@@ -91,7 +91,7 @@ function run(render: () => string, options: TemplateOptions): string {
   try {
     return render();
   } catch (error) {
-    if (error instanceof TemplateError) throw error;
+    if (error instanceof TemplateError || error instanceof Unfinished) throw error;
     throw new TemplateError("execute", `execute: template: ${options.name}: ${firstLine(error)}`);
   }
 }

@@ -4,7 +4,15 @@ import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
 import { isObject, secretFrom } from "../vault/answer.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { compileTemplate } from "./engine.ts";
-import { type Brain, type Dependency, dependencyKey, type TemplateHost, type TemplateOptions } from "./template.ts";
+import {
+  type Brain,
+  type Dependency,
+  dependencyKey,
+  type Execution,
+  type Template,
+  type TemplateHost,
+  type TemplateOptions,
+} from "./template.ts";
 
 export interface OfflineTemplate {
   readonly engine: "go" | "handlebars";
@@ -15,11 +23,21 @@ export interface OfflineTemplate {
 /** The bytes of the template; throws a LesseeError that names every secret that the file lacks. */
 export async function renderOffline(template: OfflineTemplate, brain: Brain, host: TemplateHost): Promise<Uint8Array> {
   const compiled = await compileTemplate(template.engine, template.source, template.options);
-  const { output, missing } = compiled.execute(brain, host);
+  const { files, missing, output } = await executeWhole(compiled, brain, host);
+  for (const { path, content } of files) host.print(`${path}: not written here (${content.length} bytes)\n`);
   if (missing.length === 0) return output;
   throw new LesseeError("render-missing", `not to be had: ${missing.map(nameOf).join(", ")}`, {
     hint: "add it to the secrets file, under reads, lists or writes",
   });
+}
+
+/** Waits for whatever takes its time; what has failed is thrown by the evaluation after it. */
+export async function executeWhole(template: Template, brain: Brain, host: TemplateHost): Promise<Execution> {
+  for (;;) {
+    const execution = template.execute(brain, host);
+    if (execution.work === undefined) return execution;
+    await execution.work.run();
+  }
 }
 
 /**

@@ -9,8 +9,10 @@ import {
   type Dependency,
   dependencyKey,
   type Execution,
+  type SideFile,
   type TemplateHost,
   type TemplateOptions,
+  type Work,
 } from "./template.ts";
 
 export interface Session {
@@ -24,20 +26,59 @@ export interface Session {
   keys(path: string): readonly string[] | undefined;
   /** The content of a file; undefined, and noted as missing, when there is no such file. */
   file(path: string): string | undefined;
+  /** What `make` gives, which is kept for the evaluations that come: chance would be another one each time. */
+  once<T>(call: Call, make: () => T): T;
+  /** The same for what takes its time: the evaluation ends here until it is there. */
+  later<T>(call: Call, make: () => Promise<T>): T;
+  /** Which secrets it has seen so far: another text for others. */
+  seen(): string;
+  /** Beside the output: `content` in place of what this evaluation wrote there before, or behind it. */
+  write(file: SideFile, append: boolean): void;
   readonly used: readonly Dependency[];
   readonly missing: readonly Dependency[];
+  readonly files: readonly SideFile[];
+  /** The keys of what was asked for by `once` and `later`. */
+  readonly made: ReadonlySet<string>;
+}
+
+/** Which call it is: the same result goes with the same name and arguments. */
+export interface Call {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Two calls in one evaluation have two results. */
+  readonly each?: boolean;
+  /** For how long it is good, in milliseconds. */
+  readonly life?: number;
 }
 
 export function openSession(brain: Brain, host: TemplateHost, options: TemplateOptions): Session {
   const used = new Map<string, Dependency>();
   const missing = new Map<string, Dependency>();
   const secrets = new Map<string, Struct>();
+  const requests: string[] = [];
+  const files = new Map<string, SideFile>();
+  const made = new Set<string>();
+  const calls = new Map<string, number>();
 
   function note(dependency: Dependency): string {
     const key = dependencyKey(dependency);
     used.set(key, dependency);
     return key;
   }
+
+  function keyOf({ name, args, each = false }: Call): string {
+    const call = `${name} ${JSON.stringify(args)}`;
+    const count = calls.get(call) ?? 0;
+    calls.set(call, count + 1);
+    const key = each ? `${call} ${count}` : call;
+    made.add(key);
+    return key;
+  }
+
+  function until({ life = Number.POSITIVE_INFINITY }: Call): number {
+    return host.now() + life;
+  }
+
   return {
     host,
     options,
@@ -51,6 +92,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
         missing.set(key, dependency);
         return null;
       }
+      requests.push(secret.requestId);
       // KV v1 answers a write with nothing, and there is nothing to wait for.
       if (dependency.kind === "write" && isEmpty(secret)) return null;
       const value = secretValue(secret);
@@ -71,12 +113,45 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       if (content === undefined) missing.set(key, dependency);
       return content;
     },
+    once<T>(call: Call, make: () => T): T {
+      const key = keyOf(call);
+      const known = host.made.recall(key, host.now());
+      if (known !== undefined) return known.value as T;
+      const value = make();
+      host.made.keep(key, { value, until: until(call) });
+      return value;
+    },
+    later<T>(call: Call, make: () => Promise<T>): T {
+      const key = keyOf(call);
+      const known = host.made.recall(key, host.now());
+      if (known?.failure !== undefined) return fail(known.failure);
+      if (known !== undefined) return known.value as T;
+      const run = async () => {
+        try {
+          host.made.keep(key, { value: await make(), until: until(call) });
+          return true;
+        } catch (error) {
+          host.made.keep(key, { value: undefined, failure: describe(error), until: host.now() + RETRY });
+          return false;
+        }
+      };
+      throw new Unfinished({ name: call.name, run });
+    },
+    seen: () => requests.join(" "),
+    write(file, append) {
+      const before = append ? files.get(file.path)?.content : undefined;
+      files.set(file.path, { ...file, content: before ? concatenated(before, file.content) : file.content });
+    },
     get used() {
       return [...used.values()];
     },
     get missing() {
       return [...missing.values()];
     },
+    get files() {
+      return [...files.values()];
+    },
+    made,
   };
 }
 
@@ -84,16 +159,45 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
 export function conclude(session: Session, evaluate: () => string): Execution {
   try {
     const output = encodeText(evaluate());
-    return { output, used: session.used, missing: session.missing };
+    const { files, made, missing, used } = session;
+    if (missing.length === 0) session.host.made.keepOnly(made);
+    return { output, used, missing, files };
   } catch (error) {
+    const { missing, used } = session;
+    if (error instanceof Unfinished) {
+      const { work } = error;
+      const waits = [...missing, { kind: "work", path: work.name }] as const;
+      return { output: new Uint8Array(), used, missing: waits, files: [], work };
+    }
     if (!(error instanceof TemplateError)) throw error;
-    const { hint, message, phase } = error;
-    throw new TemplateError(phase, message, { hint, asked: { used: session.used, missing: session.missing } });
+    throw new TemplateError(error.phase, error.message, { hint: error.hint, asked: { used, missing } });
   }
 }
 
+/** Ends an evaluation that has to wait for something that is under way. */
+export class Unfinished extends Error {
+  readonly work: Work;
+
+  constructor(work: Work) {
+    super(`${work.name} takes its time`);
+    this.work = work;
+  }
+}
+
+// ---- internal ----
+
+/** What has failed, as a program or a look-up, is tried again after this. */
+const RETRY = 15_000;
+
 function isEmpty({ data, auth, wrapInfo }: VaultSecret): boolean {
   return data.reveal() === null && auth === null && wrapInfo === null;
+}
+
+function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
 }
 
 /** What the host says against a file, as a folder or one outside of the sandbox, is the function's own failure. */

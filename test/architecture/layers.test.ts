@@ -138,10 +138,10 @@ describe("the layers", () => {
     expect(wrong, "what is wanted from it belongs into World in src/ports.ts").toEqual([]);
   });
 
-  it("loads pg, handlebars, chokidar and yaml only when they are needed", () => {
+  it("loads pg, handlebars, chokidar, yaml and bcryptjs only when they are needed", () => {
     const wrong = source.flatMap((file) =>
       value(file)
-        .filter((one) => !one.lazy && /^(pg|handlebars|chokidar|yaml)(\/|$)/.test(one.specifier))
+        .filter((one) => !one.lazy && /^(bcryptjs|pg|handlebars|chokidar|yaml)(\/|$)/.test(one.specifier))
         .map((one) => `${file.path} imports ${one.specifier}`),
     );
     expect(wrong, "write `await import(…)` where it is used first").toEqual([]);

@@ -19,7 +19,6 @@ import { createLog } from "../../src/log/log.ts";
 import { createScrubber } from "../../src/log/scrub.ts";
 import type { Clock, HttpRequest, HttpResponse, World } from "../../src/ports.ts";
 import { createSidecar, type Sidecar } from "../../src/sidecar.ts";
-import { createApproach } from "../../src/vault/approach.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createTransport } from "../../src/vault/transport.ts";
 import { noAnswer } from "../../src/vault/transport-failure.ts";
@@ -270,7 +269,6 @@ export async function startPod(ground: Ground, options: PodOptions = {}): Promis
         transport: { ...transport, send: own, reload: async () => false },
         address: vault.address,
         namespace: "",
-        approach: createApproach(config.vault, { clock: ownClock, random: world.random, resolveSrv: null }),
       },
       world,
       emit,

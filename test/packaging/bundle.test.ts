@@ -25,8 +25,8 @@ describe("the bundle", () => {
     ).toEqual([]);
   });
 
-  it("evaluates pg, handlebars, chokidar and yaml only when they are needed", async () => {
-    const lazy = /node_modules\/(pg|pg-\w+|handlebars|chokidar|readdirp|yaml)\//;
+  it("evaluates pg, handlebars, chokidar, yaml and bcryptjs only when they are needed", async () => {
+    const lazy = /node_modules\/(pg|pg-\w+|handlebars|chokidar|readdirp|yaml|bcryptjs)\//;
     expect(
       inputs.filter((path) => lazy.test(path)),
       "they are in the bundle at all",

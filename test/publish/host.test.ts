@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,13 @@ beforeEach(async () => {
 afterEach(() => fs.rm(folder, { recursive: true }));
 
 const host = (sandboxPath?: string) =>
-  createHost({ clock, env: { NAME: "value" }, print: () => {}, ...(sandboxPath === undefined ? {} : { sandboxPath }) });
+  createHost({
+    spawn,
+    clock,
+    env: { NAME: "value" },
+    print: () => {},
+    ...(sandboxPath === undefined ? {} : { sandboxPath }),
+  });
 
 describe("a file", () => {
   it("is read, and undefined where there is none", () => {

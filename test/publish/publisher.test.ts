@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +14,7 @@ import { loadTemplates } from "../../src/publish/templates.ts";
 import { type Dependency, dependencyKey } from "../../src/render/template.ts";
 import { secretFrom } from "../../src/vault/answer.ts";
 import type { VaultSecret } from "../../src/vault/secret.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
 const A: Dependency = { kind: "read", path: "database/creds/a" };
 const B: Dependency = { kind: "read", path: "database/creds/b" };
@@ -30,11 +32,14 @@ afterEach(() => fs.rm(folder, { recursive: true }));
 interface World {
   readonly publisher: Publisher;
   readonly events: readonly LesseeEvent[];
+  readonly clock: FakeClock;
   /** The secret at a path from now on; without a password nothing is known of it. */
   know(dependency: Dependency, password?: string): void;
   /** What is known is what the application uses. */
   use(dependency: Dependency): void;
   text(name: string): Promise<string | null>;
+  /** Something that a template waited for beside secrets is there. */
+  progress(): Promise<void>;
   /** How often a template was. */
   evaluated(): number;
 }
@@ -64,12 +69,14 @@ async function open(
     {
       files: fs,
       clock,
+      spawn,
       env: {},
       print: () => {},
       command: (command) => createCommand({ kind: "exec", target: command.command.join(" "), notify: async () => {} }),
     },
   );
   let evaluations = 0;
+  let progress = Promise.withResolvers<void>();
   const publisher = createPublisher({
     templates: loaded.map((one) => ({
       ...one,
@@ -87,11 +94,17 @@ async function open(
     clock,
     emit: (event) => events.push(event),
     redact: (text) => text.replaceAll("hunter2", "[redacted]"),
+    onProgress: () => progress.resolve(),
   });
   return {
     publisher,
     events,
+    clock,
     evaluated: () => evaluations,
+    async progress() {
+      await progress.promise;
+      progress = Promise.withResolvers();
+    },
     know(dependency, password) {
       const key = dependencyKey(dependency);
       if (password === undefined) known.delete(key);
@@ -202,6 +215,117 @@ describe("what changes beside the secrets", () => {
     expect(publisher.dependencies()).toEqual([A, B]);
     expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
     expect(await text("one")).toBe("new p1 q1");
+  });
+});
+
+describe("what takes its time", () => {
+  it("is waited for by its template alone, and then written", async () => {
+    const { publisher, know, text, progress } = await open({
+      hash: `{{ with secret "database/creds/a" }}{{ sprig_bcrypt .Data.password }}{{ end }}`,
+      one: ONLY_A,
+    });
+    know(A, "p1");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", files: [join(folder, "one")] });
+    expect(publisher.status()[0]?.missing).toEqual(["sprig_bcrypt(…)"]);
+    await progress();
+    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", changed: true });
+    expect(await text("hash")).toMatch(/^\$2a\$10\$/);
+  });
+
+  it("holds up a rotation whose file has the old one", async () => {
+    const { publisher, know, text, progress } = await open({
+      hash: `{{ with secret "database/creds/a" }}{{ .Data.password }} {{ plugin "echo" .Data.password }}{{ end }}`,
+    });
+    const publish = () => publisher.publish(a, "rename");
+    know(A, "p1");
+    expect(await publish()).toEqual({ is: "waits", missing: ["plugin echo(…)"] });
+    await progress();
+    await publish();
+    know(A, "p2");
+    expect(await publish()).toMatchObject({ is: "waits" });
+    expect(await text("hash")).toBe("p1 p1");
+    await progress();
+    expect(await publish()).toMatchObject({ is: "published", tell: true });
+    expect(await text("hash")).toBe("p2 p2");
+  });
+
+  it("and fails is said, and tried again after its time", async () => {
+    const { publisher, events, clock, progress, text } = await open({
+      one: `{{ plugin "sh" "-c" "cat ${join(folder, "late")} || exit 3" }}`,
+    });
+    await publisher.refresh(rename);
+    await progress();
+    await publisher.refresh(rename);
+    const [failed] = events.filter(({ is }) => is === "render failed");
+    expect(failed).toMatchObject({
+      error: expect.stringMatching(/error calling plugin: exec "sh": exit status 3: cat: .*late/),
+    });
+    await fs.writeFile(join(folder, "late"), "here");
+    await clock.advance(publisher.outdatedAt() - clock.now());
+    await publisher.refresh(rename);
+    await progress();
+    expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
+    expect(await text("one")).toBe("here");
+  });
+
+  it("a certificate is made anew in time, without any other change", async () => {
+    const { publisher, clock, text } = await open({
+      one: `{{ (sprig_genSelfSignedCertWithKey "x" nil nil 10 (file "${join(folder, "key.pem")}")).Cert }}`,
+    });
+    await fs.writeFile(
+      join(folder, "key.pem"),
+      generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }),
+    );
+    await publisher.refresh(rename);
+    const first = await text("one");
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+    await clock.advance(publisher.outdatedAt() - clock.now());
+    expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
+    expect(await text("one")).not.toBe(first);
+  });
+});
+
+describe("writeToFile", () => {
+  const side = (...args: readonly string[]) =>
+    `{{ .Data.password | writeToFile ${args.map((arg) => JSON.stringify(arg)).join(" ")} }}`;
+  const withA = (text: string) => `{{ with secret "database/creds/a" }}${text}{{ end }}`;
+
+  it("writes beside the template's own file, with its mode and the folders that it needs, and runs the command for it", async () => {
+    const path = join(folder, "new", "side");
+    const { publisher, know, text } = await open({
+      one: {
+        contents: withA(`own${side(path, "", "", "0600")}${side(path, "", "", "0600", "append,newline")}`),
+        command: { command: ["x"], timeout: 1 },
+      },
+    });
+    know(A, "p1");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ files: [join(folder, "one"), path], changed: true });
+    expect([await text("one"), await text("new/side")]).toEqual(["own", "p1p1\n"]);
+    expect((await fs.stat(path)).mode & 0o777).toBe(0o600);
+    know(A, "p2");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ tell: true, commands: [{ target: "x" }] });
+    expect(await text("new/side")).toBe("p2p2\n");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ changed: false });
+  });
+
+  it("writes nothing while something is missing, or one of the files cannot be written", async () => {
+    const { publisher, know, text } = await open({
+      one: `${withA(side(join(folder, "side"), "", "", "0600"))}${ONLY_B}`,
+      two: withA(`two${side(folder, "", "", "0600")}`),
+    });
+    know(A, "p1");
+    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "failed", error: { code: "publish" } });
+    expect([await text("side"), await text("two")]).toEqual([null, null]);
+  });
+
+  it.each([
+    [["", "", "", "0600"], "the path is empty"],
+    [["/x", "", "", "rw"], 'strconv.ParseUint: parsing "rw": invalid syntax'],
+  ])("refuses %j", async (args, message) => {
+    const { publisher, know, events } = await open({ one: withA(side(...args)) });
+    know(A, "p1");
+    await publisher.publish(a, "rename");
+    expect(events).toMatchObject([{ is: "render failed", error: expect.stringContaining(message) }]);
   });
 });
 

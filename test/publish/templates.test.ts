@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ afterEach(() => fs.rm(folder, { recursive: true }));
 
 const ports: TemplatePorts = {
   files: fs,
+  spawn,
   clock: createFakeClock(),
   env: { NAME: "value" },
   command: (command) => createCommand({ kind: "exec", target: command.command.join(" "), notify: async () => {} }),

@@ -10,8 +10,6 @@ interface Divergence {
 }
 
 const CONSUL = "functions that read from Consul are refused when the template is parsed, instead of waiting for ever";
-const SPRIG = "not offered: keys, certificates and encryption are what Vault itself is there for";
-const NO_CRYPTOGRAPHY = "Sprig's own cryptography and name lookups are not supported";
 
 export const DIVERGENCES: Readonly<Record<string, Divergence>> = {
   "text-023-empty": {
@@ -26,9 +24,6 @@ export const DIVERGENCES: Readonly<Record<string, Divergence>> = {
   },
   "parse-065-byTag": { reason: CONSUL, ours: refused("byTag", "it reads from Consul, which is not supported") },
   "parse-066-explode": { reason: CONSUL, ours: refused("explode", "it reads from Consul, which is not supported") },
-  "sprig-072-genPrivateKey-bad": { reason: SPRIG, ours: refused("sprig_genPrivateKey", NO_CRYPTOGRAPHY) },
-  "sprig-073-encryptAES-bad": { reason: SPRIG, ours: refused("sprig_decryptAES", NO_CRYPTOGRAPHY) },
-  "sprig-078-bcrypt": { reason: SPRIG, ours: refused("sprig_bcrypt", NO_CRYPTOGRAPHY) },
 };
 
 function refused(name: string, why: string): Divergence["ours"] {

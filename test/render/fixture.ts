@@ -1,5 +1,7 @@
 /** What the tests of templates share: brains made of Vault's answers, and a host of real hashing without a clock. */
 import { createHash, createHmac } from "node:crypto";
+import { createCryptography } from "../../src/publish/cryptography.ts";
+import { createMade } from "../../src/render/made.ts";
 import { offlineBrain } from "../../src/render/offline.ts";
 import type { Brain, TemplateHost, TemplateOptions } from "../../src/render/template.ts";
 
@@ -34,6 +36,10 @@ export function hostOf({ env = {}, files = {}, printed = [] }: HostParts = {}): 
     hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
     readFile: (path) => files[path],
     env: (name) => env[name],
+    made: createMade(),
+    cryptography: createCryptography(),
+    lookUp: async () => ["10.0.0.2", "10.0.0.1"],
+    run: async (program, args) => ` ${[program, ...args].join(" ")}\n`,
     print: (text) => printed.push(text),
   };
 }

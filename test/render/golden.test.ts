@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileGoTemplate } from "../../src/render/go/engine.ts";
+import { executeWhole } from "../../src/render/offline.ts";
 import { type Brain, type Dependency, dependencyKey } from "../../src/render/template.ts";
 import { DIVERGENCES } from "./divergences.ts";
 import { brainOf, type Dataset, hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
@@ -41,9 +42,9 @@ const corpus: { dataset: Dataset; cases: Case[] } = existsSync(file)
 describe.skipIf(corpus.cases.length === 0)("golden templates", () => {
   const known = brainOf(corpus.dataset);
   for (const one of corpus.cases) {
-    it(one.name, () => {
+    it(one.name, async () => {
       const printed: string[] = [];
-      const ours = outcomeOf(one, known, one.files ?? {}, printed);
+      const ours = await outcomeOf(one, known, one.files ?? {}, printed);
       const divergence = DIVERGENCES[one.name];
       if (divergence !== undefined) {
         expect(ours, divergence.reason).toEqual({ ...divergence.ours });
@@ -51,7 +52,8 @@ describe.skipIf(corpus.cases.length === 0)("golden templates", () => {
       }
       expect([expected(one.result), ...(one.bao ? [expected(one.bao)] : [])]).toContainEqual(ours);
       expect(printed.join("")).toBe(one.stdout ?? "");
-      if (one.firstPass !== undefined) expect(outcomeOf(one, NOTHING_KNOWN, {}, [])).toEqual(expected(one.firstPass));
+      if (one.firstPass !== undefined)
+        expect(await outcomeOf(one, NOTHING_KNOWN, {}, [])).toEqual(expected(one.firstPass));
     });
   }
 
@@ -62,7 +64,12 @@ describe.skipIf(corpus.cases.length === 0)("golden templates", () => {
 });
 
 /** The output byte by byte, as latin1. */
-function outcomeOf(one: Case, brain: Brain, files: Readonly<Record<string, string>>, printed: string[]): Outcome {
+async function outcomeOf(
+  one: Case,
+  brain: Brain,
+  files: Readonly<Record<string, string>>,
+  printed: string[],
+): Promise<Outcome> {
   const options = optionsOf({
     leftDelimiter: one.leftDelim ?? "{{",
     rightDelimiter: one.rightDelim ?? "}}",
@@ -73,7 +80,8 @@ function outcomeOf(one: Case, brain: Brain, files: Readonly<Record<string, strin
   try {
     // Without the redaction of errors: the corpus has them as they were before it.
     const template = compileGoTemplate(one.template, options);
-    const { output, used, missing } = template.execute(brain, hostOf({ env: one.env ?? {}, files, printed }));
+    const host = hostOf({ env: one.env ?? {}, files, printed });
+    const { output, used, missing } = await executeWhole(template, brain, host);
     const name = (dependency: Dependency) => nameOf(dependency, options.destination);
     return {
       output: Buffer.from(output).toString("latin1"),

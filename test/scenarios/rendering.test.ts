@@ -19,6 +19,8 @@ const LONG = { ttl: { default: "60s", max: "10m" } };
 const marks = (pod: Pod, mark: string) => `command = "echo ${mark} >> ${pod.path("journal")}"`;
 const journal = async (pod: Pod) =>
   (await readFile(pod.path("journal"), "utf8").catch(() => "")).split("\n").filter(Boolean);
+/** The machine may have much else to do. */
+const PATIENT = { timeout: 15_000 };
 const reads = (pod: Pod) => pod.requests(({ path }) => path === "/v1/database/creds/pg-role");
 const rendered = (agent: Agent, path: string, since = 0) =>
   agent.event("rendered", ({ destination, changed }) => destination === path && changed === true, since);
@@ -46,14 +48,14 @@ describe("Files that templates read", () => {
     );
     const { user } = await agent.event("published");
     expect(await readFile(pod.destination, "utf8")).toBe(`${user} ..1\n`);
-    await expect.poll(() => journal(pod)).toHaveLength(1);
+    await expect.poll(() => journal(pod), PATIENT).toHaveLength(1);
     for (const generation of ["..2", "..3"]) {
       const since = agent.entries.length;
       await project(generation);
       await rendered(agent, pod.destination, since);
       expect(await readFile(pod.destination, "utf8")).toBe(`${user} ${generation}\n`);
     }
-    await expect.poll(() => journal(pod)).toHaveLength(3);
+    await expect.poll(() => journal(pod), PATIENT).toHaveLength(3);
     expect(reads(pod)).toBe(1);
     await agent.stop();
   });
@@ -109,14 +111,14 @@ describe("Commands", () => {
       }),
     );
     await agent.event("published");
-    await expect.poll(() => journal(pod)).toEqual(["first", "same", "third"]);
+    await expect.poll(() => journal(pod), PATIENT).toEqual(["first", "same", "third"]);
     await agent.stop();
 
     await rm(pod.path("journal"));
     const plain = await pod.agent(
       configuration(pod, { template: template(pod.destination, "no secret\n", marks(pod, "plain")) }),
     );
-    await expect.poll(() => journal(pod)).toEqual(["plain"]);
+    await expect.poll(() => journal(pod), PATIENT).toEqual(["plain"]);
     await plain.stop();
   });
 

@@ -7,8 +7,11 @@ import { FILE_FUNCTIONS } from "./files.ts";
 import { JSON_FUNCTIONS } from "./json.ts";
 import { MAP_FUNCTIONS } from "./maps.ts";
 import { MATH_FUNCTIONS } from "./math.ts";
+import { OUTWARD_FUNCTIONS } from "./outward.ts";
 import { PARSE_FUNCTIONS } from "./parse.ts";
 import { REGEX_FUNCTIONS } from "./regex.ts";
+import { SPRIG_CERTIFICATES } from "./sprig/certificates.ts";
+import { SPRIG_CRYPTOGRAPHY } from "./sprig/cryptography.ts";
 import { SPRIG_DATA } from "./sprig/data.ts";
 import { SPRIG_DATES } from "./sprig/dates.ts";
 import { SPRIG_DICTS } from "./sprig/dicts.ts";
@@ -48,6 +51,9 @@ const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
     ...SPRIG_DATES,
     ...SPRIG_SEMVER,
     ...SPRIG_RANDOM,
+    ...SPRIG_CRYPTOGRAPHY,
+    ...SPRIG_CERTIFICATES,
+    ...OUTWARD_FUNCTIONS,
   ].map((one) => [one.name, one]),
 );
 

@@ -30,35 +30,15 @@ const CONSUL = [
 
 const NOMAD = ["nomadService", "nomadServices", "nomadVar", "nomadVarExists", "nomadVarList", "nomadVarListSafe"];
 
-const SPRIG = [
-  "bcrypt",
-  "buildCustomCert",
-  "decryptAES",
-  "derivePassword",
-  "encryptAES",
-  "genCA",
-  "genCAWithKey",
-  "genPrivateKey",
-  "genSelfSignedCert",
-  "genSelfSignedCertWithKey",
-  "genSignedCert",
-  "genSignedCertWithKey",
-  "getHostByName",
-  "htpasswd",
-].map((name) => `sprig_${name}`);
-
 /** They reach out of the template, to programs, files and the network; a sidecar that holds secrets does not. */
 const OUTWARD: Readonly<Record<string, string>> = {
-  plugin: "a template runs no programs; the hooks after it do",
   sockaddr: "a template does not look at the machine's network; hand the address in with env",
-  writeToFile: "a template writes only its own destination; write one template for each file",
 };
 
 export function refusal(name: string): string {
   const unknown = `function ${quote(name)} not defined`;
   if (CONSUL.includes(name)) return `${unknown}: it reads from Consul, which is not supported`;
   if (NOMAD.includes(name)) return `${unknown}: it reads from Nomad, which is not supported`;
-  if (SPRIG.includes(name)) return `${unknown}: Sprig's own cryptography and name lookups are not supported`;
   const outward = Object.hasOwn(OUTWARD, name) ? OUTWARD[name] : undefined;
   return outward === undefined ? unknown : `${unknown}: ${outward}`;
 }

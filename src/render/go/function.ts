@@ -17,6 +17,7 @@ interface Arguments {
   "map[string]interface {}": GoMap;
   "map[string]string": GoMap;
   "time.Time": Struct;
+  "sprig.certificate": Struct;
   "[]*dependency.KeyPair": never;
 }
 

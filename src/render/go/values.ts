@@ -189,6 +189,7 @@ export type ParameterType =
   | "map[string]interface {}"
   | "map[string]string"
   | "time.Time"
+  | "sprig.certificate"
   | "[]*dependency.KeyPair";
 
 /** A failure inside a function; its message stands behind `error calling …`. */

@@ -9,23 +9,36 @@ const DIGITS = "0123456789";
 const MAX_LENGTH = 1_000_000n;
 
 export const SPRIG_RANDOM: readonly TemplateFunction[] = [
-  sprig("randAlphaNum", ["int"], ([length], context) => pick(LETTERS + DIGITS, length, context)),
-  sprig("randAlpha", ["int"], ([length], context) => pick(LETTERS, length, context)),
-  sprig("randNumeric", ["int"], ([length], context) => pick(DIGITS, length, context)),
-  sprig("randAscii", ["int"], ([length], context) => pick(printableAscii(), length, context)),
-  sprig("randBytes", ["int"], ([length], { session }) => encodeBase64(session.host.random(bounded(length)), STANDARD)),
-  sprig("shuffle", [S], ([text], { session }) => shuffle([...text], session.host.random(4 * text.length)).join("")),
-  sprig("uuidv4", [], (_, { session }) => uuid(session.host.random(16))),
+  drawn("randAlphaNum", ["int"], ([length], random) => pick(LETTERS + DIGITS, length, random)),
+  drawn("randAlpha", ["int"], ([length], random) => pick(LETTERS, length, random)),
+  drawn("randNumeric", ["int"], ([length], random) => pick(DIGITS, length, random)),
+  drawn("randAscii", ["int"], ([length], random) => pick(printableAscii(), length, random)),
+  drawn("randBytes", ["int"], ([length], random) => encodeBase64(random(bounded(length)), STANDARD)),
+  drawn("shuffle", [S], ([text], random) => shuffle([...text], random(4 * text.length)).join("")),
+  drawn("uuidv4", [], (_, random) => uuid(random(16))),
 ];
 
+type Draw = CallContext["session"]["host"]["random"];
+
+/** Drawn once for each call of a template: a text that was another one each time would change its file each time. */
+function drawn<const P extends readonly ("int" | "string")[]>(
+  name: string,
+  parameters: P,
+  draw: (args: { readonly [I in keyof P]: P[I] extends "int" ? bigint : string }, random: Draw) => string,
+): TemplateFunction {
+  return sprig(name, parameters, (args, { session }) => {
+    const given = args as unknown as Parameters<typeof draw>[0];
+    return session.once({ name, args: [...args].map(String), each: true }, () => draw(given, session.host.random));
+  });
+}
+
 /** Bytes that would favour some characters are thrown away. */
-function pick(alphabet: string, length: bigint, { session }: CallContext): string {
+function pick(alphabet: string, length: bigint, random: Draw): string {
   const wanted = bounded(length);
   const limit = 256 - (256 % alphabet.length);
   let text = "";
   while (text.length < wanted) {
-    for (const byte of session.host.random(wanted - text.length))
-      if (byte < limit) text += alphabet[byte % alphabet.length];
+    for (const byte of random(wanted - text.length)) if (byte < limit) text += alphabet[byte % alphabet.length];
   }
   return text;
 }
