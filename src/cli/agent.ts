@@ -32,6 +32,7 @@ export async function runAgentCommand(
   }
   if (outcome.kind === "invalid") return refuse(world, [outcome.message]);
   const { flags } = outcome;
+  const onReload = kept(signals);
   try {
     if (flags.values.get("test-verify-only")?.at(-1) === "true") return await verifyOnly(flags, world);
     const loaded = await load(flags, world);
@@ -63,6 +64,7 @@ export async function runAgentCommand(
       log,
       scrubber,
       ...signals,
+      onReload,
       readConfig: async () => (await load(flags, world)).config,
     });
   } catch (error) {
@@ -74,6 +76,22 @@ export async function runAgentCommand(
 }
 
 // ---- internal ----
+
+/** A SIGHUP that nobody listens for would end the process: at the start it is kept for whoever will, at the end ignored. */
+function kept({ onReload }: ProcessSignals): ProcessSignals["onReload"] {
+  let waiting = false;
+  let listener = () => {
+    waiting = true;
+  };
+  onReload(() => listener());
+  return (reload) => {
+    listener = reload;
+    if (waiting) reload();
+    return () => {
+      listener = () => {};
+    };
+  };
+}
 
 /** Says nothing of what is found only by a start; `lessee validate` does. */
 async function verifyOnly(flags: ParsedFlags, world: World): Promise<number> {

@@ -65,8 +65,13 @@ interface Frame {
 function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockReader {
   const known = new Set<string>();
 
-  function report(list: Fault[], message: string, hint: string | undefined, line: number): void {
-    list.push({ file: source.file, line, message: frame.context + message, ...(hint === undefined ? {} : { hint }) });
+  function report(message: string, hint: string | undefined, line: number): void {
+    source.errors.push({
+      file: source.file,
+      line,
+      message: frame.context + message,
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
 
   function matching(key: string): readonly Item[] {
@@ -75,7 +80,7 @@ function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockRead
   }
 
   function fault(message: string, hint?: string, line: number = frame.line): void {
-    report(source.errors, message, hint, line);
+    report(message, hint, line);
   }
 
   return {
@@ -102,7 +107,8 @@ function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockRead
       });
     },
     warn(message, hint, line = frame.line) {
-      report(source.warnings, message, hint, line);
+      // Without the context, which speaks of an error.
+      source.warnings.push({ file: source.file, line, message, ...(hint === undefined ? {} : { hint }) });
     },
     finish(unknown) {
       for (const { keys } of body.items) {

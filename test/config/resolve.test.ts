@@ -299,12 +299,43 @@ telemetry {
 }
 `);
     expect(warnings.map(({ line, message }) => `${line} ${message}`)).toEqual([
-      "5 error parsing 'telemetry': circonus_api_token: lessee sends nothing to Circonus",
-      "5 error parsing 'telemetry': stackdriver_project_id: lessee sends nothing to Stackdriver",
+      "5 telemetry.circonus_api_token: lessee sends nothing to Circonus",
+      "5 telemetry.stackdriver_project_id: lessee sends nothing to Stackdriver",
     ]);
     expect(refusals.map(({ line, message }) => `${line} ${message}`)).toEqual([
       `5 telemetry: filter rule must begin with either '+' or '-': "runtime"`,
       "5 telemetry: cannot have empty filter rule in prefix_filter",
+    ]);
+  });
+
+  it("of HashiCorp's newer agent and of Vault Proxy is taken, and said to have no effect", async () => {
+    const { refusals, warnings } = await loadValid(`auto_auth {
+  method "kubernetes" { config = { role = "pg" } }
+  sink "file" { config = { path = "token" } }
+}
+listener "tcp" { tls_disable = true }
+api_proxy {
+  enforce_consistency = "always"
+  when_inconsistent = "forward"
+}
+cache {
+  cache_static_secrets = true
+  disable_caching_dynamic_secrets = true
+  static_secret_token_capability_refresh_interval = "5m"
+}
+vault { namespace = "team" }
+template_config {
+  max_connections_per_host = 5
+  lease_renewal_threshold = 0.8
+}
+`);
+    expect(refusals).toEqual([]);
+    expect(warnings.map(({ line, message }) => `${line} ${message}`)).toEqual([
+      "7 api_proxy.enforce_consistency has no effect",
+      "8 api_proxy.when_inconsistent has no effect",
+      "11 cache.cache_static_secrets has no effect",
+      "12 cache.disable_caching_dynamic_secrets has no effect",
+      "13 cache.static_secret_token_capability_refresh_interval has no effect",
     ]);
   });
 

@@ -56,7 +56,8 @@ export function decodeApiProxy(root: BlockReader): DeclaredApiProxy | undefined 
   const block = onlyBlock(root, "api_proxy");
   if (!block) return undefined;
   const proxy = { place: block.place, ...decodeTokenUse(block) };
-  for (const key of ["enforce_consistency", "when_inconsistent"]) block.attribute(key);
+  const why = "no request waits until a standby has what was written; ask the active node";
+  withoutEffect(block, ["enforce_consistency", "when_inconsistent"], why);
   block.finish("ignored");
   return proxy;
 }
@@ -65,8 +66,24 @@ export function decodeCache(root: BlockReader): DeclaredCache | undefined {
   const block = onlyBlock(root, "cache");
   if (!block) return undefined;
   const cache = { place: block.place, ...decodeTokenUse(block), persist: decodePersist(block) };
+  withoutEffect(block, KEYS_OF_VAULT_PROXY, "it is a key of Vault Proxy");
   block.finish("ignored");
   return cache;
+}
+
+const KEYS_OF_VAULT_PROXY = [
+  "cache_static_secrets",
+  "disable_caching_dynamic_secrets",
+  "static_secret_token_capability_refresh_interval",
+  "static_secret_token_capability_refresh_behavior",
+];
+
+/** Known, so that nobody looks for a typing error. */
+function withoutEffect(block: BlockReader, keys: readonly string[], why: string): void {
+  for (const key of keys) {
+    const found = block.attribute(key);
+    if (found !== undefined) block.warn(`${block.name}.${key} has no effect`, why, found.line);
+  }
 }
 
 const PERSIST_KEYS = ["type", "path", "keep_after_import", "exit_on_err", "service_account_token_file"];

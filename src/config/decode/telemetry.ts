@@ -60,7 +60,10 @@ export function decodeTelemetry(root: BlockReader): DeclaredTelemetry | undefine
   for (const service of ["Circonus", "Stackdriver"]) {
     const named = services.find(([key]) => key.startsWith(service.toLowerCase()));
     if (named !== undefined)
-      block.warn(`${named[0]}: lessee sends nothing to ${service}`, "use dogstatsd_addr, statsd_address or /metrics");
+      block.warn(
+        `telemetry.${named[0]}: lessee sends nothing to ${service}`,
+        "use dogstatsd_addr, statsd_address or /metrics",
+      );
   }
   const telemetry = {
     place: block.place,
