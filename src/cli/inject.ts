@@ -2,6 +2,7 @@
 import { describe, LesseeError } from "../errors.ts";
 import { injectText } from "../inject/manifest-text.ts";
 import type { Settings } from "../inject/settings.ts";
+import { tsbOverlay } from "../inject/tsb.ts";
 import type { World } from "../ports.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
 import { loadSettings, SETTING_FLAGS } from "./inject-settings.ts";
@@ -23,7 +24,20 @@ export const INJECT_FLAGS: readonly FlagDefinition[] = [
     group: GROUP,
     placeholder: "NAME",
     default: "default",
-    help: "Of objects that name none.",
+    help: "Of objects that name none; with -tsb-overlay that of the ManagementPlane, tsb by default.",
+  },
+  {
+    name: "tsb-overlay",
+    kind: "bool",
+    group: GROUP,
+    help: "Print the same for Tetrate Service Bridge, whose operator owns its Deployments: overlays for the ManagementPlane. -f may name tsb, spm and spmsync as they are in the cluster.",
+  },
+  {
+    name: "annotation",
+    kind: "list",
+    group: GROUP,
+    placeholder: "NAME=VALUE",
+    help: "With -tsb-overlay: beside the annotations of Tetrate's documentation, or instead of one.",
   },
   ...SETTING_FLAGS,
 ];
@@ -48,9 +62,16 @@ export async function runInject(args: readonly string[], world: World): Promise<
     const paths = values.get("f") ?? [];
     if (positional.length > 0)
       throw new LesseeError("usage", `what is ${positional[0]}?`, { hint: "name files with -f" });
+    const settings = await loadSettings(values, world);
+    if (values.get("tsb-overlay")?.at(-1) === "true") {
+      const { text, warnings } = await overlay(values, settings, world);
+      for (const warning of warnings) say(`warning: ${warning}`);
+      world.stdout.write(text);
+      return 0;
+    }
     if (paths.length === 0)
       throw new LesseeError("usage", "-f is required", { hint: "-f FILE, or -f - for standard input" });
-    const settings = await loadSettings(values, world);
+    if (values.has("annotation")) throw new LesseeError("usage", "-annotation goes with -tsb-overlay");
     const namespace = values.get("namespace")?.at(-1) ?? "default";
     const { texts, warnings, faults } = await injectAll(paths, { settings, namespace }, world);
     for (const warning of warnings) say(`warning: ${warning}`);
@@ -88,6 +109,31 @@ async function injectAll(
   }
   return { texts, warnings, faults };
 }
+
+/** The overlays as YAML, under what is to be done with them. */
+async function overlay(flags: ReadonlyMap<string, readonly string[]>, settings: Settings, world: World) {
+  const yaml = await import("yaml");
+  const texts = await Promise.all((flags.get("f") ?? []).map((path) => input(path, world)));
+  const present = texts.flatMap((text) => yaml.parseAllDocuments(text).map((document) => document.toJS() as unknown));
+  const annotations = (flags.get("annotation") ?? []).map((text) => {
+    const [name = "", ...value] = text.split("=");
+    if (name === "" || value.length === 0) throw new LesseeError("usage", `-annotation=${text} is no NAME=VALUE`);
+    return [name, value.join("=")] as const;
+  });
+  const namespace = flags.get("namespace")?.at(-1) ?? "tsb";
+  const { resource, warnings } = tsbOverlay({
+    settings,
+    namespace,
+    annotations: Object.fromEntries(annotations),
+    present,
+  });
+  const body = yaml.stringify(resource, { lineWidth: 0, aliasDuplicateObjects: false });
+  return { text: `${OVERLAY_HEAD}${body}`, warnings };
+}
+
+const OVERLAY_HEAD = `# To be merged into the ManagementPlane that there is: only what stands below spec.components is new. docs/webhook.md
+# says how, step by step.
+`;
 
 async function input(path: string, world: World): Promise<string> {
   return readInput(path, world).catch((error: NodeJS.ErrnoException) => {

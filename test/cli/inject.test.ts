@@ -89,3 +89,24 @@ describe("lessee inject", () => {
     expect(stdout).toContain("AGENT_INJECT_VAULT_ADDR");
   });
 });
+
+describe("lessee inject -tsb-overlay", () => {
+  it("prints a ManagementPlane, whatever else is in the files", async () => {
+    const { code, stdout, stderr } = await run({ "a.yaml": SERVICE }, ["-tsb-overlay", "-f=a.yaml", ...FLAGS]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^# To be merged/);
+    expect(parseAllDocuments(stdout)[0]?.toJS()).toMatchObject({
+      kind: "ManagementPlane",
+      metadata: { namespace: "tsb" },
+    });
+  });
+
+  it("takes annotations, of which a bad one is refused", async () => {
+    const good = await run({}, ["-tsb-overlay", "-annotation=vault.hashicorp.com/role=a=b", ...FLAGS]);
+    expect(good.code).toBe(0);
+    const bad = await run({}, ["-tsb-overlay", "-annotation=role", ...FLAGS]);
+    expect(bad).toEqual({ code: 1, stdout: "", stderr: "-annotation=role is no NAME=VALUE\n" });
+    const lost = await run({ "a.yaml": SERVICE }, ["-f=a.yaml", "-annotation=a=b"]);
+    expect(lost.stderr).toBe("-annotation goes with -tsb-overlay\n");
+  });
+});
