@@ -130,15 +130,15 @@ async function runOnce(
 ): Promise<Figures> {
   const home = await mkdtemp(join(folder, "run-"));
   const secrets = join(home, "secrets");
-  await mkdir(secrets);
+  for (const path of [secrets, join(home, "identity")]) await mkdir(path);
   const { body } = await api.expect("POST", "auth/token/create", { policies: ["bench"], ttl: "24h", no_parent: true });
   const config = join(home, "agent.hcl");
-  await writeFile(join(home, "token"), String((body.auth as { client_token: string }).client_token));
+  await writeFile(join(home, "identity", "token"), String((body.auth as { client_token: string }).client_token));
   await writeFile(config, configuration(address, home, secrets));
   const began = performance.now();
-  const child = spawn(command, [...first, `-config=${config}`, "-log-level=warn"], {
+  const child = spawn(command, [...first, `-config=${config}`], {
     env: environment(home),
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: "ignore",
   });
   try {
     while (readdirSync(secrets).filter((file) => file.endsWith(".yaml")).length < leases) {
@@ -171,7 +171,7 @@ function configuration(address: string, home: string, secrets: string): string {
   });
   return `vault { address = "${address}" }
 auto_auth {
-  method "token_file" { config = { token_file_path = "${join(home, "token")}" } }
+  method "token_file" { config = { token_file_path = "${join(home, "identity", "token")}" } }
 }
 health { address = "127.0.0.1:0" }
 state  { path = "${join(home, "state")}" }

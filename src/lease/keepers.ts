@@ -33,10 +33,18 @@ interface Entry {
 
 export function createKeepers(create: (dependency: Dependency) => Keeper): Keepers {
   const keepers = new Map<string, Entry>();
+  /** Templates ask for the same again and again. */
+  const keys = new WeakMap<Dependency, string>();
   let stage: "preparing" | "running" | "stopping" = "preparing";
 
+  function keyOf(dependency: Dependency): string {
+    const key = keys.get(dependency) ?? dependencyKey(dependency);
+    keys.set(dependency, key);
+    return key;
+  }
+
   function secretOf(dependency: Dependency): VaultSecret | undefined {
-    return keepers.get(dependencyKey(dependency))?.keeper.secret();
+    return keepers.get(keyOf(dependency))?.keeper.secret();
   }
 
   return {

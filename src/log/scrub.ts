@@ -15,6 +15,9 @@ const REPLACEMENT = "[redacted]";
 /** Shorter values would stand in half of all words. */
 const SHORTEST = 4;
 
+/** The shortest secret may be one character of four bytes, which is two units of a JavaScript text. */
+const START = 2;
+
 /** In the spellings of all of them: some hundred kilobytes of secrets. */
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 
@@ -24,10 +27,13 @@ const LONGEST_SPELLED = 128 * 1024;
 /** Knows the last `limit` secrets it was told; the one that was not mentioned for longest is forgotten first. */
 export function createScrubber(limit = 1000): Scrubber {
   const known = new Map<string, readonly string[]>();
+  const index = createIndex();
   let characters = 0;
 
   function forget(value: string): void {
-    characters -= sizeOf(known.get(value) ?? []);
+    const spellings = known.get(value) ?? [];
+    for (const spelling of spellings) index.remove(spelling);
+    characters -= sizeOf(spellings);
     known.delete(value);
   }
 
@@ -38,6 +44,7 @@ export function createScrubber(limit = 1000): Scrubber {
       const spellings = known.get(value) ?? (value.length > LONGEST_SPELLED ? [value] : spellingsOf(value));
       forget(value);
       known.set(value, spellings);
+      for (const spelling of spellings) index.add(spelling);
       characters += sizeOf(spellings);
       for (const oldest of known.keys()) {
         if (known.size <= limit && (characters <= MOST_CHARACTERS || known.size === 1)) break;
@@ -46,9 +53,7 @@ export function createScrubber(limit = 1000): Scrubber {
     },
     scrub(text) {
       const found: Span[] = [];
-      for (const spellings of known.values()) {
-        for (const spelling of spellings) findAll(text, spelling, found);
-      }
+      index.find(text, found);
       for (const shape of SHAPES) {
         for (const match of text.matchAll(shape)) found.push(match.indices?.groups?.secret ?? [0, 0]);
       }
@@ -96,9 +101,54 @@ function cover(text: string, spans: Span[]): string {
 
 function findAll(text: string, part: string, found: Span[]): void {
   if (part.length > text.length) return;
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) {
-    found.push([at, at + part.length]);
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + 1)) found.push([at, at + part.length]);
+}
+
+interface Index {
+  add(spelling: string): void;
+  remove(spelling: string): void;
+  find(text: string, found: Span[]): void;
+}
+
+/** Fewer spellings are searched for one by one, which Node does faster. */
+const FEW = 100;
+
+/**
+ * Spellings by their first characters, so that a text is gone over once and not once for each of thousands of them. A
+ * spelling stands in it as often as secrets have it.
+ */
+function createIndex(): Index {
+  const spellings = new Map<string, Map<string, number>>();
+  let size = 0;
+  const startOf = (text: string, at: number) => text.slice(at, at + START);
+
+  function count(spelling: string, by: 1 | -1): void {
+    const start = startOf(spelling, 0);
+    const same = spellings.get(start) ?? new Map<string, number>();
+    const left = (same.get(spelling) ?? 0) + by;
+    size += by;
+    if (left > 0) same.set(spelling, left);
+    else same.delete(spelling);
+    if (same.size > 0) spellings.set(start, same);
+    else spellings.delete(start);
   }
+  return {
+    add: (spelling) => count(spelling, 1),
+    remove: (spelling) => count(spelling, -1),
+    find(text, found) {
+      if (size < FEW) {
+        for (const same of spellings.values()) for (const spelling of same.keys()) findAll(text, spelling, found);
+        return;
+      }
+      for (let at = 0; at <= text.length - START; at++) {
+        const same = spellings.get(startOf(text, at));
+        if (same === undefined) continue;
+        for (const spelling of same.keys()) {
+          if (text.startsWith(spelling, at)) found.push([at, at + spelling.length]);
+        }
+      }
+    },
+  };
 }
 
 /** A value in every spelling in which servers, libraries and shells give it back. */

@@ -10,6 +10,7 @@ import { createEvaluations, type Evaluation } from "./evaluations.ts";
 import type { PublishRequest } from "./file.ts";
 import type { FileTarget, PublishedTemplate } from "./published-template.ts";
 import { publishTogether, type Strategy } from "./together.ts";
+import { createTurns, type Prepared } from "./turns.ts";
 
 export interface PublisherDeps {
   readonly templates: readonly PublishedTemplate[];
@@ -87,21 +88,15 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   const lastWritten = new Map<PublishedTemplate, Written>();
   /** Changed since they were written, by something else than a secret. */
   const stale = new Set(templates);
-  let queue: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
 
   function onWork(one: PublishedTemplate): void {
     stale.add(one);
     deps.onProgress();
   }
 
-  /** One at a time: two credentials of one template must not write it at once. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = queue.then(work);
-    queue = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async function publish(key: string, strategy: Strategy): Promise<PublishAttempt> {
+  /** Evaluates what a publish of `key` concerns. */
+  function prepare(key: string): Prepared<readonly Complete[] | PublishAttempt> {
     const complete: Complete[] = [];
     const missing = new Set<string>();
     let heldUp = false;
@@ -117,12 +112,26 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         else heldUp ||= mustChange;
         for (const name of execution.missing.map(dependencyKey)) missing.add(name);
       } catch (error) {
-        if (mustChange) return { is: "failed", error };
+        if (mustChange) return { prepared: { is: "failed", error }, writes: [] };
       }
     }
     // A credential is published with the first of its files; the others follow with what they wait for.
-    if (heldUp || (missing.size > 0 && complete.length === 0)) return { is: "waits", missing: [...missing] };
-    return attempt(() => write(complete, strategy, key));
+    if (heldUp || (missing.size > 0 && complete.length === 0))
+      return { prepared: { is: "waits", missing: [...missing] }, writes: [] };
+    const writes = complete.flatMap(({ one, execution: { files } }) => [
+      one.target.destination,
+      ...files.map(({ path }) => path),
+    ]);
+    return { prepared: complete, writes };
+  }
+
+  async function publish(key: string, strategy: Strategy): Promise<PublishAttempt> {
+    const work = async (prepared: readonly Complete[] | PublishAttempt) =>
+      "is" in prepared ? prepared : attempt(() => write(prepared, strategy, key));
+    // What replaces more than the one file that it writes has the folder for itself.
+    return strategy === "rename"
+      ? turns.beside(() => prepare(key), work)
+      : turns.alone(() => work(prepare(key).prepared));
   }
 
   async function refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt> {
@@ -194,13 +203,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     stale.delete(one);
   }
 
-  async function exists(target: PublishedTemplate["target"]): Promise<boolean> {
-    if (!isFile(target)) return false;
-    return deps.files.stat(target.destination).then(
-      () => true,
-      () => false,
-    );
-  }
+  const exists = async (target: PublishedTemplate["target"]) =>
+    isFile(target) && (await deps.files.stat(target.destination).catch(() => null)) !== null;
 
   function filesOf(key: string): readonly { readonly one: PublishedTemplate; readonly target: FileTarget }[] {
     return templates.flatMap((one) =>
@@ -248,11 +252,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const found = templates.flatMap(evaluations.wishes);
       return [...new Map(found.map((dependency) => [dependencyKey(dependency), dependency])).values()];
     },
-    publish: (key, strategy) => inTurn(() => publish(key, strategy)),
-    refresh: (strategyOf) => inTurn(() => refresh(strategyOf)),
+    publish,
+    refresh: (strategyOf) => turns.alone(() => refresh(strategyOf)),
     outdatedAt: () => Math.min(...templates.map(({ host }) => host.made.next())),
     reads: () => templates.flatMap((one) => [...filesReadBy(one), ...(one.source ? [one.source.path] : [])]),
-    reread: () => inTurn(reread),
+    reread: () => turns.alone(reread),
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
     status: () =>

@@ -93,6 +93,16 @@ describe("a scrubber", () => {
     expect(scrubber.scrub("a small one")).toBe("[redacted]");
   });
 
+  it("finds one of hundreds, and forgets the oldest of them", () => {
+    const scrubber = createScrubber(600);
+    const secret = (n: number) => `Pa${n}$sw0rd-${n}`;
+    for (let n = 0; n < 1_000; n++) scrubber.learn(secret(n));
+    for (let n = 400; n < 1_000; n++) {
+      expect(scrubber.scrub(`<${secret(n)}|${encodeURIComponent(secret(n))}>`)).toBe("<[redacted]|[redacted]>");
+    }
+    for (let n = 0; n < 400; n++) expect(scrubber.scrub(secret(n))).toBe(secret(n));
+  });
+
   it("knows tokens, JWTs and passwords in URLs by their looks", () => {
     const { scrub } = createScrubber();
     const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2EifQ.c2lnbmF0dXJl-_";
