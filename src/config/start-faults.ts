@@ -15,6 +15,7 @@ export function startFaults(config: AgentConfig): readonly Fault[] {
     ...config.templates.flatMap(templateFaults),
     ...(cache?.persist ? persistence(cache.persist) : []),
     ...(telemetry ? filterFaults(telemetry) : []),
+    ...ownListener(config),
     ...(config.job && config.exec
       ? [fault(config.exec.place, "job: with exec the application's end is known", "leave the job block out")]
       : []),
@@ -82,6 +83,29 @@ function persistence(persist: NonNullable<NonNullable<AgentConfig["cache"]>["per
     return [fault(persist.place, `persistent key protection type "${persist.type}" not supported`)];
   }
   return persist.path === "" ? [fault(persist.place, "must specify persistent cache path")] : [];
+}
+
+/** As after `export VAULT_ADDR=http://127.0.0.1:8200`, which is meant for the agent's clients: it would ask itself. */
+function ownListener({ listeners, vault }: AgentConfig): readonly Fault[] {
+  const asked = URL.parse(vault.address);
+  if (asked === null) return [];
+  const port = asked.port || (asked.protocol === "https:" ? "443" : "80");
+  const isThisMachine = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(host);
+  const own = listeners.find(({ address = "127.0.0.1:8200", type }) => {
+    const [, host = "", ownPort] = /^(.*):(\d+)$/.exec(address) ?? [];
+    const isEverywhere = host === "" || host === "0.0.0.0" || host === "[::]";
+    const isSame = host === asked.hostname || (isThisMachine(asked.hostname) && (isEverywhere || isThisMachine(host)));
+    return type === "tcp" && ownPort === port && isSame;
+  });
+  return own === undefined
+    ? []
+    : [
+        fault(
+          own.place,
+          `vault.address is ${vault.address}, where this listener is to be: the agent would ask itself`,
+          "name the server there; VAULT_ADDR goes before the file",
+        ),
+      ];
 }
 
 function filterFaults({ place, prefixFilter }: TelemetryConfig): readonly Fault[] {

@@ -313,7 +313,7 @@ telemetry {
   method "kubernetes" { config = { role = "pg" } }
   sink "file" { config = { path = "token" } }
 }
-listener "tcp" { tls_disable = true }
+listener "unix" { address = "/run/agent.sock" }
 api_proxy {
   enforce_consistency = "always"
   when_inconsistent = "forward"
@@ -337,6 +337,22 @@ template_config {
       "12 cache.disable_caching_dynamic_secrets has no effect",
       "13 cache.static_secret_token_capability_refresh_interval has no effect",
     ]);
+  });
+
+  it.each([
+    ["http://127.0.0.1:8200", "127.0.0.1:8200", 1],
+    ["http://localhost:8200/", "127.0.0.1:8200", 1],
+    ["https://127.0.0.1:8100", "0.0.0.0:8100", 1],
+    ["http://[::1]:8100", ":8100", 1],
+    ["http://pod.example", "pod.example:80", 1],
+    ["http://127.0.0.1:8200", "127.0.0.1:8100", 0],
+    ["https://vault:8200", "0.0.0.0:8200", 0],
+    ["unix:///run/vault.sock", "127.0.0.1:8200", 0],
+  ])("%s behind a listener at %s is itself, or not: %d", async (server, listener, faults) => {
+    const { refusals } = await loadValid(
+      `vault { address = "${server}" }\nlistener "tcp" {\n address = "${listener}"\n tls_disable = true\n}\n`,
+    );
+    expect(refusals.map(({ message }) => /would ask itself/.test(message))).toEqual(faults === 1 ? [true] : []);
   });
 
   it("no longer holds for exec and its templates", async () => {

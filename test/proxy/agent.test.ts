@@ -106,8 +106,7 @@ health { address = "${health}" }
 
   it("does not start where it cannot listen", async () => {
     const pod = await world.pod(LONG);
-    const [, port] = pod.vault.address.split(/:(?=\d+$)/);
-    const agent = await pod.agent(alone(pod.vault.address, Number(port), pod.healthAddress));
+    const agent = await pod.agent(alone(pod.vault.address, world.postgres.port, pod.healthAddress));
     expect(await agent.ended).toEqual({ code: 1, signal: null });
     expect(agent.output()).toContain("another program has it");
   });

@@ -43,7 +43,7 @@ describe("pid_file", () => {
     const pod = await world.pod(LONG);
     const rest = `pid_file = "${pod.path("agent.pid")}"
 listener "tcp" {
-  address = "${pod.vault.address.slice("http://".length)}"
+  address = "127.0.0.1:${world.postgres.port}"
   tls_disable = true
 }`;
     const agent = await pod.agent(configuration(pod, { rest }));
