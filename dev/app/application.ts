@@ -14,6 +14,10 @@ export interface ApplicationOptions {
   readonly connections: number;
   /** Milliseconds. */
   readonly lifetime: number;
+  /** Before each query a connection is tried, as pools do it, and put away if it has been closed meanwhile. */
+  readonly tries?: boolean;
+  /** Between two queries of a connection, on average; default 10 ms. */
+  readonly pace?: number;
   readonly credentials: Credentials;
   readonly tally: Tally;
 }
@@ -60,9 +64,10 @@ async function keepConnected(slot: number, options: ApplicationOptions, stop: Ab
 async function connectAndQuery(
   slot: number,
   credential: Credential,
-  { host, port, database, connections, lifetime, credentials, tally }: ApplicationOptions,
+  options: ApplicationOptions,
   stop: AbortSignal,
 ): Promise<void> {
+  const { host, port, database, connections, lifetime, pace = 10, tries, credentials, tally } = options;
   const { username, password } = credential;
   const openedAt = Date.now();
   // Never longer than the lifetime, and not all at once, as pools do it.
@@ -84,9 +89,10 @@ async function connectAndQuery(
   tally.opened(username);
   try {
     while (mayGoOn()) {
+      if (tries && !(await works(client))) return;
       await client.query(anyStatement());
       tally.succeeded();
-      await pause(5 + 10 * Math.random(), stop);
+      await pause(pace * (0.5 + Math.random()), stop);
     }
   } catch (error) {
     throw broken ?? error;
@@ -94,6 +100,13 @@ async function connectAndQuery(
     tally.closed(username);
     await client.end().catch(() => {});
   }
+}
+
+async function works(client: pg.Client): Promise<boolean> {
+  return client.query("SELECT 1").then(
+    () => true,
+    () => false,
+  );
 }
 
 function anyStatement(): pg.QueryConfig {

@@ -6,7 +6,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startApplication } from "./application.ts";
-import { type Credentials, fileOnce, filePerConnection, fromEnvironment } from "./credentials.ts";
+import { type Credentials, fileOnce, filePerConnection, fileWatched, fixed, fromEnvironment } from "./credentials.ts";
+import { HABITS, isHabit } from "./habits.ts";
+import { listenForReloads } from "./reload-endpoint.ts";
 import { createTally } from "./tally.ts";
 
 const { values } = parseArgs({
@@ -18,11 +20,15 @@ const { values } = parseArgs({
     connections: { type: "string", default: "8" },
     /** Milliseconds. */
     lifetime: { type: "string", default: "5000" },
-    /** `per-connection`, `sighup` or `environment`. */
-    reads: { type: "string", default: "per-connection" },
+    /** One of HABITS. */
+    habit: { type: "string", default: "per-connection" },
+    /** Where it is asked to read its file again, with the habit `http`. */
+    "reload-port": { type: "string", default: "8080" },
   },
 });
-const inExecMode = values.reads === "environment";
+const { habit } = values;
+if (!isHabit(habit)) throw new Error(`--habit is one of ${Object.keys(HABITS).join(", ")}`);
+const inExecMode = habit === "restart";
 
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
@@ -37,6 +43,7 @@ const credentials = readCredentials();
 process.on("SIGHUP", () => {
   credentials.reload().catch((error) => tally.refused(error));
 });
+if (habit === "http") await listenForReloads(Number(values["reload-port"]), credentials.reload);
 
 const application = startApplication(
   {
@@ -44,7 +51,9 @@ const application = startApplication(
     port: Number(values.port),
     database: values.database,
     connections: Number(values.connections),
-    lifetime: Number(values.lifetime),
+    ...(habit === "deaf"
+      ? { lifetime: Number.POSITIVE_INFINITY, tries: true, pace: 300 }
+      : { lifetime: Number(values.lifetime) }),
     credentials,
     tally,
   },
@@ -60,6 +69,17 @@ process.exit(0);
 
 function readCredentials(): Credentials {
   if (inExecMode) return fromEnvironment(process.env);
+  if (habit === "pgbouncer") return fixed();
   if (!values.config) throw new Error("--config=FILE is needed: where the credential is published");
-  return values.reads === "sighup" ? fileOnce(values.config) : filePerConnection(values.config);
+  switch (habit) {
+    case "sighup":
+    case "http":
+      return fileOnce(values.config);
+    case "watch-file":
+      return fileWatched(values.config, "file");
+    case "watch-folder":
+      return fileWatched(values.config, "folder");
+    default:
+      return filePerConnection(values.config);
+  }
 }

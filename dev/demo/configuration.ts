@@ -1,4 +1,5 @@
 /** lessee's configuration in the demo: a Vault Agent file with the seed's template, and lessee's own blocks. */
+import type { ApplicationConfiguration } from "./application.ts";
 import type { DemoOptions } from "./options.ts";
 
 export interface ConfigurationInputs {
@@ -10,7 +11,7 @@ export interface ConfigurationInputs {
   readonly tokenFile: string;
   /** Where the application reads its credential. */
   readonly destination: string;
-  readonly applicationPidFile: string;
+  readonly application: ApplicationConfiguration;
   readonly stateFolder: string;
   /** host:port/database */
   readonly postgres: string;
@@ -18,16 +19,7 @@ export interface ConfigurationInputs {
 }
 
 export function agentConfiguration(inputs: ConfigurationInputs): string {
-  const { options, credentialPath } = inputs;
-  const notify =
-    options.app === "sighup"
-      ? `
-  notify "signal" {
-    pid_file = "${inputs.applicationPidFile}"
-    signal   = "SIGHUP"
-  }
-`
-      : "";
+  const { application, options, credentialPath } = inputs;
   return `vault {
   address = "${inputs.vaultAddress}"
 }
@@ -42,24 +34,15 @@ auto_auth {
   }
 }
 
-template {
-  destination = "${inputs.destination}"
-  perms       = "0600"
-  contents    = <<EOT
-{{- with secret "${credentialPath}" -}}
-username: {{ .Data.username }}
-password: {{ .Data.password }}
-{{- end -}}
-EOT
-}
-
+${application.templates ?? fileTemplate(inputs)}
+${application.exec ?? ""}
 credential "${credentialPath}" {
   connection_max_lifetime = "${options.connectionMaxLifetime}ms"
   reader_grace            = "1s"
   longest_use             = "1s"
-  preparation             = "2s"
-  hearing                 = "3s"
   margin                  = "2s"
+  preparation             = "2s"
+  hearing                 = "${application.hearing ?? "3s"}"
   quiet_period            = "3s"
   max_new_per_hour        = 1000
 
@@ -67,7 +50,8 @@ credential "${credentialPath}" {
     connection_url = "postgresql://{{username}}:{{password}}@${inputs.postgres}?sslmode=disable"
     verify_query   = "SELECT count(*) FROM association"
   }
-${notify}}
+  ${application.notify ?? ""}
+}
 
 health {
   address = "${inputs.healthAddress}"
@@ -77,4 +61,17 @@ state {
   path = "${inputs.stateFolder}"
 }
 `;
+}
+
+function fileTemplate({ destination, credentialPath }: ConfigurationInputs): string {
+  return `template {
+  destination = "${destination}"
+  perms       = "0600"
+  contents    = <<EOT
+{{- with secret "${credentialPath}" -}}
+username: {{ .Data.username }}
+password: {{ .Data.password }}
+{{- end -}}
+EOT
+}`;
 }

@@ -1,13 +1,13 @@
 /** The demo, in the order in which it happens: the world, the application, lessee, the watching, the end. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Guard } from "../guard.ts";
 import { startGuard } from "../guard.ts";
+import { type DemoApplication, startDemoApplication } from "./application.ts";
 import type { Child, ChildDeath } from "./child.ts";
 import type { DemoOptions } from "./options.ts";
-import { type SampleApplication, startSampleApplication } from "./sample-application.ts";
 import type { Screen } from "./screen.ts";
 import { type Sidecar, startSidecar } from "./sidecar.ts";
 import { createLogTally, faultsOf, formatTable, type LogTally, type Outcome } from "./tally.ts";
@@ -53,10 +53,8 @@ export async function runDemo({ options, env, screen, interrupted, onGuard }: De
   );
 
   const destination = join(folder, "config.yaml");
-  const applicationPidFile = join(folder, "application.pid");
-  const application = startSampleApplication(options, world, destination, env, guard);
-  stack.defer(async () => void (await application.child.stop(APPLICATION_PATIENCE)));
-  await writeFile(applicationPidFile, `${application.child.pid}\n`);
+  const application = await startDemoApplication({ options, world, folder, destination, env, guard });
+  stack.defer(async () => void (await application.stop(APPLICATION_PATIENCE)));
 
   const tally = createLogTally();
   const timeline = createTimeline(start);
@@ -69,18 +67,20 @@ export async function runDemo({ options, env, screen, interrupted, onGuard }: De
     stack,
     folder,
     destination,
-    applicationPidFile,
+    application: application.configuration,
     onEntry(entry) {
       tally.observe(entry);
       if (entry.msg === "published") published.resolve();
       const line = timeline.tell(entry);
       if (line) screen.line(line.text, line.style);
     },
-    onOtherLine: (line) => screen.line(`          ${line}`, "yellow"),
+    onOtherLine(line) {
+      if (!application.hear(line)) screen.line(`          ${line}`, "yellow");
+    },
   });
   // What uses a thing ends before it: lessee after the application, so that it can release what nobody uses any more.
   stack.defer(async () => {
-    await application.child.stop(APPLICATION_PATIENCE);
+    await application.stop(APPLICATION_PATIENCE);
     await sidecar.child.stop(LESSEE_PATIENCE);
   });
   screen.line(`status page: ${sidecar.url}`);
@@ -103,7 +103,7 @@ type End = { readonly fault: string; readonly lastLines: readonly string[] } | u
 
 interface Parts {
   readonly screen: Screen;
-  readonly application: SampleApplication;
+  readonly application: DemoApplication;
   readonly sidecar: Sidecar;
   readonly users: UserWatch;
   readonly tally: LogTally;
@@ -115,7 +115,7 @@ async function conclude(end: End, { screen, application, sidecar, users, tally }
     screen.line(`${end.fault}${end.lastLines.length > 0 ? "; it said last:" : ""}`, "red");
     for (const line of end.lastLines) screen.line(`  ${line}`);
   }
-  await endOf(application.child, APPLICATION_PATIENCE, faults);
+  await endOf(application, APPLICATION_PATIENCE, faults);
   await endOf(sidecar.child, LESSEE_PATIENCE, faults);
 
   const report = application.report();
@@ -134,7 +134,7 @@ async function conclude(end: End, { screen, application, sidecar, users, tally }
   return end || faults.length > 0 ? 1 : 0;
 }
 
-async function endOf(child: Child, patience: number, faults: string[]): Promise<void> {
+async function endOf(child: Pick<Child, "name" | "stop">, patience: number, faults: string[]): Promise<void> {
   const how = await child.stop(patience);
   if (how) faults.push(`${child.name}, told to end, ${how}`);
 }
@@ -154,11 +154,11 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-async function someDeath(world: World, application: SampleApplication, sidecar: Sidecar): Promise<End> {
+async function someDeath(world: World, application: DemoApplication, sidecar: Sidecar): Promise<End> {
   const postgres = world.postgres.ended.then(
     (lastLines): ChildDeath => ({ name: "Postgres", how: "ended by itself", lastLines }),
   );
-  const deaths = [postgres, world.vault.child?.died, application.child.died, sidecar.child.died];
+  const deaths = [postgres, world.vault.child?.died, application.died, sidecar.child.died];
   const { name, how, lastLines } = await Promise.race(deaths.filter((death) => death !== undefined));
   return { fault: `${name} ${how}`, lastLines };
 }
@@ -166,7 +166,7 @@ async function someDeath(world: World, application: SampleApplication, sidecar: 
 async function keepStatusLine(
   screen: Screen,
   sidecar: Sidecar,
-  application: SampleApplication,
+  application: DemoApplication,
   users: UserWatch,
   signal: AbortSignal,
 ): Promise<void> {

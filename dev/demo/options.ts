@@ -1,12 +1,13 @@
 /** What `npm start -- …` takes. */
 import { parseArgs } from "node:util";
+import { HABITS, type Habit, isHabit } from "../app/habits.ts";
 import { parseDuration } from "../vault/durations.ts";
 
 export interface DemoOptions {
   /** Milliseconds from the first published file; undefined: until Ctrl-C. */
   readonly runFor: number | undefined;
   /** How the sample application learns of a new credential. */
-  readonly app: "per-connection" | "sighup";
+  readonly application: Habit;
   readonly defaultTtl: number;
   readonly maxTtl: number;
   readonly tokenTtl: number;
@@ -24,8 +25,7 @@ and shows what lessee does. Ctrl-C ends it and leaves nothing behind.
 
   --for DURATION                      end by itself so long after the first published file, with a table;
                                       exit code 1 if a query failed or a database user is left
-  --app per-connection|sighup         the application reads its file for every connection (default),
-                                      or once, and again on SIGHUP
+  --application HABIT                 how it learns of a new credential: a HABIT below (per-connection)
   --default-ttl DURATION              of a database user's lease, until it is renewed (10s)
   --max-ttl DURATION                  of a database user, with all renewals (30s)
   --token-ttl DURATION                of lessee's token, until it is renewed (1h, or the token's max TTL)
@@ -34,6 +34,12 @@ and shows what lessee does. Ctrl-C ends it and leaves nothing behind.
   --plain                             lines only, as without a terminal
   --keep                              leave the files: configuration, log, published credential
   --help
+
+A HABIT is one of
+
+${Object.entries(HABITS)
+  .map(([name, does]) => `  ${name.padEnd(16)}${does}`)
+  .join("\n")}
 
 A DURATION is a number with a unit: 500ms, 90s, 2m, 1h.
 
@@ -47,13 +53,15 @@ export class UsageError extends Error {}
 export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const { values } = parse(args);
   if (values.help) return undefined;
-  const app = values.app;
-  if (app !== "per-connection" && app !== "sighup")
-    throw new UsageError(`--app is per-connection or sighup, not ${JSON.stringify(app)}`);
+  const { application } = values;
+  if (!isHabit(application))
+    throw new UsageError(
+      `--application is one of ${Object.keys(HABITS).join(", ")}, not ${JSON.stringify(application)}`,
+    );
   const tokenMaxTtl = values["token-max-ttl"] === "0" ? 0 : duration("token-max-ttl", values["token-max-ttl"]);
   const options = {
     runFor: values.for === undefined ? undefined : duration("for", values.for),
-    app,
+    application,
     defaultTtl: duration("default-ttl", values["default-ttl"]),
     maxTtl: duration("max-ttl", values["max-ttl"]),
     tokenTtl: values["token-ttl"] === undefined ? tokenMaxTtl || HOUR : duration("token-ttl", values["token-ttl"]),
@@ -76,7 +84,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         for: { type: "string" },
-        app: { type: "string", default: "per-connection" },
+        application: { type: "string", default: "per-connection" },
         "default-ttl": { type: "string", default: "10s" },
         "max-ttl": { type: "string", default: "30s" },
         "token-ttl": { type: "string" },

@@ -3,7 +3,6 @@ import type { Report } from "../app/tally.ts";
 import type { Guard } from "../guard.ts";
 import { type Child, startChild } from "./child.ts";
 import type { DemoOptions } from "./options.ts";
-import type { World } from "./world.ts";
 
 export interface SampleApplication {
   readonly child: Child;
@@ -13,32 +12,50 @@ export interface SampleApplication {
 
 const MAIN = new URL("../app/main.ts", import.meta.url).pathname;
 
-export interface SampleApplicationOptions extends Pick<DemoOptions, "app" | "connectionMaxLifetime"> {
+export interface SampleApplicationOptions extends Pick<DemoOptions, "application" | "connectionMaxLifetime"> {
   /** Default 8. */
   readonly connections?: number;
+  /** Of its endpoint, with the habit `http`. */
+  readonly reloadPort?: number;
+}
+
+export interface DatabasePlace {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+}
+
+/** Without a file, for an application that has its credential from elsewhere. */
+export function applicationCommand(
+  options: SampleApplicationOptions,
+  { host, port, database }: DatabasePlace,
+): readonly [string, ...string[]] {
+  return [
+    process.execPath,
+    MAIN,
+    `--host=${host}`,
+    `--port=${port}`,
+    `--database=${database}`,
+    `--lifetime=${options.connectionMaxLifetime}`,
+    `--habit=${options.application}`,
+    ...(options.reloadPort === undefined ? [] : [`--reload-port=${options.reloadPort}`]),
+    ...(options.connections === undefined ? [] : [`--connections=${options.connections}`]),
+  ];
 }
 
 export function startSampleApplication(
   options: SampleApplicationOptions,
-  world: Pick<World, "postgres">,
+  database: DatabasePlace,
   configFile: string,
   env: NodeJS.ProcessEnv,
   guard: Guard,
 ): SampleApplication {
   let report: Report | undefined;
+  const [command, ...args] = applicationCommand(options, database);
   const child = startChild({
     name: "the sample application",
-    command: process.execPath,
-    args: [
-      MAIN,
-      `--config=${configFile}`,
-      `--host=${world.postgres.host}`,
-      `--port=${world.postgres.port}`,
-      `--database=${world.postgres.database}`,
-      `--lifetime=${options.connectionMaxLifetime}`,
-      `--reads=${options.app}`,
-      ...(options.connections === undefined ? [] : [`--connections=${options.connections}`]),
-    ],
+    command,
+    args: [...args, `--config=${configFile}`],
     env: { PATH: env.PATH },
     guard,
     onLine(line) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Status } from "../../src/status.ts";
 import { freePort } from "../free-port.ts";
 import type { Guard } from "../guard.ts";
+import type { ApplicationConfiguration } from "./application.ts";
 import { type Child, startChild } from "./child.ts";
 import { agentConfiguration } from "./configuration.ts";
 import type { DemoOptions } from "./options.ts";
@@ -29,7 +30,7 @@ export interface SidecarOptions {
   /** The demo's own, where all files are. */
   readonly folder: string;
   readonly destination: string;
-  readonly applicationPidFile: string;
+  readonly application: ApplicationConfiguration;
   onEntry(entry: LogEntry): void;
   /** A line that is not of the log: why it did not start. */
   onOtherLine(line: string): void;
@@ -52,7 +53,7 @@ export async function startSidecar(inputs: SidecarOptions): Promise<Sidecar> {
       credentialPath: world.seed.credentialPath,
       tokenFile: token.file,
       destination: inputs.destination,
-      applicationPidFile: inputs.applicationPidFile,
+      application: inputs.application,
       stateFolder: join(folder, "state"),
       postgres: `${world.postgres.host}:${world.postgres.port}/${world.postgres.database}`,
       healthAddress,

@@ -70,6 +70,7 @@ export async function publishGeneration(
       });
       await syncFolder(root, files);
       await linkAll(folder, members, ports);
+      if (base !== undefined) await announce(join(root, base), members, files);
       // The one before stays until the next time, for readers that are on their way into it.
       await removeOthers(root, [CURRENT, generation, ...(base === undefined ? [] : [base])], files);
     }
@@ -139,20 +140,34 @@ async function takeOver(
   }
 }
 
-/** Only the first time: later the links already stand. */
+/**
+ * The first time they lead nowhere yet. Later they are made anew, to where they led before: the folder in which an
+ * application waits for a change shows none of what happens below it.
+ */
 async function linkAll(folder: string, members: readonly Member[], ports: PublishPorts): Promise<void> {
   // Those that were linked before have changed with the generation.
   const written = members.filter((member) => member.linked && !member.upToDate).map(destinationOf);
   for (const member of members) {
-    if (member.linked) continue;
+    if (member.upToDate) continue;
     try {
       await point(member.request.destination, `${ROOT}/${CURRENT}/${member.name}`, ports);
-      written.push(destinationOf(member));
+      if (!member.linked) written.push(destinationOf(member));
     } catch (error) {
       throw publishError(destinationOf(member), error, written);
     }
   }
   await syncFolder(folder, ports.files);
+}
+
+/**
+ * Who watches the file itself watches what stood at the end of the links, to which nothing happens when they lead
+ * elsewhere. Its mode is set to what it is: the kernel tells of that.
+ */
+async function announce(base: string, members: readonly Member[], files: Files): Promise<void> {
+  for (const { name, existing, upToDate } of members) {
+    if (upToDate || !existing) continue;
+    await files.chmod(join(base, name), existing.mode).catch(() => undefined);
+  }
 }
 
 function destinationOf(member: Member): string {

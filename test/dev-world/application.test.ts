@@ -52,7 +52,7 @@ describe("the sample application", () => {
 
   it("reads the file once and again on SIGHUP, in the variant that is told", async () => {
     const lifetime = 300;
-    const app = await startApp({ lifetime, reads: "sighup" });
+    const app = await startApp({ lifetime, habit: "sighup" });
     const [first, second] = [await createUser("once"), await createUser("again")];
     await app.publish(first);
     await app.report((report) => uses(report, first));
@@ -110,12 +110,12 @@ async function createUser(name: string): Promise<string> {
   return name;
 }
 
-async function startApp({ lifetime, reads = "per-connection" }: { lifetime: number; reads?: string }) {
+async function startApp({ lifetime, habit = "per-connection" }: { lifetime: number; habit?: string }) {
   const folder = await mkdtemp(join(tmpdir(), "lessee-app-"));
   const config = join(folder, "config.yaml");
   const child: ChildProcess = spawn(
     process.execPath,
-    [main, `--config=${config}`, `--port=${postgres.port}`, `--lifetime=${lifetime}`, `--reads=${reads}`],
+    [main, `--config=${config}`, `--port=${postgres.port}`, `--lifetime=${lifetime}`, `--habit=${habit}`],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   onTestFinished(async () => {

@@ -61,7 +61,7 @@ it("The application in exec mode never uses a dead password", { timeout: 90_000 
       [
         process.execPath,
         APPLICATION,
-        "--reads=environment",
+        "--habit=restart",
         `--host=${host}`,
         `--port=${port}`,
         `--database=${database}`,

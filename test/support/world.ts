@@ -3,11 +3,12 @@
  * emulated Vault that is set up as the seed says, a service account token, a folder for its files, and `lessee agent`
  * as the separate process that it is in a pod.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFailed, onTestFinished, type TestContext } from "vitest";
+import type { Habit } from "../../dev/app/habits.ts";
 import type { Report } from "../../dev/app/tally.ts";
 import { startSampleApplication } from "../../dev/demo/sample-application.ts";
 import { projectToken } from "../../dev/demo/service-account.ts";
@@ -42,6 +43,8 @@ export interface PodOptions {
 
 export interface Pod {
   readonly folder: string;
+  /** What is started for the pod is to be watched by it. */
+  readonly guard: Guard;
   readonly vault: EmulatedVault;
   readonly seed: SeedWorld;
   /** Where the application reads its credential. */
@@ -56,7 +59,7 @@ export interface Pod {
   /** Starts `lessee agent` with this configuration, and any number of times. */
   agent(configuration: string, options?: AgentOptions): Promise<Agent>;
   /** With so many connections; default 3, because tests that run beside each other share the machine. */
-  application(reads: "per-connection" | "sighup", connections?: number): Promise<Application>;
+  application(habit: Habit, connections?: number, database?: Database): Promise<Application>;
   /** What the application would read now. */
   credential(): Promise<{ readonly username: string; readonly password: string }>;
   status(): Promise<Status>;
@@ -77,10 +80,19 @@ export interface AgentOptions {
   readonly within?: readonly string[];
 }
 
+/** Where the application connects to, if not to Postgres itself. */
+export interface Database {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+}
+
 /** The sample application, whose connections live a second at most. */
 export interface Application {
   readonly pid: number;
   readonly pidFile: string;
+  /** Where it is asked to read its file again, with the habit `http`. */
+  readonly reloadUrl: string;
   /** Resolves when a report that is made from now on is as wanted. */
   until(wanted: (report: Report) => boolean): Promise<Report>;
   /** Ends it, and gives its last report. */
@@ -94,6 +106,8 @@ export async function startWorld(): Promise<World> {
   await createTables(postgres.url);
   const users = await watchUsers(postgres.url);
   const folder = await mkdtemp(join(tmpdir(), "lessee-scenarios-"));
+  // A PgBouncer that root starts runs as nobody and has to pass through.
+  await chmod(folder, 0o711);
   const guard = startGuard(folder);
   let pods = 0;
   return {
@@ -160,6 +174,7 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
 
   return {
     folder,
+    guard,
     vault,
     seed,
     destination,
@@ -181,10 +196,11 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
       stack.defer(agent.kill);
       return agent;
     },
-    async application(reads, connections = 3) {
+    async application(habit, connections = 3, database = postgres) {
+      const reloadPort = await freePort("127.0.0.1");
       const app = startSampleApplication(
-        { app: reads, connections, connectionMaxLifetime: CONNECTION_LIFETIME },
-        { postgres },
+        { application: habit, connections, connectionMaxLifetime: CONNECTION_LIFETIME, reloadPort },
+        database,
         destination,
         process.env,
         guard,
@@ -195,6 +211,7 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
       return {
         pid: app.child.pid!,
         pidFile,
+        reloadUrl: `http://127.0.0.1:${reloadPort}/-/reload`,
         async until(wanted) {
           const since = Date.now();
           for (;;) {

@@ -8,7 +8,7 @@ describe("the demo's options", () => {
   it("are the TTLs of the seed in short, unless told otherwise", () => {
     expect(parseOptions([])).toEqual({
       runFor: undefined,
-      app: "per-connection",
+      application: "per-connection",
       defaultTtl: 10_000,
       maxTtl: 30_000,
       tokenTtl: 3_600_000,
@@ -17,11 +17,11 @@ describe("the demo's options", () => {
       plain: false,
       keep: false,
     });
-    expect(parseOptions(["--for", "2m", "--token-max-ttl=20s", "--app=sighup"])).toMatchObject({
+    expect(parseOptions(["--for", "2m", "--token-max-ttl=20s", "--application=sighup"])).toMatchObject({
       runFor: 120_000,
       tokenTtl: 20_000,
       tokenMaxTtl: 20_000,
-      app: "sighup",
+      application: "sighup",
     });
     expect(parseOptions(["--help"])).toBeUndefined();
   });
@@ -30,7 +30,7 @@ describe("the demo's options", () => {
     ["--for=120", "--for needs a duration with a unit"],
     ["--for=0s", "longer than nothing"],
     ["--max-ttl=5s", "--default-ttl is longer than --max-ttl"],
-    ["--app=both", "--app is per-connection or sighup"],
+    ["--application=both", "--application is one of per-connection, sighup, "],
     ["--fro=120s", "Unknown option '--fro'"],
     ["120s", "Unexpected argument '120s'"],
   ])("refuse %s in words", (argument, words) => {
@@ -113,14 +113,13 @@ describe("the configuration", () => {
       credentialPath: "database/creds/pg-role",
       tokenFile: "/t/token",
       destination: "/t/config.yaml",
-      applicationPidFile: "/t/application.pid",
+      application: {},
       stateFolder: "/t/state",
       postgres: "127.0.0.1:2/tsb",
       healthAddress: "127.0.0.1:3",
     };
     expect(agentConfiguration(inputs)).not.toContain("notify");
-    expect(agentConfiguration({ ...inputs, options: { ...options, app: "sighup" } })).toContain(
-      'pid_file = "/t/application.pid"',
-    );
+    const told = { notify: 'notify "signal" { pid_file = "/t/application.pid" }' };
+    expect(agentConfiguration({ ...inputs, application: told })).toContain('pid_file = "/t/application.pid"');
   });
 });
