@@ -37,7 +37,11 @@ export function findPgBouncer(env: Readonly<Record<string, string | undefined>>)
   return folders.map((folder) => join(folder, "pgbouncer")).find(isProgram);
 }
 
-/** The templates: all that PgBouncer needs to know of the credential. */
+/**
+ * The templates: all that PgBouncer needs to know of the credential. The password stands beside the user: a changed
+ * userlist.txt is read before the reload, and the old user, without a password then, would be locked out for
+ * server_login_retry (15 s).
+ */
 export function pgbouncerTemplates(folder: string, credentialPath: string, postgres: PostgresPlace): string {
   const template = (name: string, text: string) => `template {
   destination = "${join(folder, name)}"
@@ -54,7 +58,7 @@ EOT
     template("userlist.txt", `"{{ .Data.username }}" "{{ .Data.password }}"\n"application" ""`),
     template(
       "databases.ini",
-      `[databases]\n${database} = host=${host} port=${port} dbname=${database} user={{ .Data.username }}`,
+      `[databases]\n${database} = host=${host} port=${port} dbname=${database} user={{ .Data.username }} password={{ .Data.password }}`,
     ),
   ].join("");
 }

@@ -14,9 +14,11 @@ import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
 import { startHealth } from "./health/server.ts";
 import { followJob, jobLifetime } from "./job.ts";
+import type { Recorder } from "./kubernetes/recorder.ts";
 import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import { writePidFile } from "./pid-file.ts";
+import { openPodEvents } from "./pod-events.ts";
 import type { World } from "./ports.ts";
 import type { Served } from "./serve.ts";
 import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
@@ -69,11 +71,14 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     clock,
     complain: (message) => emit({ is: "warning", code: "telemetry", message }),
   });
+  let podEvents: Recorder | null = null;
   function emit(event: LesseeEvent): void {
     observers.emit(event);
     telemetry.observe(event);
+    podEvents?.observe(event);
   }
   emit({ is: "started", version, pid });
+  podEvents = await openPodEvents({ config, world, emit, redact: scrubber.scrub });
 
   // Connect and prepare.
   const { maxConnectionsPerHost: maxSockets } = config.templateConfig;
@@ -234,6 +239,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   await sidecar?.start();
   // Late, because a watcher takes its time to load.
   await follow(config);
+  const deadlines = podEvents?.follow(status);
   const jobWatch = new AbortController();
   const job = followJob({ config, world, emit, onEnd: end.resolve }, jobWatch.signal);
   const { code, reason, isJobOver } = await end.promise;
@@ -260,7 +266,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const held = sidecar === null ? cached : await sidecar.stop(stopping, cached);
   if (sidecar === null) vault.transport.close();
   emit({ is: "stopped", held });
-  await Promise.all([pidFile.remove(), watch.close(), health?.stop(), telemetry.stop(), systemd.settled()]);
+  await Promise.all([
+    pidFile.remove(),
+    watch.close(),
+    health?.stop(),
+    telemetry.stop(),
+    systemd.settled(),
+    podEvents?.stop(),
+    deadlines,
+  ]);
   return code;
 }
 

@@ -273,6 +273,8 @@ export interface JobConfig {
 
 /** The API of the cluster that the pod runs in. */
 export interface KubernetesConfig {
+  /** Whether trouble is put on the pod as events. */
+  readonly events: boolean;
   /** The folder with the service account's token, the CA and the namespace; absent: where kubelet puts it. */
   readonly serviceAccountPath?: string;
 }

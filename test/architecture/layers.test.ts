@@ -39,7 +39,7 @@ const PURE = [
   ].map((name) => `src/health/${name}.ts`),
   "src/health/timeline.ts",
   "src/postgres/connection-url.ts",
-  ...["claims", "pod"].map((name) => `src/kubernetes/${name}.ts`),
+  ...["claims", "pod", "trouble"].map((name) => `src/kubernetes/${name}.ts`),
   ...["endings", "entry", "headers", "held", "json-text", "redact-self"].map((name) => `src/proxy/${name}.ts`),
   ...["memory", "naming", "prometheus", "statsd"].map((name) => `src/telemetry/${name}.ts`),
   "src/vault/answer.ts",
@@ -66,7 +66,7 @@ const IMPURE = [
   .concat(["certificate", "webhook"].map((name) => `src/inject/${name}.ts`));
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["agent", "consequences", "job", "local-changes", "serve", "setup", "sidecar"].map(
+const PROGRAM = ["agent", "consequences", "job", "local-changes", "pod-events", "serve", "setup", "sidecar"].map(
   (name) => `src/${name}.ts`,
 );
 

@@ -54,7 +54,10 @@ job {
   container    = "vault-agent"
   quiet_period = "15s"
 }
-kubernetes { service_account_path = "/run/sa" }
+kubernetes {
+  events               = true
+  service_account_path = "/run/sa"
+}
 shutdown_timeout = "25s"
 release_on_exit  = "never"
 `;
@@ -112,7 +115,7 @@ describe("lessee's own blocks", () => {
       health: { address: "127.0.0.1:9102" },
       state: { path: "/run/lessee", keyFile: "/keys/state" },
       job: { until: "process", sidecars: ["envoy"], container: "vault-agent", quietPeriod: 15_000 },
-      kubernetes: { serviceAccountPath: "/run/sa" },
+      kubernetes: { events: true, serviceAccountPath: "/run/sa" },
       shutdownTimeout: 25_000,
       releaseOnExit: "never",
     });

@@ -170,6 +170,7 @@ describe("whatever call fails, once or for ever", () => {
 
   it.each(cases)(
     "$strategy, $code $times: the old files or the new ones, whole",
+    { timeout: 60_000 },
     async ({ strategy, code, lasting }) => {
       const requests = (content: string) => [request("a", content), request("b", content, { backup: true })];
       const total = await countCalls(strategy, requests);

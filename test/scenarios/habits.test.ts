@@ -67,7 +67,7 @@ describe.concurrent("beside an application that", () => {
       timeout: 90_000,
     },
     async ({ expect, onTestFailed, onTestFinished }) => {
-      const pod = await world.pod({}, { onTestFailed, onTestFinished });
+      const pod = await world.pod({ ttl: { default: "6s", max: "10s" } }, { onTestFailed, onTestFinished });
       await mkdir(pod.path("pgbouncer"), { mode: 0o777 });
       await chmod(pod.path("pgbouncer"), 0o777);
       const pidFile = pod.path("pgbouncer", "pgbouncer.pid");

@@ -172,6 +172,33 @@ describe("An init container for a job", () => {
   });
 });
 
+it("Trouble is on the pod as events, and no secret with it", async () => {
+  const pod = await world.pod(LONG);
+  const { pods } = world.kubernetes;
+  pods.allow("create events");
+  pod.vault.faults.inject(
+    ({ path }) => path === "/v1/database/creds/pg-role",
+    { kind: "answer", status: 500, body: { errors: ["no room for a user"] } },
+    2,
+  );
+  const before = pods.created.length;
+  const rest = `kubernetes {
+  events               = true
+  service_account_path = "${pod.path("serviceaccount")}"
+}`;
+  const agent = await pod.agent(configuration(pod, { rest }), { env: await inCluster(pod) });
+  await agent.event("published");
+  await expect.poll(() => pods.created.length).toBe(before + 1);
+  const { password } = await pod.credential();
+  expect(pods.created[before]).toMatchObject({
+    reason: "RotationFailing",
+    message: expect.stringContaining("no room for a user"),
+    involvedObject: { kind: "Pod", name: "tsb-0" },
+  });
+  expect(JSON.stringify(pods.created)).not.toContain(password);
+  expect((await agent.stop()).code).toBe(0);
+});
+
 /** A process namespace of its own, as the containers of a pod share one; `$0` is a job that waits for a file. */
 const NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 const mayUnshare = spawnSync(NAMESPACE[0]!, [...NAMESPACE.slice(1), "true"]).status === 0;

@@ -230,8 +230,9 @@ function decodeKubernetes(root: BlockReader): KubernetesConfig | undefined {
   const block = onlyBlock(root, "kubernetes");
   if (!block) return undefined;
   const serviceAccountPath = nonEmptyString(block, "service_account_path");
+  const events = bool(block, "events") ?? false;
   block.finish("refused");
-  return serviceAccountPath === undefined ? {} : { serviceAccountPath };
+  return serviceAccountPath === undefined ? { events } : { events, serviceAccountPath };
 }
 
 function onlyBlock(root: BlockReader, name: string): BlockReader | undefined {
