@@ -1,6 +1,6 @@
 /**
- * `node bench/proxy.ts` after `npm run build`: what a request costs more when it goes through the agent's listener, one
- * at a time and fifty at a time, over loopback. With VAULT_BIN (a `vault` or `bao`), its agent's listener is measured
+ * `node bench/proxy.ts` after `npm run build`: what a request costs more when it goes through the agent's listener, one,
+ * fifty and a thousand at a time, each over a connection of its own that is kept, over loopback. With VAULT_BIN (a `vault` or `bao`), its agent's listener is measured
  * in turn with ours, on the same configuration and the same server. Options: --runs N, --markdown.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,6 +21,7 @@ const SECRET = "/v1/secret/data/bench";
 const LOADS = [
   { atATime: 1, requests: 1_000 },
   { atATime: 50, requests: 5_000 },
+  { atATime: 1_000, requests: 10_000 },
 ] as const;
 
 interface Figures {

@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseAuthMethod } from "../../src/auth/methods.ts";
 import { AGENT_FLAGS } from "../../src/cli/agent-flags.ts";
-import { decodeDocument } from "../../src/config/decode/agent.ts";
 import { defaultCredential } from "../../src/config/defaults.ts";
 import { formatDuration } from "../../src/config/duration.ts";
-import { parseDocument } from "../../src/config/hcl/document.ts";
 import type { LesseeError } from "../../src/errors.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import { incrementFor, leadOf, rotationDue } from "../../src/lease/schedule.ts";
 import type { Held } from "../../src/lease/state.ts";
+import { knownKeys, words } from "./known-keys.ts";
 import { codes, page, rows } from "./markdown.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -22,9 +21,6 @@ const sources = (folder: string) =>
     .filter((name) => name.endsWith(".ts"))
     .map((name) => readFileSync(join(root, folder, name), "utf8"))
     .join("\n");
-
-/** Whatever in the decoders could be the name of a key. */
-const words = [...sources("src/config/decode").matchAll(/"([a-z][a-z_]*)"/g)].map(([, word = ""]) => word);
 
 describe("the keys in docs/configuration.md", () => {
   const blocks = [...reference.text.matchAll(/^### Block: (?:`([\w.]+)`|top level)$/gm)].map(([, path = ""]) => path);
@@ -170,30 +166,3 @@ describe("the numbers in docs/configuration.md are computed by the code:", () =>
     );
   });
 });
-
-/** Of these words, those that the decoder does not call unknown when they stand in that block. */
-function knownKeys(block: string, candidates: readonly string[], kind = "signal"): readonly string[] {
-  const labels: Readonly<Record<string, string>> = {
-    credential: "database/creds/pg-role",
-    notify: kind,
-    method: "kubernetes",
-    sink: "file",
-    listener: "tcp",
-    persist: "kubernetes",
-    env_template: "NAME",
-  };
-  const distinct = [...new Set(candidates)];
-  const body = distinct.map((word) => `${word} = 1`).join("\n");
-  const text = block
-    .split(".")
-    .filter(Boolean)
-    .reduceRight((inner, name) => `${name} ${labels[name] ? `"${labels[name]}" ` : ""}{\n${inner}\n}`, body);
-  const source = { file: "agent.hcl", syntax: "hcl" as const, errors: [], warnings: [] };
-  decodeDocument(source, parseDocument(new TextEncoder().encode(text)).root, {});
-  const unknown = [...source.errors, ...source.warnings].flatMap(({ message }: { readonly message: string }) =>
-    [...message.matchAll(/unknown key "(\w+)"|has invalid keys: (\w+)|'(\w+)' is not allowed/g)].map(
-      ([, a, b, c]) => a ?? b ?? c,
-    ),
-  );
-  return distinct.filter((word) => !unknown.includes(word));
-}
