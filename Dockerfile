@@ -26,10 +26,10 @@ RUN npm run build
 
 # What both ways of building hand on.
 FROM scratch AS build
-COPY --from=built /src/dist/lessee.cjs /src/dist/LICENSES.txt /src/dist/sbom.cdx.json /
+COPY --from=built /src/dist/lessee.cjs /src/dist/lessee-inject.cjs /src/dist/LICENSES.txt /src/dist/sbom.cdx.json /
 
 FROM scratch AS prebuilt
-COPY dist/lessee.cjs dist/LICENSES.txt dist/sbom.cdx.json /
+COPY dist/lessee.cjs dist/lessee-inject.cjs dist/LICENSES.txt dist/sbom.cdx.json /
 
 FROM ${DIST} AS dist
 

@@ -1,7 +1,8 @@
-/** One minified CommonJS file: it starts fastest and idles smallest. */
+/** One minified CommonJS file, and one more for what no sidecar runs: they start fastest and idle smallest. */
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -36,13 +37,27 @@ export interface Bundle {
   readonly inputs: readonly string[];
 }
 
-/** Bundles src/main.ts into `outfile`; unminified, the text still names the modules that it holds. */
+/** Commands that no sidecar runs, in a file of their own: an agent's start need not read them. */
+const APART = { file: "lessee-inject.cjs", commands: ["inject", "webhook"] };
+
+const setApart: Plugin = {
+  name: "set apart",
+  setup({ onResolve }) {
+    const filter = new RegExp(`^\\./(${APART.commands.join("|")})\\.ts$`);
+    onResolve({ filter }, ({ importer }) =>
+      importer.endsWith("/src/cli/commands.ts") ? { path: `./${APART.file}`, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * Bundles src/main.ts into `outfile`, and beside it what is apart; unminified, the text still names the modules that it
+ * holds.
+ */
 export async function bundle(outfile: string, { minify = true, write = true } = {}): Promise<Bundle> {
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
-  const { metafile } = await build({
+  const common = {
     absWorkingDir: root,
-    entryPoints: ["src/main.ts"],
-    outfile,
     bundle: true,
     platform: "node",
     format: "cjs",
@@ -52,16 +67,35 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
     metafile: true,
     // The build puts whole licences beside the bundle, which the few comments that are marked as legal do not replace.
     legalComments: "none",
-    // Node opens its debugger on SIGUSR1 until somebody listens, and main.ts runs only after all that it imports.
-    banner: { js: 'process.on("SIGUSR1",()=>{});' },
     define: { LESSEE_VERSION: JSON.stringify(version), "import.meta.url": "__filename" },
     // pg-native is pg's optional native binding, which is never installed.
     external: ["pg-native"],
     // As it stands, `import("node:http")` evaluates every export of Node's, undici with them; `require` does not.
     supported: { "dynamic-import": false },
-    plugins: [leaveOut],
     logLevel: "warning",
-  });
-  const parts = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
-  return { inputs: parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])) };
+  } as const satisfies BuildOptions;
+  const results = await Promise.all([
+    build({
+      ...common,
+      entryPoints: ["src/main.ts"],
+      outfile,
+      // Node opens its debugger on SIGUSR1 until somebody listens, and main.ts runs only after all that it imports.
+      banner: { js: 'process.on("SIGUSR1",()=>{});' },
+      plugins: [leaveOut, setApart],
+    }),
+    build({
+      ...common,
+      stdin: {
+        contents: APART.commands.map((name) => `export * from "./src/cli/${name}.ts";`).join("\n"),
+        resolveDir: root,
+      },
+      outfile: join(dirname(outfile), APART.file),
+      plugins: [leaveOut],
+    }),
+  ]);
+  const parts = results.flatMap(({ metafile }) =>
+    Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs)),
+  );
+  const inputs = parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : []));
+  return { inputs: [...new Set(inputs)].filter((path) => path !== "<stdin>") };
 }

@@ -53,7 +53,7 @@ async function evaluated(...args: readonly string[]): Promise<readonly string[]>
   const { result } = JSON.parse(readFileSync(join(path, report), "utf8")) as { result: readonly ScriptCoverage[] };
   const functions = result.find(({ url }) => url === pathToFileURL(file).href)?.functions ?? [];
   const ran = functions.filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0).map(({ functionName }) => functionName);
-  const text = readFileSync(file, "utf8");
+  const text = ["lessee.cjs", "lessee-inject.cjs"].map((name) => readFileSync(join(path, name), "utf8")).join("\n");
   const unwrapped = inputs.filter((input) => !text.includes(`"${input}"(`));
   return [...ran.filter((name) => /^(src|node_modules)\//.test(name)), ...unwrapped];
 }

@@ -29,7 +29,7 @@ describe("the launcher", () => {
     ]);
   });
 
-  it.each([[["validate"]], [["agent", "-config=x", "-exit-after-auth"]], [[]]])(
+  it.each([[["validate"]], [["agent", "-config=x", "-exit-after-auth"]], [["webhook", "-listen=:1"]], [[]]])(
     "leaves the JIT, which starts faster, to %j",
     async (args) => {
       const { stdout } = await run(join(installed(), "bin/lessee"), args, { env: ours });

@@ -28,12 +28,14 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
         "README.md",
         "bin/lessee",
         "dist/lessee.cjs",
+        "dist/lessee-inject.cjs",
         "dist/LICENSES.txt",
         "package.json",
       ]),
     );
     const others = paths.filter(
-      (path) => !/^(bin\/lessee|dist\/(lessee\.cjs|LICENSES\.txt|sbom\.cdx\.json)|docs\/.+|[^/]+)$/.test(path),
+      (path) =>
+        !/^(bin\/lessee|dist\/(lessee(-inject)?\.cjs|LICENSES\.txt|sbom\.cdx\.json)|docs\/.+|[^/]+)$/.test(path),
     );
     expect(others).toEqual([]);
     expect(packed.files.find((file) => file.path === "bin/lessee")?.mode).toBe(0o755);
