@@ -4,6 +4,8 @@ import { describe, LesseeError } from "../errors.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { LoginPorts, MethodFiles } from "./method.ts";
 
+const MOST_BYTES = 1024 * 1024;
+
 /**
  * What stands in the file, without the white space around it; null where there is no file, or an empty one.
  * Rejects with a LesseeError for a file that there is and that cannot be read; `what` names it.
@@ -14,9 +16,13 @@ export async function readCredential(
   what: string,
 ): Promise<Sensitive<string> | null> {
   try {
+    const found = await files.stat(path);
     // A pipe would be waited for, for ever.
-    if (!(await files.stat(path)).isFile()) {
+    if (!found.isFile())
       throw new LesseeError("auth", `${what}: ${path} is not a file`, { hint: "name the file, not its folder" });
+    if (found.size > MOST_BYTES) {
+      const hint = "a token, a JWT or a certificate has some kilobytes";
+      throw new LesseeError("auth", `${what}: ${path} has ${found.size} bytes, and is no credential`, { hint });
     }
     const text = (await files.readFile(path, "utf8")).trim();
     return text === "" ? null : new Sensitive(text);

@@ -46,5 +46,8 @@ const HINTS = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     "the server's certificate is for another name; check vault.address, or set vault.tls_server_name",
   EPROTO: "this does not look like TLS; is the address meant to be http://?",
+  HPE_INVALID_CONSTANT:
+    "what answers there does not speak HTTP; is the port Vault's, and the address meant to be https://?",
+  HPE_HEADER_OVERFLOW: "no Vault sends so many headers; is there a proxy in between?",
   ERR_SSL_WRONG_VERSION_NUMBER: "this does not look like TLS; is the address meant to be http://?",
 } as const;

@@ -231,6 +231,11 @@ describe("token_file", () => {
     expect(tokenFile.borrowsToken).toBe(true);
   });
 
+  it("reads no file that is too large to be a credential", async () => {
+    await put("token", "s.".repeat(1_000_000));
+    await expect(method().prepare(loginPorts())).rejects.toThrow(/token has 2000000 bytes, and is no credential/);
+  });
+
   it("says what is missing", async () => {
     expect(() => parseAuthMethod("token_file", {})).toThrow("missing 'token_file_path' value");
     await expect(method().prepare(loginPorts())).rejects.toThrow(`token_file_path: there is nothing in ${at("token")}`);

@@ -9,6 +9,8 @@ import { runTokenRevoke } from "../../src/cli/token.ts";
 import { createSystemClock } from "../../src/clock.ts";
 import { openState } from "../../src/lease/state-place.ts";
 import type { Kill, World } from "../../src/ports.ts";
+import { startTlsFront } from "../support/tls-front.ts";
+import { createAuthority } from "../vault/servers.ts";
 
 let vault: EmulatedVault;
 let home = "";
@@ -40,6 +42,7 @@ async function run(args: readonly string[], env: World["env"] = {}) {
     files: fs,
     kill,
     pid: process.pid,
+    random: Math.random,
     stdout: { write: (text) => out.push(String(text)) },
     stderr: { write: (text) => err.push(text) },
   };
@@ -70,6 +73,24 @@ describe("lessee token revoke -self", () => {
     const flags = ["-non-interactive", "-mfa=x", "-tls-skip-verify", `-address=${vault.address}`, "-self"];
     expect(await run(flags, { VAULT_ADDR: "http://127.0.0.1:1", VAULT_TOKEN: token })).toEqual(SUCCESS);
     expect(await isAlive(token)).toBe(false);
+  });
+
+  it("revokes over TLS, with the authority and the client certificate that the injector's preStop names", async () => {
+    const authority = createAuthority();
+    const identity = { ca: authority.ca, ...authority.issue(["127.0.0.1"], "server") };
+    const front = await startTlsFront(vault, identity);
+    const { cert, key } = authority.issue(["tsb"], "client");
+    for (const [name, text] of Object.entries({ ca: authority.ca, cert, key }))
+      await fs.writeFile(join(home, name), text);
+    const token = await newToken();
+    await fs.writeFile(join(home, ".vault-token"), token);
+    const flags = [`-address=${front.address}`, `-ca-cert=${join(home, "ca")}`, "-self"];
+    const certificate = [`-client-cert=${join(home, "cert")}`, `-client-key=${join(home, "key")}`];
+    expect(await run([`-address=${front.address}`, "-self"])).toMatchObject({ code: 2 });
+    expect(await isAlive(token)).toBe(true);
+    expect(await run([...flags, ...certificate])).toEqual(SUCCESS);
+    expect(await isAlive(token)).toBe(false);
+    expect(front.clients).toEqual([{ path: "/v1/auth/token/revoke-self", by: expect.any(String) }]);
   });
 
   it("ends a lessee that runs in the same home, waits for it, and revokes nothing", async () => {

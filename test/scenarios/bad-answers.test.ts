@@ -95,6 +95,14 @@ const BAD: Readonly<Record<string, { readonly answer: Answer; readonly said: Reg
   half: { answer: text('{"data": {"data": {"a": "b"'), said: /something that is not a JSON object/ },
   bytes: { answer: (response) => response.end(Buffer.from([0, 255, 254, 0, 1, 2])), said: /not a JSON object/ },
   drip: { answer: drip, said: /no answer within 2 s/ },
+  "no-http": {
+    answer: (response) => void response.socket?.end("SSH-2.0-OpenSSH_9.2\r\n"),
+    said: /what answers there does not speak HTTP/,
+  },
+  headers: {
+    answer: (response) => void response.writeHead(200, { "x-long": "x".repeat(100_000) }).end("{}"),
+    said: /no Vault sends so many headers/,
+  },
   cut: { answer: (response) => void response.write("{", () => response.destroy()), said: /the connection was cut/ },
 };
 
