@@ -1,7 +1,8 @@
 /** What lessee adds to the injector's pod, decided before anything is built: ports, user, blocks of the configuration. */
 import { PREFIX } from "./annotations.ts";
+import type { Blocks } from "./blocks.ts";
 import { type Annotations, annotationsOf, type Container, type Pod } from "./kubernetes.ts";
-import { type Blocks, OWN_PREFIX, type OwnWishes } from "./own-annotations.ts";
+import { OWN_PREFIX, type OwnWishes } from "./own-annotations.ts";
 import { Refusal } from "./refusal.ts";
 import type { InjectionRequest } from "./request.ts";
 import type { Settings } from "./settings.ts";
@@ -36,7 +37,7 @@ export function improvementOf(pod: Pod, request: InjectionRequest, wishes: OwnWi
       : {};
   // Without a host it listens on IPv6 as well, where the probes of some clusters come from.
   const health = { health: { address: healthPort === null ? "" : `:${healthPort}` } };
-  const { job, ...shared } = wishes.blocks;
+  const { job, kubernetes, ...shared } = wishes.blocks;
   const signalled = signalUser(pod, request, wishes);
   return {
     native,
@@ -45,7 +46,7 @@ export function improvementOf(pod: Pod, request: InjectionRequest, wishes: OwnWi
     ...signalled,
     blocks: {
       init: { ...state, ...shared },
-      sidecar: { ...state, ...health, ...release, ...shared, ...(job === undefined ? {} : { job }) },
+      sidecar: { ...state, ...health, ...release, ...shared, ...cluster(job, kubernetes, request) },
     },
     sharesState,
     warnings: warningsOf(pod, request, wishes, native, healthPort),
@@ -53,6 +54,17 @@ export function improvementOf(pod: Pod, request: InjectionRequest, wishes: OwnWi
 }
 
 // ---- internal ----
+
+/** What the sidecar alone asks the Kubernetes API about, with the token that the pod has for it. */
+function cluster(job: unknown, kubernetes: unknown, { token }: InjectionRequest): Blocks {
+  if (job === undefined && kubernetes === undefined) return {};
+  const elsewhere = token.added === undefined && token.mountPath !== SERVICE_ACCOUNT;
+  const api = { ...(kubernetes as object), ...(elsewhere ? { service_account_path: token.mountPath } : {}) };
+  return { ...(job === undefined ? {} : { job }), ...(Object.keys(api).length === 0 ? {} : { kubernetes: api }) };
+}
+
+/** Where Kubernetes mounts it, and where it is looked for. */
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 const FIRST_PORT = 9102;
 /** Where sidecars are on without a feature gate. */

@@ -4,6 +4,7 @@
  */
 import { parseBool, quote } from "../config/kinds.ts";
 import { nearest } from "../config/nearest.ts";
+import { type Blocks, type CredentialBlock, mergeBlocks, type NotifyBlock } from "./blocks.ts";
 import type { Annotations } from "./kubernetes.ts";
 import { Refusal } from "./refusal.ts";
 import type { InjectedSecret } from "./secrets.ts";
@@ -20,19 +21,6 @@ export interface OwnWishes {
   readonly healthPort: number | "off" | undefined;
   readonly scrape: boolean;
 }
-
-export interface Blocks {
-  readonly credential?: Readonly<Record<string, CredentialBlock>>;
-  readonly [key: string]: unknown;
-}
-
-export interface CredentialBlock {
-  readonly postgres?: readonly object[];
-  readonly notify?: readonly NotifyBlock[];
-  readonly [key: string]: unknown;
-}
-
-export type NotifyBlock = Readonly<Record<string, object>>;
 
 /** Whether the pod has any, beside the one that turns them off. */
 export function ownAnnotations(annotations: Annotations): readonly string[] {
@@ -125,6 +113,8 @@ const OWN: readonly OwnAnnotation[] = [
   { key: "notify-command", credential: (value) => ({ notify: [{ exec: { command: command(value) } }] }) },
   { key: "notify-file", credential: (value) => ({ notify: words(value).map((path) => ({ file: { path } })) }) },
   { key: "job", top: (value) => ({ job: { until: value === "true" || value === "" ? "containers" : value } }) },
+  { key: "job-sidecars", top: (value) => ({ job: { sidecars: words(value) } }) },
+  { key: "events", top: (value) => ({ kubernetes: { events: parseBool(value) ?? value } }) },
   { key: "shutdown-timeout", top: (value) => ({ shutdown_timeout: value }) },
   { key: "release-on-exit", top: (value) => ({ release_on_exit: value }) },
   ...["native-sidecar", "health-port", "scrape", "config"].map((key) => ({ key })),
@@ -170,21 +160,6 @@ function pathsFor(annotation: string, name: string | undefined, secrets: readonl
       ? "name its path: vault.hashicorp.com/agent-inject-secret-NAME"
       : `say ${annotation}-NAME, with NAME one of ${known.map(({ rawName }) => rawName).join(", ")}`,
   );
-}
-
-function mergeBlocks(all: Blocks, { credential, ...rest }: Blocks): Blocks {
-  if (credential === undefined) return { ...all, ...rest };
-  const merged = Object.entries(credential).map(([path, block]) => {
-    const { postgres, notify, ...keys } = block;
-    const before = all.credential?.[path] ?? {};
-    const list = <T>(name: string, old: readonly T[] | undefined, more: readonly T[] | undefined) =>
-      more === undefined ? {} : { [name]: [...(old ?? []), ...more] };
-    return [
-      path,
-      { ...before, ...keys, ...list("postgres", before.postgres, postgres), ...list("notify", before.notify, notify) },
-    ];
-  });
-  return { ...all, ...rest, credential: { ...all.credential, ...Object.fromEntries(merged) } };
 }
 
 function withPostgres(blocks: Blocks, paths: readonly string[], annotation: string, added: object): Blocks {

@@ -36,3 +36,14 @@ it("the flags in docs/webhook.md are those of lessee webhook, with their variabl
     if (value !== undefined) expect(codes(said)[0], name).toBe(value);
   }
 });
+
+it("every key of a credential and of its databases has an annotation", () => {
+  const configuration = page("docs/configuration.md");
+  const keys = ["credential", "credential.postgres"].flatMap((block) =>
+    rows(configuration, new RegExp(`^### Block: \`${block.replace(".", "\\.")}\`$`)).flatMap(([names]) => codes(names)),
+  );
+  const kebab = keys.map((key) => key.replaceAll("_", "-")).filter((key) => !["postgres", "notify"].includes(key));
+  const known = [...OWN_KEYS, ...OWN_KEYS.map((key) => key.replace("postgres-", ""))];
+  expect(kebab.length).toBeGreaterThan(12);
+  expect(kebab.filter((key) => !known.includes(key))).toEqual([]);
+});

@@ -24,6 +24,7 @@ describe("an annotation of lessee's", () => {
     ["quiet-period", "15s", { quiet_period: "15s" }],
     ["max-new-per-hour", "4", { max_new_per_hour: 4 }],
     ["probe", "false", { probe: false }],
+    ["escalate", "notify, idle", { escalate: ["notify", "idle"] }],
     ["publish", "symlink", { publish: "symlink" }],
     ["notify-signal", "tsb:SIGUSR1", { notify: [{ signal: { process: "tsb", signal: "SIGUSR1" } }] }],
     ["notify-http", "PUT http://127.0.0.1/r", { notify: [{ http: { method: "PUT", url: "http://127.0.0.1/r" } }] }],
@@ -58,6 +59,23 @@ describe("an annotation of lessee's", () => {
       injected(podOf({ "lessee/shutdown-timeout": "25s", "lessee/release-on-exit": "never" })).sidecarContainer,
     );
     expect(config).toMatchObject({ shutdown_timeout: "25s", release_on_exit: "never" });
+  });
+
+  it("about the job and the cluster is for the sidecar alone", () => {
+    const annotations = {
+      "lessee/job": "containers",
+      "lessee/job-sidecars": "istio-proxy, log",
+      "lessee/events": "true",
+    };
+    const { sidecarContainer, initContainer, spec } = injected(podOf(annotations));
+    expect(configOf(sidecarContainer)).toMatchObject({
+      job: { until: "containers", sidecars: ["istio-proxy", "log"] },
+      kubernetes: { events: true },
+    });
+    expect(configOf(initContainer)).not.toHaveProperty("job");
+    expect(configOf(initContainer)).not.toHaveProperty("kubernetes");
+    expect(spec).not.toHaveProperty("shareProcessNamespace");
+    expect(injected(podOf({ "lessee/job": "process" })).spec.shareProcessNamespace).toBe(true);
   });
 
   it("reaches every database user, or the one that its name says", () => {

@@ -1,0 +1,43 @@
+/** lessee's own blocks as JSON, in the form in which its configuration has them. */
+
+export interface Blocks {
+  readonly credential?: Readonly<Record<string, CredentialBlock>>;
+  readonly [key: string]: unknown;
+}
+
+export interface CredentialBlock {
+  readonly postgres?: readonly object[];
+  readonly notify?: readonly NotifyBlock[];
+  readonly [key: string]: unknown;
+}
+
+export type NotifyBlock = Readonly<Record<string, object>>;
+
+/** Lists grow, and what stands in both is the later one's. */
+export function mergeBlocks(all: Blocks, { credential, ...rest }: Blocks): Blocks {
+  const top = { ...all };
+  for (const [name, block] of Object.entries(rest)) {
+    const before = top[name];
+    top[name] = isBlock(before) && isBlock(block) ? { ...before, ...block } : block;
+  }
+  const credentials = { ...all.credential };
+  for (const [path, block] of Object.entries(credential ?? {}))
+    credentials[path] = mergeCredential(credentials[path] ?? {}, block);
+  return credential === undefined ? top : { ...top, credential: credentials };
+}
+
+// ---- internal ----
+
+function mergeCredential(before: CredentialBlock, block: CredentialBlock): CredentialBlock {
+  const { postgres, notify, ...keys } = block;
+  return {
+    ...before,
+    ...keys,
+    ...(postgres === undefined ? {} : { postgres: [...(before.postgres ?? []), ...postgres] }),
+    ...(notify === undefined ? {} : { notify: [...(before.notify ?? []), ...notify] }),
+  };
+}
+
+function isBlock(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
