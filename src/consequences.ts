@@ -49,15 +49,19 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
       onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
     if (options.config().templateConfig.exitOnRetryFailure && all.some(isHopeless))
       onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
+    const fatality = options.config().templateConfig.exitOnRetryFailure ? fatalityOf(all) : null;
+    if (fatality !== null)
+      onEnd({ code: 1, reason: `a template fails, and exit_on_retry_failure is set: ${fatality}` });
   });
 
   function isComplete(all: readonly Keeper[]): boolean {
-    const rendered = () =>
-      options
-        .publisher()
-        .status()
-        .every(({ renderedAt }) => renderedAt !== null);
-    return options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && rendered();
+    return options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && options.publisher().isComplete();
+  }
+
+  /** An init container fails with it. A sidecar goes on with what it has published, if it has. */
+  function fatalityOf(all: readonly Keeper[]): string | null {
+    const isOn = options.exitAfterAuth || !all.some((keeper) => keeper.isPublished());
+    return isOn ? options.publisher().fatality() : null;
   }
 
   return {

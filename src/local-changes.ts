@@ -55,7 +55,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
       later(backoff(LOCAL_BACKOFF, ++failures, random()), publish);
     } else failures = 0;
     if (attempt.is === "published") void run(attempt.commands, attempt.files);
-    appoint(publisher.outdatedAt());
+    appoint(publisher.refreshAt());
     await follow();
     deps.onWritten();
   }
@@ -117,7 +117,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
   function appoint(at: number): void {
     if (at >= appointment) return;
     appointment = at;
-    later(Math.max(at - clock.now(), WAITING), async () => {
+    later(at > clock.now() ? at - clock.now() : WAITING, async () => {
       if (appointment !== at) return;
       appointment = Number.POSITIVE_INFINITY;
       await publish();

@@ -85,11 +85,14 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     hasCommands: templates.some(({ command }) => command !== null),
   };
 
+  // Whatever waits for more changes does so within the lead.
+  const longestWait = Math.max(0, ...config.templates.map(({ wait }) => wait?.max ?? 0));
+
   function make(path: string): CredentialSetup {
     const own = config.credentials.find((one) => one.path === path) ?? defaultCredential(path);
     return {
       config: own,
-      policy: policyOf(own, context),
+      policy: policyOf({ ...own, preparation: own.preparation + longestWait }, context),
       databases: own.postgres.length === 0 ? null : openDatabases(own.postgres, { clock, files }),
       notifiers: own.notify.map((one) => createNotifier(one, ports.notify)),
     };

@@ -107,10 +107,10 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       policy: () => own().policy,
       databases: () => own().databases,
       notifiers: () => own().notifiers,
-      publish: async () => {
+      publish: async (by) => {
         // What is read is kept before it is published: a crash in between must not cost a user (rule W11).
         await memory.settled();
-        return setup.publisher.publish(dependencyKey(dependency), own().config.publish);
+        return setup.publisher.publish(dependencyKey(dependency), own().config.publish, by);
       },
       onChange: () => changed(keeper),
     });

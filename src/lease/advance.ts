@@ -77,7 +77,7 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
     case "published":
       return published(state, outcome.id, outcome.tell, now, policy);
     case "publish waits":
-      return changeCandidate(state, outcome.id, { retryAt: now + LOCAL_BACKOFF.max });
+      return changeCandidate(state, outcome.id, { retryAt: Math.min(outcome.until, now + LOCAL_BACKOFF.max) });
     case "publish failed": {
       const failures = (state.candidate?.failures ?? 0) + 1;
       return changeCandidate(state, outcome.id, { failures, retryAt: now + backoff(LOCAL_BACKOFF, failures, chance) });

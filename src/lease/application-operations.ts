@@ -17,7 +17,7 @@ export type PublishResult =
       readonly commands: readonly Notifier[];
     }
   /** Templates that need it need other secrets too, which are not there yet. */
-  | { readonly is: "waits"; readonly missing: readonly string[] }
+  | { readonly is: "waits"; readonly missing: readonly string[]; readonly until?: number }
   | { readonly is: "failed"; readonly error: unknown };
 
 export interface ApplicationOperationsDeps {
@@ -26,7 +26,8 @@ export interface ApplicationOperationsDeps {
   readonly emit: Emit;
   databases(): Databases | null;
   notifiers(): readonly Notifier[];
-  publish(): Promise<PublishResult>;
+  /** By then at the latest, even if templates would wait for more changes. */
+  publish(by: number): Promise<PublishResult>;
   userOf(id: number): DatabaseUser | null;
   /** Aborts when a stop begins: then no candidate is tried and nobody is told any more. */
   readonly stopping: AbortSignal;
@@ -36,7 +37,7 @@ export interface ApplicationOperationsDeps {
 
 export interface ApplicationOperations {
   verify(held: Held): Promise<Outcome>;
-  publish(held: Held): Promise<Outcome>;
+  publish(held: Held, by: number): Promise<Outcome>;
   notify(current: Current, previous: Retiring | undefined): Promise<Outcome>;
   watch(state: State): Promise<Outcome>;
   /** Opens the old user's own connection, by which its sessions can be ended later (rule R8). */
@@ -82,10 +83,11 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     }
   }
 
-  async function publish(held: Held): Promise<Outcome> {
+  async function publish(held: Held, by: number): Promise<Outcome> {
     const started = clock.now();
-    const result = await deps.publish();
-    if (result.is === "waits") return { is: "publish waits", id: held.id };
+    const result = await deps.publish(by);
+    if (result.is === "waits")
+      return { is: "publish waits", id: held.id, until: result.until ?? Number.POSITIVE_INFINITY };
     const user = held.user === null ? {} : { user: held.user };
     if (result.is === "failed") return { is: "publish failed", id: held.id, error: describe(result.error) };
     ({ files, commands } = result);

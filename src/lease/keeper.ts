@@ -16,6 +16,7 @@ import { decide, dueBecause } from "./lifecycle.ts";
 import { createNarrator } from "./narrator.ts";
 import type { Action, Lane, Outcome } from "./outcomes.ts";
 import { createReleaseOperations } from "./release.ts";
+import { publishBy } from "./schedule.ts";
 import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "./state.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
@@ -146,7 +147,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "verify":
         return application.verify(held!);
       case "publish":
-        return application.publish(held!);
+        return application.publish(held!, publishBy(state.current, deps.policy()));
       case "notify":
         return application.notify(state.current!, state.retiring.at(-1));
       case "watch":

@@ -81,7 +81,8 @@ export type Outcome =
     }
   | { readonly is: "verification given up"; readonly id: number }
   | { readonly is: "published"; readonly id: number; readonly tell: boolean }
-  | { readonly is: "publish waits"; readonly id: number }
+  /** Infinity where nobody knows until when. */
+  | { readonly is: "publish waits"; readonly id: number; readonly until: number }
   | { readonly is: "publish failed"; readonly id: number; readonly error: string }
   | { readonly is: "notified"; readonly id: number }
   | {

@@ -59,6 +59,16 @@ export function leadFits(held: Held, policy: Policy): boolean {
   return lifeOf(held) >= 2 * leadFor(held, policy);
 }
 
+/**
+ * When a candidate has to be published, whatever may follow: what comes after that has its part of the lead. At once
+ * where nothing is in use; never, where what is in use has no end.
+ */
+export function publishBy(current: Held | null, policy: Policy): number {
+  if (current === null) return Number.NEGATIVE_INFINITY;
+  const lead = leadFor(current, policy);
+  return endOf(current) - (policy.connectionMaxLifetime === null ? lead / 2 : lead - policy.preparation);
+}
+
 /** Renewals that fail so often are not counted on any more. */
 const RENEWALS_GIVEN_UP = 2;
 

@@ -3,12 +3,13 @@
  * files of one credential are evaluated before the first is written, and written before anybody is told.
  */
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
-import { type Brain, type Dependency, dependencyKey, type Execution, isSecret } from "../render/template.ts";
+import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/template.ts";
 import type { TemplateStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { createEvaluations, type Evaluation } from "./evaluations.ts";
-import type { PublishRequest } from "./file.ts";
-import type { FileTarget, PublishedTemplate } from "./published-template.ts";
+import { createHistory } from "./history.ts";
+import { type FileTarget, isFile, type PublishedTemplate, type Rendered, requestsOf } from "./published-template.ts";
+import { observe, quietAt, type Unrest } from "./quiet.ts";
 import { publishTogether, type Strategy } from "./together.ts";
 import { createTurns, type Prepared } from "./turns.ts";
 
@@ -37,34 +38,24 @@ export interface Outcome {
 
 export type PublishAttempt =
   | ({ readonly is: "published" } & Outcome)
-  | { readonly is: "waits"; readonly missing: readonly string[] }
+  /** For what is missing, or until then for the changes that may follow. */
+  | { readonly is: "waits"; readonly missing: readonly string[]; readonly until?: number }
   | { readonly is: "failed"; readonly error: unknown };
 
 /** A template whose data is all there. */
-interface Complete {
-  readonly one: PublishedTemplate;
-  readonly execution: Execution;
+interface Complete extends Rendered {
   readonly evaluation: Evaluation;
-}
-
-/** What was last written of a template. */
-interface Written {
-  readonly at: number;
-  /** Keys of what it was written from. */
-  readonly from: ReadonlySet<string>;
-  /** Candidates that were written by the publish of another one, and whether that had anybody to tell. */
-  readonly unannounced: ReadonlyMap<string, boolean>;
 }
 
 export interface Publisher {
   /** Everything that the templates ask for at this moment, known or not. */
   dependencies(): readonly Dependency[];
-  /** Writes every template that uses `key`. */
-  publish(key: string, strategy: Strategy): Promise<PublishAttempt>;
+  /** Writes every template that uses `key`; at `by` also those that wait for more changes. */
+  publish(key: string, strategy: Strategy, by: number): Promise<PublishAttempt>;
   /** Writes what has changed beside the secrets, of templates that use none or only such as are in use. */
   refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt>;
-  /** When something that functions have made is to be made anew, by a `refresh`; Infinity when nothing is. */
-  outdatedAt(): number;
+  /** When `refresh` is wanted next: something is to be made anew, or has waited long enough; Infinity when nothing has. */
+  refreshAt(): number;
   /** The files that templates read, and their sources. */
   reads(): readonly string[];
   /** One of these files has changed: `refresh` will see to it. Resolves to what is wrong with a source that is new. */
@@ -73,6 +64,10 @@ export interface Publisher {
   destinationsOf(key: string): readonly string[];
   /** Whether those files would stay as they are with this in the place of what is known under `key`. */
   reproduces(key: string, secret: VaultSecret): Promise<boolean>;
+  /** Every template was written, or fails without being fatal. */
+  isComplete(): boolean;
+  /** What a template says that has never been written, fails and is fatal; null where there is none. */
+  fatality(): string | null;
   status(): readonly TemplateStatus[];
 }
 
@@ -85,7 +80,8 @@ export interface Mistake {
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { brain, templates } = deps;
   const evaluations = createEvaluations({ ...deps, onWork });
-  const lastWritten = new Map<PublishedTemplate, Written>();
+  const history = createHistory(deps.clock, deps.inUse);
+  const unrest = new Map<PublishedTemplate, Unrest>();
   /** Changed since they were written, by something else than a secret. */
   const stale = new Set(templates);
   const turns = createTurns();
@@ -96,14 +92,14 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   /** Evaluates what a publish of `key` concerns. */
-  function prepare(key: string): Prepared<readonly Complete[] | PublishAttempt> {
+  function prepare(key: string, by: number): Prepared<readonly Complete[] | PublishAttempt> {
     const complete: Complete[] = [];
     const missing = new Set<string>();
     let heldUp = false;
     for (const one of templates) {
       // What fails or waits holds up nothing but itself, unless its file still has what this publish replaces.
       if (evaluations.standing(one)?.keys.includes(key) === false) continue;
-      const mustChange = lastWritten.get(one)?.from.has(key) === true;
+      const mustChange = history.has(one, key);
       try {
         const execution = evaluations.evaluate(one);
         const evaluation = evaluations.last(one)!;
@@ -118,6 +114,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     // A credential is published with the first of its files; the others follow with what they wait for.
     if (heldUp || (missing.size > 0 && complete.length === 0))
       return { prepared: { is: "waits", missing: [...missing] }, writes: [] };
+    const until = Math.min(by, Math.max(...complete.map(quiet)));
+    if (until > deps.clock.now()) return { prepared: { is: "waits", missing: [], until }, writes: [] };
     const writes = complete.flatMap(({ one, execution: { files } }) => [
       one.target.destination,
       ...files.map(({ path }) => path),
@@ -125,13 +123,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     return { prepared: complete, writes };
   }
 
-  async function publish(key: string, strategy: Strategy): Promise<PublishAttempt> {
+  async function publish(key: string, strategy: Strategy, by: number): Promise<PublishAttempt> {
     const work = async (prepared: readonly Complete[] | PublishAttempt) =>
       "is" in prepared ? prepared : attempt(() => write(prepared, strategy, key));
     // What replaces more than the one file that it writes has the folder for itself.
     return strategy === "rename"
-      ? turns.beside(() => prepare(key), work)
-      : turns.alone(() => work(prepare(key).prepared));
+      ? turns.beside(() => prepare(key, by), work)
+      : turns.alone(() => work(prepare(key, by).prepared));
   }
 
   async function refresh(strategyOf: (secrets: readonly Dependency[]) => Strategy): Promise<PublishAttempt> {
@@ -142,7 +140,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         const execution = evaluations.evaluate(one);
         const evaluation = evaluations.last(one)!;
         const settled = evaluation.wishes.every((wish) => !isSecret(wish) || deps.inUse(wish) === brain.recall(wish));
-        if (execution.missing.length === 0 && settled) complete.push({ one, execution, evaluation });
+        const ready = { one, execution, evaluation };
+        if (execution.missing.length === 0 && settled && quiet(ready) <= deps.clock.now()) complete.push(ready);
       } catch {
         // It is said, and tried again when something has changed.
       }
@@ -160,6 +159,22 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     });
   }
 
+  /** When it may be written; the first time, and until all others were, at once. */
+  function quiet({ one, evaluation }: Complete): number {
+    if (one.wait === undefined || !templates.every((other) => history.at(other) !== null)) return 0;
+    // Another's publish has written it.
+    if (!stale.has(one) && history.isFrom(one, evaluation)) return 0;
+    const now = observe(unrest.get(one), evaluation.given, deps.clock.now());
+    unrest.set(one, now);
+    return quietAt(now, one.wait);
+  }
+
+  /** When a template has waited long enough for more changes. */
+  function quietNext(): number {
+    const waiting = [...unrest].filter(([one]) => stale.has(one));
+    return Math.min(...waiting.map(([one, change]) => quietAt(change, one.wait!)));
+  }
+
   async function write(complete: readonly Complete[], strategy: Strategy, key: string | null): Promise<Outcome> {
     const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
     const requests = requestsOf(complete);
@@ -175,8 +190,10 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       deps.emit({ is: "rendered", template: one.name, destination: target.destination, changed });
       const tell = changed && (existed[index] === true || one.command !== null);
       // It may have come into the file with another credential, whose publish told of that one only.
-      const announced = key === null ? undefined : lastWritten.get(one)?.unannounced.get(key);
-      note(one, evaluation, key, tell);
+      const announced = key === null ? undefined : history.unannounced(one, key);
+      history.note(one, evaluation, key, tell);
+      stale.delete(one);
+      unrest.delete(one);
       return { one, changed: changed || announced !== undefined, tell: tell || announced === true };
     });
     if (complete.some(({ one }) => Number.isFinite(one.host.made.next()))) deps.onProgress();
@@ -190,17 +207,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     };
   }
 
-  function note(one: PublishedTemplate, evaluation: Evaluation, key: string | null, tell: boolean): void {
-    const before = lastWritten.get(one);
-    const { given, keys, wishes } = evaluation;
-    const unannounced = new Map<string, boolean>();
-    for (const [index, wish] of wishes.entries()) {
-      const name = keys[index]!;
-      if (name === key || !isSecret(wish) || deps.inUse(wish) === given[index]) continue;
-      unannounced.set(name, before?.unannounced.get(name) === true || tell);
-    }
-    lastWritten.set(one, { at: deps.clock.now(), from: new Set(keys), unannounced });
-    stale.delete(one);
+  function fails(one: PublishedTemplate): boolean {
+    return evaluations.trouble(one).error !== null;
   }
 
   const exists = async (target: PublishedTemplate["target"]) =>
@@ -254,36 +262,24 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
     publish,
     refresh: (strategyOf) => turns.alone(() => refresh(strategyOf)),
-    outdatedAt: () => Math.min(...templates.map(({ host }) => host.made.next())),
+    refreshAt: () => Math.min(quietNext(), ...templates.map(({ host }) => host.made.next())),
     reads: () => templates.flatMap((one) => [...filesReadBy(one), ...(one.source ? [one.source.path] : [])]),
     reread: () => turns.alone(reread),
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
+    isComplete: () => templates.every((one) => history.at(one) !== null || (fails(one) && !one.fatal)),
+    fatality() {
+      const one = templates.find((one) => one.fatal && fails(one) && history.at(one) === null);
+      return one === undefined ? null : `${one.name}: ${evaluations.trouble(one).error}`;
+    },
     status: () =>
       templates.map((one) => ({
         name: one.name,
         destination: one.target.destination,
-        renderedAt: lastWritten.get(one)?.at ?? null,
+        renderedAt: history.at(one),
         ...evaluations.trouble(one),
       })),
   };
-}
-
-/** The templates' own files and those beside them; of two with the same destination the last one. */
-function requestsOf(complete: readonly Complete[]): readonly PublishRequest[] {
-  const requests = complete.flatMap(({ one: { target }, execution: { output, files } }) => [
-    ...(isFile(target) ? [{ ...target, content: output }] : []),
-    ...files.map(({ path, user, group, perms, content }) => ({
-      destination: path,
-      content,
-      createDestDirs: true,
-      perms,
-      ...(user !== "" && { user }),
-      ...(group !== "" && { group }),
-      backup: false,
-    })),
-  ]);
-  return [...new Map(requests.map((request) => [request.destination, request])).values()];
 }
 
 async function attempt(write: () => Promise<Outcome>): Promise<PublishAttempt> {
@@ -292,8 +288,4 @@ async function attempt(write: () => Promise<Outcome>): Promise<PublishAttempt> {
   } catch (error) {
     return { is: "failed", error };
   }
-}
-
-function isFile(target: PublishedTemplate["target"]): target is FileTarget {
-  return !("assign" in target);
 }

@@ -63,10 +63,12 @@ async function loadAll<Config extends Pick<TemplateConfig, "place">>(
 async function load(config: TemplateConfig, ports: TemplatePorts): Promise<PublishedTemplate> {
   const text = await compile(config, config.destination, ports.files);
   if (config.destination === "") throw new Error("missing destination");
-  const { destination, createDestDirs, perms, user, group, backup, sandboxPath } = config;
+  const { destination, createDestDirs, perms, user, group, backup, sandboxPath, wait } = config;
   return {
     name: nameOf(config),
     ...text,
+    fatal: config.errorFatal,
+    ...(wait === undefined ? {} : { wait }),
     target: {
       destination,
       createDestDirs,
@@ -85,6 +87,7 @@ async function loadVariable(config: EnvTemplateConfig, ports: VariablePorts): Pr
   return {
     name: nameOfVariable(config),
     ...(await compile(config, destination, ports.files)),
+    fatal: config.errorFatal,
     target: { destination, assign: (content) => ports.assign(config.name, content) },
     command: ports.restart,
     host: createHost(ports),

@@ -8,6 +8,7 @@ import {
   leadFits,
   leadFor,
   leadOf,
+  publishBy,
   renewalDue,
   rotationDue,
   settlingOf,
@@ -48,6 +49,25 @@ describe("W1: expiry and horizon", () => {
         const granted = incrementFor(duration, lead);
         const due = renewalDue(0, granted, INFINITY, lead, jitter);
         expect(granted - due).toBeGreaterThanOrEqual(lead);
+      }),
+    );
+  });
+});
+
+describe("a candidate is published", () => {
+  it("at once where nothing is in use, and whenever it likes where that has no end", () => {
+    expect(publishBy(null, SEED_POLICY)).toBe(-INFINITY);
+    expect(publishBy(held({ horizon: INFINITY, tokenHorizon: INFINITY }), SEED_POLICY)).toBe(INFINITY);
+  });
+
+  it("so early that all but the preparation of the lead is left, however templates wait", () => {
+    fc.assert(
+      fc.property(anyPolicy, anySeconds, (policy, horizon) => {
+        const one = held({ horizon, tokenHorizon: INFINITY });
+        const left = horizonOf(one) - publishBy(one, policy);
+        const lead = leadFor(one, policy);
+        if (policy.connectionMaxLifetime === null) expect(left).toBeCloseTo(lead / 2);
+        else expect(left).toBeCloseTo(policy.hearing + settlingOf(policy) + policy.margin);
       }),
     );
   });

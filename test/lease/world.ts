@@ -222,7 +222,8 @@ export function walk(options: WorldOptions): Walk {
             }
           : { is: "verified", id: action.id, validFor: null };
       case "publish": {
-        if (random() < 0.05) return { is: "publish waits", id: action.id };
+        if (random() < 0.05) return { is: "publish waits", id: action.id, until: Number.POSITIVE_INFINITY };
+        if (random() < 0.05) return { is: "publish waits", id: action.id, until: now + 1 + random() * 5_000 };
         if (failing) return { is: "publish failed", id: action.id, error: "x" };
         users.get(action.id)!.published = true;
         // The application looks at its file when it likes; when it is told, at once.

@@ -23,6 +23,9 @@ const ONLY_A = '{{ with secret "database/creds/a" }}{{ .Data.password }}{{ end }
 const ONLY_B = ONLY_A.replace("creds/a", "creds/b");
 const BOTH = `${ONLY_A} ${ONLY_B}`;
 
+/** Nobody who publishes in these tests can wait. */
+const NOW = 0;
+
 let folder = "";
 beforeEach(async () => {
   folder = await fs.mkdtemp(join(tmpdir(), "publisher-"));
@@ -122,7 +125,7 @@ describe("a publish", () => {
   it("writes every template of the credential and no other, and says which", async () => {
     const { publisher, know, text, events } = await open({ one: ONLY_A, two: `x${ONLY_A}`, other: ONLY_B });
     know(A, "p1");
-    const attempt = await publisher.publish(a, "rename");
+    const attempt = await publisher.publish(a, "rename", NOW);
     expect(attempt).toEqual({
       is: "published",
       files: [join(folder, "one"), join(folder, "two")],
@@ -175,14 +178,14 @@ describe("what changes beside the secrets", () => {
     expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
     know(A, "p1");
     expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     use(A);
     await fs.writeFile(source, "2");
     know(A, "p2");
     await publisher.reread();
     expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
     expect(await text("one")).toBe("p1 1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", tell: true });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published", tell: true });
     expect(await text("one")).toBe("p2 2");
   });
 
@@ -200,7 +203,7 @@ describe("what changes beside the secrets", () => {
     know(A, "p1");
     know(B, "q1");
     use(B);
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     use(A);
     expect(await publisher.reread()).toEqual([]);
     expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
@@ -225,10 +228,10 @@ describe("what takes its time", () => {
       one: ONLY_A,
     });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", files: [join(folder, "one")] });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published", files: [join(folder, "one")] });
     expect(publisher.status()[0]?.missing).toEqual(["sprig_bcrypt(…)"]);
     await progress();
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", changed: true });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published", changed: true });
     expect(await text("hash")).toMatch(/^\$2a\$10\$/);
   });
 
@@ -236,7 +239,7 @@ describe("what takes its time", () => {
     const { publisher, know, text, progress } = await open({
       hash: `{{ with secret "database/creds/a" }}{{ .Data.password }} {{ plugin "echo" .Data.password }}{{ end }}`,
     });
-    const publish = () => publisher.publish(a, "rename");
+    const publish = () => publisher.publish(a, "rename", NOW);
     know(A, "p1");
     expect(await publish()).toEqual({ is: "waits", missing: ["plugin echo(…)"] });
     await progress();
@@ -261,7 +264,7 @@ describe("what takes its time", () => {
       error: expect.stringMatching(/error calling plugin: exec "sh": exit status 3: cat: .*late/),
     });
     await fs.writeFile(join(folder, "late"), "here");
-    await clock.advance(publisher.outdatedAt() - clock.now());
+    await clock.advance(publisher.refreshAt() - clock.now());
     await publisher.refresh(rename);
     await progress();
     expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
@@ -279,9 +282,90 @@ describe("what takes its time", () => {
     await publisher.refresh(rename);
     const first = await text("one");
     expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
-    await clock.advance(publisher.outdatedAt() - clock.now());
+    await clock.advance(publisher.refreshAt() - clock.now());
     expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
     expect(await text("one")).not.toBe(first);
+  });
+});
+
+describe("a template that waits for more changes", () => {
+  const NEVER = Number.POSITIVE_INFINITY;
+  const wait = { min: 5_000, max: 12_000 };
+  const world = () => open({ both: { contents: BOTH, wait }, plain: "hello" });
+
+  async function written() {
+    const all = await world();
+    all.know(A, "p1");
+    all.know(B, "q1");
+    await all.publisher.refresh(rename);
+    await all.publisher.publish(a, "rename", NEVER);
+    all.use(A);
+    all.use(B);
+    return all;
+  }
+
+  it("is written at once the first time", async () => {
+    expect(await (await written()).text("both")).toBe("p1 q1");
+  });
+
+  it("is written when nothing has changed for a while, once for all changes", async () => {
+    const { publisher, know, clock, text, events } = await written();
+    const publish = (key: string) => publisher.publish(key, "rename", NEVER);
+    const start = clock.now();
+    know(A, "p2");
+    expect(await publish(a)).toEqual({ is: "waits", missing: [], until: start + 5_000 });
+    await clock.advance(3_000);
+    know(B, "q2");
+    expect(await publish(b)).toEqual({ is: "waits", missing: [], until: start + 8_000 });
+    await clock.advance(2_000);
+    expect(await publish(a)).toEqual({ is: "waits", missing: [], until: start + 8_000 });
+    await clock.advance(3_000);
+    expect(await publish(a)).toMatchObject({ is: "published", tell: true });
+    expect(await text("both")).toBe("p2 q2");
+    expect(await publish(b)).toMatchObject({ is: "published", tell: true });
+    expect(
+      events.filter((event) => event.is === "rendered" && event.changed && event.destination.endsWith("both")),
+    ).toHaveLength(2);
+  });
+
+  it("is written at the latest after `max`, however often something changes", async () => {
+    const { publisher, know, clock, text } = await written();
+    const start = clock.now();
+    for (let second = 0; second < 12; second++) {
+      know(A, `p${second}`);
+      const attempt = await publisher.publish(a, "rename", NEVER);
+      expect(attempt).toMatchObject({ is: "waits", until: Math.min(clock.now() + 5_000, start + 12_000) });
+      await clock.advance(1_000);
+    }
+    know(A, "last");
+    expect(await publisher.publish(a, "rename", NEVER)).toMatchObject({ is: "published" });
+    expect(await text("both")).toBe("last q1");
+  });
+
+  it("does not wait beyond the time that a rotation has", async () => {
+    const { publisher, know, clock, text } = await written();
+    know(A, "p2");
+    const by = clock.now() + 1_000;
+    expect(await publisher.publish(a, "rename", by)).toMatchObject({ is: "waits", until: by });
+    await clock.advance(1_000);
+    expect(await publisher.publish(a, "rename", by)).toMatchObject({ is: "published" });
+    expect(await text("both")).toBe("p2 q1");
+  });
+
+  it("waits as well when a file changes, and says until when", async () => {
+    const source = join(folder, "source");
+    await fs.writeFile(source, "1");
+    const { publisher, clock, text } = await open({ one: { contents: reads(source), wait } });
+    await publisher.refresh(rename);
+    expect(await text("one")).toBe("1");
+    await fs.writeFile(source, "2");
+    await publisher.reread();
+    expect(await publisher.refresh(rename)).toMatchObject({ files: [] });
+    expect(publisher.refreshAt()).toBe(clock.now() + 5_000);
+    await clock.advance(5_000);
+    expect(await publisher.refresh(rename)).toMatchObject({ changed: true });
+    expect(await text("one")).toBe("2");
+    expect(publisher.refreshAt()).toBe(NEVER);
   });
 });
 
@@ -299,13 +383,16 @@ describe("writeToFile", () => {
       },
     });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ files: [join(folder, "one"), path], changed: true });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({
+      files: [join(folder, "one"), path],
+      changed: true,
+    });
     expect([await text("one"), await text("new/side")]).toEqual(["own", "p1p1\n"]);
     expect((await fs.stat(path)).mode & 0o777).toBe(0o600);
     know(A, "p2");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ tell: true, commands: [{ target: "x" }] });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ tell: true, commands: [{ target: "x" }] });
     expect(await text("new/side")).toBe("p2p2\n");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ changed: false });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ changed: false });
   });
 
   it("writes nothing while something is missing, or one of the files cannot be written", async () => {
@@ -314,7 +401,7 @@ describe("writeToFile", () => {
       two: withA(`two${side(folder, "", "", "0600")}`),
     });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "failed", error: { code: "publish" } });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "failed", error: { code: "publish" } });
     expect([await text("side"), await text("two")]).toEqual([null, null]);
   });
 
@@ -324,7 +411,7 @@ describe("writeToFile", () => {
   ])("refuses %j", async (args, message) => {
     const { publisher, know, events } = await open({ one: withA(side(...args)) });
     know(A, "p1");
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     expect(events).toMatchObject([{ is: "render failed", error: expect.stringContaining(message) }]);
   });
 });
@@ -340,7 +427,7 @@ describe("many templates", () => {
       const dependency: Dependency = { kind: "read", path: `database/creds/${i}` };
       know(dependency, `p${i}`);
       expect(publisher.dependencies()).toHaveLength(COUNT);
-      expect(await publisher.publish(dependencyKey(dependency), "rename")).toMatchObject({ is: "published" });
+      expect(await publisher.publish(dependencyKey(dependency), "rename", NOW)).toMatchObject({ is: "published" });
     }
     expect(await text(`file-${COUNT - 1}`)).toBe(`p${COUNT - 1}`);
     expect(evaluated()).toBeLessThanOrEqual(3 * COUNT);
@@ -355,7 +442,7 @@ describe("many templates", () => {
     expect(publisher.dependencies()).toEqual([A]);
     know(A, "b");
     expect(publisher.dependencies()).toEqual([A, B]);
-    expect(await publisher.publish(b, "rename")).toMatchObject({ is: "published" });
+    expect(await publisher.publish(b, "rename", NOW)).toMatchObject({ is: "published" });
     expect(await text("one")).toBe("q1");
   });
 });
@@ -364,10 +451,13 @@ describe("several credentials in one file", () => {
   it("are waited for; then the file is written once", async () => {
     const { publisher, know, text, events } = await open({ both: BOTH });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toEqual({ is: "waits", missing: [b] });
+    expect(await publisher.publish(a, "rename", NOW)).toEqual({ is: "waits", missing: [b] });
     expect(await text("both")).toBeNull();
     know(B, "q1");
-    const [first, second] = await Promise.all([publisher.publish(a, "rename"), publisher.publish(b, "rename")]);
+    const [first, second] = await Promise.all([
+      publisher.publish(a, "rename", NOW),
+      publisher.publish(b, "rename", NOW),
+    ]);
     expect([first.is, second.is]).toEqual(["published", "published"]);
     expect(await text("both")).toBe("p1 q1");
     expect(events.filter((event) => event.is === "rendered" && event.changed)).toHaveLength(1);
@@ -380,7 +470,7 @@ describe("several credentials in one file", () => {
     know(A, "p1");
     know(B, "q1");
     const told = async (key: string) => {
-      const attempt = await publisher.publish(key, "rename");
+      const attempt = await publisher.publish(key, "rename", NOW);
       return attempt.is === "published" && [attempt.changed, attempt.tell, attempt.commands.length];
     };
     expect(await told(a)).toEqual([true, true, 1]);
@@ -400,10 +490,10 @@ describe("several credentials in one file", () => {
   it("do not hold up a file that needs one of them only", async () => {
     const { publisher, know, text } = await open({ one: ONLY_A, both: BOTH });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published", files: [join(folder, "one")] });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published", files: [join(folder, "one")] });
     expect([await text("one"), await text("both")]).toEqual(["p1", null]);
     know(B, "q1");
-    expect(await publisher.publish(b, "rename")).toMatchObject({ is: "published", files: [join(folder, "both")] });
+    expect(await publisher.publish(b, "rename", NOW)).toMatchObject({ is: "published", files: [join(folder, "both")] });
     expect(await text("both")).toBe("p1 q1");
   });
 
@@ -411,10 +501,10 @@ describe("several credentials in one file", () => {
     const { publisher, know, text } = await open({ one: ONLY_A, both: BOTH });
     know(A, "p1");
     know(B, "q1");
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     know(A, "p2");
     know(B);
-    expect(await publisher.publish(a, "rename")).toEqual({ is: "waits", missing: [b] });
+    expect(await publisher.publish(a, "rename", NOW)).toEqual({ is: "waits", missing: [b] });
     expect([await text("one"), await text("both")]).toEqual(["p1", "p1 q1"]);
   });
 });
@@ -425,7 +515,7 @@ describe("a template that fails", () => {
   it("holds up nobody else, and is said once", async () => {
     const { publisher, know, text, events } = await open({ broken: BROKEN, one: ONLY_A });
     know(A, "p1");
-    for (let i = 0; i < 3; i++) expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published" });
+    for (let i = 0; i < 3; i++) expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published" });
     expect(await text("one")).toBe("p1");
     expect(await text("broken")).toBeNull();
     expect(events.filter(({ is }) => is === "render failed")).toHaveLength(1);
@@ -438,9 +528,9 @@ describe("a template that fails", () => {
       two: `${ONLY_A}{{ with secret "database/creds/a" }}{{ if eq .Data.password "p2" }}{{ .Data.nosuch.field }}{{ end }}{{ end }}`,
     });
     know(A, "p1");
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     know(A, "p2");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "failed" });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "failed" });
     expect([await text("one"), await text("two")]).toEqual(["p1", "p1"]);
   });
 
@@ -451,7 +541,7 @@ describe("a template that fails", () => {
     expect(publisher.dependencies()).toEqual([A]);
     expect(publisher.status()).toMatchObject([{ missing: [a], error: null }]);
     know(A, "12");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published" });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published" });
     expect(await text("one")).toBe("12");
     expect(events.filter(({ is }) => is === "render failed")).toEqual([]);
   });
@@ -461,7 +551,7 @@ describe("a template that fails", () => {
       broken: `{{ with secret "database/creds/a" }}{{ .Data.password | parseInt }}{{ end }}`,
     });
     know(A, "hunter2");
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     const said = JSON.stringify([events, publisher.status()]);
     expect(said).toContain("render failed");
     expect(said).not.toContain("hunter2");
@@ -472,10 +562,10 @@ describe("a template that fails", () => {
       one: `{{ with secret "database/creds/a" }}{{ .Data.password | parseInt }}{{ end }}`,
     });
     know(A, "no number");
-    await publisher.publish(a, "rename");
+    await publisher.publish(a, "rename", NOW);
     expect(publisher.status()[0]?.error).not.toBeNull();
     know(A, "12");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published" });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published" });
     expect(publisher.status()[0]?.error).toBeNull();
   });
 });
@@ -486,7 +576,7 @@ describe("who is told", () => {
   it("nobody of a file that is new, the application of one that has changed, nobody of one that has not", async () => {
     const { publisher, know } = await open({ one: ONLY_A });
     const tell = async () => {
-      const attempt = await publisher.publish(a, "rename");
+      const attempt = await publisher.publish(a, "rename", NOW);
       return attempt.is === "published" && attempt.tell;
     };
     know(A, "p1");
@@ -506,7 +596,7 @@ describe("who is told", () => {
       },
     });
     const commands = async () => {
-      const attempt = await publisher.publish(a, "rename");
+      const attempt = await publisher.publish(a, "rename", NOW);
       return attempt.is === "published" ? [attempt.tell, ...attempt.commands.map(({ target }) => target)] : attempt;
     };
     know(A, "p1");
@@ -521,10 +611,10 @@ describe("a file that cannot be written", () => {
   it("fails the publish and leaves the others as they were; once it can, all is written", async () => {
     const { publisher, know, text } = await open({ one: ONLY_A, "missing/two": ONLY_A });
     know(A, "p1");
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "failed", error: { code: "publish" } });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "failed", error: { code: "publish" } });
     expect(await text("one")).toBeNull();
     await fs.mkdir(join(folder, "missing"));
-    expect(await publisher.publish(a, "rename")).toMatchObject({ is: "published" });
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published" });
     expect([await text("one"), await text("missing/two")]).toEqual(["p1", "p1"]);
   });
 });

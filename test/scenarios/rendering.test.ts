@@ -144,3 +144,99 @@ describe("Commands", () => {
     await agent.stop();
   });
 });
+
+describe("A template that waits for more changes", () => {
+  it("is written once for several, and its command is run once", async () => {
+    const pod = await world.pod(LONG);
+    const [one, two] = [pod.path("one"), pod.path("two")];
+    await Promise.all([writeFile(one, "1"), writeFile(two, "1")]);
+    const contents = `{{ file "${one}" }}{{ file "${two}" }}\n`;
+    const agent = await pod.agent(
+      configuration(pod, {
+        template: template(pod.destination, contents, `wait = "1500ms"\n${marks(pod, "waited")}`),
+      }),
+    );
+    await expect.poll(() => journal(pod), PATIENT).toHaveLength(1);
+    const since = agent.entries.length;
+    await writeFile(one, "2");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await writeFile(two, "2");
+    await rendered(agent, pod.destination, since);
+    expect(await readFile(pod.destination, "utf8")).toBe("22\n");
+    await expect.poll(() => journal(pod), PATIENT).toHaveLength(2);
+    expect(agent.entries.slice(since).filter(({ msg }) => msg === "rendered")).toHaveLength(1);
+    await agent.stop();
+  });
+});
+
+describe("A template that fails", () => {
+  const BROKEN = `{{ with secret "database/creds/pg-role" }}{{ .Data.username | parseInt }}{{ end }}\n`;
+  const broken = (pod: Pod, more = "") => template(pod.path("broken"), BROKEN, more) + template(pod.destination);
+  const rest = "template_config { exit_on_retry_failure = true }";
+
+  it("ends an init container with 1, if exit_on_retry_failure is set", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod, { template: broken(pod), rest }), { args: ["-exit-after-auth"] });
+    expect(await agent.ended).toEqual({ code: 1, signal: null });
+    expect((await agent.event("stopping")).reason).toMatch(
+      /a template fails, and exit_on_retry_failure is set: .*parseInt/,
+    );
+  });
+
+  it("does not, and is not waited for, with error_fatal = false", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod, { template: broken(pod, "error_fatal = false"), rest }), {
+      args: ["-exit-after-auth"],
+    });
+    expect(await agent.ended).toEqual({ code: 0, signal: null });
+    expect((await pod.credential()).username).toMatch(/^v-kubernet-pg-role-/);
+    await expect(stat(pod.path("broken"))).rejects.toThrow("ENOENT");
+  });
+
+  it("ends a sidecar that has published nothing, and no other", async () => {
+    const pod = await world.pod(LONG);
+    const alone = await pod.agent(
+      configuration(pod, { template: template(pod.path("broken"), '{{ sprig_fail "no" }}\n'), rest }),
+    );
+    expect((await alone.ended).code).toBe(1);
+    // Its failure comes with the second secret, when the first is in use.
+    await pod.seed.api.expect("POST", "secret/data/app", { data: { port: "x" } });
+    await pod.seed.api.expect("PUT", `sys/policies/acl/${pod.seed.policy}`, {
+      policy: `path "database/creds/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["read"] }\n`,
+    });
+    const held = pod.vault.faults.inject(({ path }) => path === "/v1/secret/data/app", {
+      kind: "answer",
+      status: 503,
+      body: { errors: ["not now"] },
+    });
+    const late = `{{ with secret "secret/data/app" }}{{ .Data.data.port | parseInt }}{{ end }}\n`;
+    const agent = await pod.agent(
+      configuration(pod, { template: template(pod.path("late"), late) + template(pod.destination), rest }),
+    );
+    await agent.event("published");
+    held.remove();
+    await agent.event("render failed");
+    expect((await pod.get("/livez")).status).toBe(200);
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe("What reaches out of a template", () => {
+  it("writes further files with the template's own, and runs programs aside", async () => {
+    const pod = await world.pod(LONG);
+    const [side, program] = [pod.path("side", "password"), pod.path("program.sh")];
+    await writeFile(program, `#!/bin/sh\necho run >> ${pod.path("journal")}\necho "$1 hashed"\n`, { mode: 0o755 });
+    const contents = `{{ with secret "database/creds/pg-role" }}{{ .Data.username | plugin "${program}" }}
+{{ .Data.password | writeToFile "${side}" "" "" "0600" }}{{ sprig_htpasswd .Data.username .Data.password }}{{ end }}\n`;
+    const agent = await pod.agent(configuration(pod, { template: template(pod.destination, contents) }));
+    const { user } = await agent.event("published");
+    const [first, second] = (await readFile(pod.destination, "utf8")).split("\n");
+    expect(first).toBe(`${user} hashed`);
+    expect(second).toMatch(new RegExp(`^${user}:\\$2a\\$10\\$`));
+    expect(await readFile(side, "utf8")).toMatch(/^[A-Za-z0-9-]{20}$/);
+    expect((await stat(side)).mode & 0o777).toBe(0o600);
+    expect(await journal(pod)).toEqual(["run"]);
+    expect(reads(pod)).toBe(1);
+    await agent.stop();
+  });
+});
