@@ -1,11 +1,12 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
 import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
-import { isLate } from "./escalation.ts";
-import type { Grant, Outcome, SeenRole } from "./outcomes.ts";
+import { heard, reminded, seeValidity, watched } from "./hearing.ts";
+import type { Grant, Outcome } from "./outcomes.ts";
 import { abandon, drained, retire, retirement, stop } from "./retirement.ts";
 import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
+import { troubleAfter } from "./trouble.ts";
 
 /** A candidate that Postgres refuses is tried again for so long: a replica may lag behind (rule W9). */
 const REFUSAL_PATIENCE = 30_000;
@@ -20,6 +21,12 @@ const HORIZON_TOLERANCE = 2_000;
 
 /** `chance` is from 0 to 1; it only ever moves a retry. */
 export function advance(state: State, outcome: Outcome, now: number, policy: Policy, chance: number): State {
+  const next = follow(state, outcome, now, policy, chance);
+  const trouble = troubleAfter(state.trouble, outcome, now);
+  return trouble === next.trouble ? next : { ...next, trouble };
+}
+
+function follow(state: State, outcome: Outcome, now: number, policy: Policy, chance: number): State {
   switch (outcome.is) {
     case "reading":
       return { ...state, reading: true };
@@ -205,46 +212,6 @@ function rotationAsked(state: State, hasty: boolean): State {
   const onItsWay = state.candidate !== null || state.reading;
   const retiring = hasty ? state.retiring.map((one) => ({ ...one, hasty })) : state.retiring;
   return { ...state, retiring, hasty: state.hasty || hasty, wanted: onItsWay ? state.wanted : "asked for" };
-}
-
-/** It is told anew, of the current credential and therefore of the end of every older one. */
-function reminded(state: State, now: number): State {
-  if (state.current === null) return state;
-  const { reminders } = state.current;
-  const current = { ...state.current, telling: { failures: 0, retryAt: now }, reminders: reminders + 1 };
-  return { ...state, current, retiring: state.retiring.map((one) => ({ ...one, remindedAt: now })) };
-}
-
-/** The application has taken the current credential: every older one may now be drained. */
-function heard(state: State, now: number): State {
-  if (state.current === null) return state;
-  const current = { ...state.current, heardAt: state.current.heardAt ?? now };
-  return { ...state, current, retiring: state.retiring.map((one) => ({ ...one, heardAt: one.heardAt ?? now })) };
-}
-
-function watched(state: State, roles: readonly SeenRole[], now: number, policy: Policy): State {
-  const rhythm = state.retiring.length > 0 ? policy.quietPeriod / 3 : policy.quietPeriod;
-  let next: State = { ...state, look: false, watchAt: now + rhythm, watchFailures: 0 };
-  for (const { id, opened, sessions, validFor } of roles) {
-    next = seeValidity(next, id, validFor, now);
-    next = changeCurrent(next, id, { sessions });
-    if (sessions > 0 && next.current?.id === id) next = heard(next, now);
-    const retiring = next.retiring.find((one) => one.id === id);
-    if (retiring === undefined) continue;
-    const quiet =
-      sessions > 0 ? null : { since: retiring.quiet?.since ?? now, looks: (retiring.quiet?.looks ?? 0) + 1 };
-    const lateAt = opened > 0 && isLate(retiring, now, policy) ? now : retiring.lateAt;
-    next = changeRetiring(next, id, { sessions, quiet, lateAt });
-  }
-  return next;
-}
-
-/** VALID UNTIL counts where it is sooner than the lease: then renewals do not move it (rule M5). */
-function seeValidity(state: State, id: number, validFor: number | null, now: number): State {
-  return change(state, id, (held) => {
-    const validUntil = validFor === null ? Number.POSITIVE_INFINITY : now + validFor;
-    return { validUntil: validUntil < held.expiry - 5_000 ? validUntil : Number.POSITIVE_INFINITY };
-  });
 }
 
 function renewalFailed(state: State, outcome: Outcome & { is: "renewal failed" }, now: number, chance: number): State {

@@ -26,6 +26,8 @@ import { budgetFree, endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingO
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, isRetiring } from "./state.ts";
 
+import { freeToAsk, REQUESTS } from "./trouble.ts";
+
 /** Without a credential in use, a Postgres that cannot be asked holds the first one back no longer than this. */
 const UNVERIFIED_PATIENCE = 30_000;
 /** A lane without an appointment looks again after this. */
@@ -63,7 +65,8 @@ function issue(state: State, now: number, policy: Policy): Action {
   if (state.stopping !== null) return { do: "done" };
   if (state.candidate !== null) return wait(now);
   if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
-  const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy));
+  const free = freeToAsk(state.trouble, REQUESTS.read, REQUESTS.renew, now);
+  const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy), free);
   return at <= now ? { do: "read" } : wait(now, at);
 }
 
@@ -72,22 +75,35 @@ function keep(state: State, now: number): Action {
   for (const one of held) {
     if (!isKept(one) && expiryOf(one) <= now) return { do: "note", outcome: { is: "expired", id: one.id } };
   }
-  for (const one of held.filter(isKept)) {
-    if (endDue(one) <= now) return { do: "renew", id: one.id };
-    if (one.probeAt <= now) return { do: "probe", id: one.id };
-    if (one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id: one.id };
-  }
-  for (const one of state.retiring) {
-    if (one.step !== "drain" && one.retryAt <= now)
-      return { do: one.step === "check" ? "check release" : "release", id: one.id };
-  }
+  const due = leaseCall(state, now);
+  // On the way out there is only so much time, and that bounds it as well.
+  const free =
+    due === null || state.stopping !== null
+      ? now
+      : freeToAsk(state.trouble, REQUESTS[due.do], state.reading ? 1 : 0, now);
+  if (due !== null && free <= now) return due;
   if (isOver(state)) return { do: "done" };
   return wait(
     now,
+    free,
     ...held.map((one) => (isKept(one) ? endDue(one) : expiryOf(one))),
     ...held.filter(isKept).flatMap((one) => [one.probeAt, one.renewAt]),
     ...state.retiring.filter((one) => one.step !== "drain").map((one) => one.retryAt),
   );
+}
+
+function leaseCall(
+  state: State,
+  now: number,
+): { do: "renew" | "probe" | "release" | "check release"; id: number } | null {
+  for (const one of allHeld(state).filter(isKept)) {
+    const { id } = one;
+    if (endDue(one) <= now) return { do: "renew", id };
+    if (one.probeAt <= now) return { do: "probe", id };
+    if (one.renewAt <= now && one.renewAt < expiryOf(one)) return { do: "renew", id };
+  }
+  const given = state.retiring.find((one) => one.step !== "drain" && one.retryAt <= now);
+  return given === undefined ? null : { do: given.step === "check" ? "check release" : "release", id: given.id };
 }
 
 function apply(state: State, now: number, policy: Policy): Action {

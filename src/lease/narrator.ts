@@ -13,6 +13,8 @@ export interface Narrator {
   lastError(): string | null;
 }
 
+import { freeToAsk, REQUESTS } from "./trouble.ts";
+
 type Times = Partial<Record<RotationStage | "begun", number>>;
 
 export function createNarrator(deps: { path: string; clock: Clock; emit: Emit }): Narrator {
@@ -105,7 +107,8 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         }
         failed(outcome.error);
         const kept = allHeld(after).find((one) => one.id === outcome.id);
-        const retryIn = kept === undefined || !Number.isFinite(kept.renewAt) ? null : kept.renewAt - now;
+        const renewAt = Math.max(kept?.renewAt ?? now, freeToAsk(after.trouble, REQUESTS.renew, 0, now));
+        const retryIn = kept === undefined || !Number.isFinite(renewAt) ? null : renewAt - now;
         emit({
           is: "renewal failed",
           path,

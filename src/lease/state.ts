@@ -128,8 +128,22 @@ export interface State {
   readonly watchFailures: number;
   /** Since when the application is known to go on with an old credential; null while it listens. */
   readonly deafSince: number | null;
+  /** While the server refuses: what bounds the requests to it; null while it does not. */
+  readonly trouble: Trouble | null;
   readonly rotations: number;
   readonly stopping: Stopping | null;
+}
+
+/** While the server refuses: what bounds the requests to it (trouble.ts). */
+export interface Trouble {
+  /** Since when something has failed without a success of its kind. */
+  readonly since: number;
+  /** Reads fail. */
+  readonly reads: boolean;
+  /** Renewals, releases or questions about leases fail. */
+  readonly leases: boolean;
+  /** When requests were made, those that still count. */
+  readonly asked: readonly number[];
 }
 
 export type Wanted = "lost" | "renewals ended" | "asked for" | "rejected";
@@ -156,6 +170,7 @@ export const NOTHING_YET: State = {
   look: false,
   watchFailures: 0,
   deafSince: null,
+  trouble: null,
   rotations: 0,
   stopping: null,
 };

@@ -6,6 +6,7 @@ export function isPassing(error: VaultError): boolean {
   return (
     error.status === 429 ||
     error.status === 412 ||
+    error.status === 472 ||
     error.status === 473 ||
     error.status === 502 ||
     error.status === 503 ||

@@ -131,6 +131,11 @@ function hintFor(response: HttpResponse, errors: readonly string[]): string | un
     return "the role is not bound to this pod's service account";
   if (response.status === 403) return "the token's policies do not allow it, or the token has ended";
   if (response.status === 429) return "a rate limit of the server; waiting";
+  if (response.status === 412) return "this node does not know yet what another has written; asked again";
+  if (response.status === 472)
+    return "a disaster recovery secondary, which serves nobody; set vault.address to the primary";
+  if (response.status === 473)
+    return "a standby that does not forward requests; set vault.address to the active node or a load balancer";
   if (/no handler for route/.test(said)) return "nothing is mounted there; check the path";
   if (/unknown role/.test(said)) return "the secrets engine has no such role; check the path in the template";
   if (/not an allowed role/.test(said)) return "add the role to allowed_roles of its database connection";
@@ -151,8 +156,11 @@ const HINTS_BY_STATUS: Readonly<Record<number, string>> = {
 
 function retryAfter(response: HttpResponse): number | undefined {
   const header = response.headers["retry-after"];
-  if (header === undefined || !/^\d{1,9}$/.test(header.trim())) return undefined;
-  return Number(header) * 1_000;
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1_000;
+  // As a date: by the clock of whoever says it, which its answer tells.
+  const wait = Date.parse(header) - Date.parse(response.headers.date ?? "");
+  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
 }
 
 /** What is too much of it; undefined for what is no JSON at all. */

@@ -126,6 +126,33 @@ describe("the lifecycle's laws, walked", () => {
   );
 });
 
+describe("promise 6", () => {
+  it("makes no more requests where leases last for seconds and nothing can be done with them but reading anew", () => {
+    const seconds = fc.integer({ min: 0, max: 30 }).map((one) => one * SECOND);
+    fc.assert(
+      fc.property(worlds, seconds, seconds, (options, ttl, more) => {
+        const { calls, firstFailure } = walk({
+          ...options,
+          ttl,
+          maxTtl: ttl + more,
+          renewalsRefused: true,
+          steps: 3_000,
+          stopAfter: 3_000,
+        });
+        const since = calls.filter((at) => at >= firstFailure);
+        expect(since.filter((at) => at < firstFailure + 60_000).length).toBeLessThanOrEqual(10);
+        expect(
+          closest(
+            since.filter((at) => at >= firstFailure + 60_000),
+            3,
+          ),
+        ).toBeGreaterThanOrEqual(60_000);
+      }),
+      { numRuns: 100 * FURTHER },
+    );
+  });
+});
+
 describe("M13: a clock that jumps forward", () => {
   const HOURS = 3_600_000;
   const policy: Policy = {

@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly release: Stopping["release"];
   /** The application answers every hook, and never uses another than its first credential; all else answers at once. */
   readonly deaf?: boolean;
+  /** Reads work, and nothing that concerns a lease does. */
+  readonly renewalsRefused?: boolean;
 }
 
 export interface Walk {
@@ -36,6 +38,8 @@ export interface Walk {
   readonly left: number;
   /** Of users that were replaced: when, when they ended at the latest, and what was done before that. */
   readonly replaced: readonly Replaced[];
+  /** When a call was first known to have failed. */
+  readonly firstFailure: number;
   /** When it was said that the application does not listen. */
   readonly deafAt: readonly number[];
 }
@@ -75,6 +79,7 @@ export function walk(options: WorldOptions): Walk {
   const calls: number[] = [];
   const made: number[] = [];
   const deafAt: number[] = [];
+  let firstFailure = Number.POSITIVE_INFINITY;
   const failedAt = new Map<string, number>();
   const users = new Map<number, User>();
   let state: State = NOTHING_YET;
@@ -89,7 +94,9 @@ export function walk(options: WorldOptions): Walk {
   const waiting = new Map<Lane, number>();
   const finished = new Set<Lane>();
 
-  const fails = () => random() < options.trouble;
+  const refused: readonly Action["do"][] = ["renew", "probe", "release", "check release"];
+  const fails = (action: Action) =>
+    options.renewalsRefused === true ? refused.includes(action.do) : random() < options.trouble;
   const check = (holds: boolean, what: string) => {
     if (!holds) broken.push(`at ${now - 1_000_000}: ${what}`);
   };
@@ -123,8 +130,9 @@ export function walk(options: WorldOptions): Walk {
     const took = random() < 0.05 && !options.deaf ? 5_000 * random() : 20 * random();
     const until = now + took;
     const held = "id" in action ? allHeld(state).find((one) => one.id === action.id) : undefined;
-    const failing = fails();
+    const failing = fails(action);
     if (failing) {
+      firstFailure = Math.min(firstFailure, until);
       const name = `${lane}/${action.do}/${"id" in action ? action.id : ""}`;
       check(failedAt.get(name) !== until, `two failing calls of ${name} at one instant`);
       failedAt.set(name, until);
@@ -172,6 +180,8 @@ export function walk(options: WorldOptions): Walk {
         );
         const user = users.get(action.id)!;
         if (user.expiry <= now) return { is: "renewal failed", id: action.id, verdict: "lost", error: "x" };
+        // A refused one is followed by a lookup.
+        if (failing) calls.push(now);
         if (failing)
           return {
             is: "renewal failed",
@@ -205,6 +215,7 @@ export function walk(options: WorldOptions): Walk {
           stoppedAt !== null || appUser !== action.id || !user.published || user.expiry <= now,
           `user ${action.id} was released while the application would use it`,
         );
+        if (failing) calls.push(now);
         if (failing) return { is: "release failed", id: action.id, error: "x" };
         user.expiry = now;
         return { is: "release asked", id: action.id };
@@ -352,6 +363,7 @@ export function walk(options: WorldOptions): Walk {
     left,
     replaced,
     deafAt,
+    firstFailure,
   };
 }
 

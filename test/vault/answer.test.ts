@@ -172,6 +172,23 @@ describe("a refusal", () => {
     expect(refused(response(429, "{}")).retryAfter).toBeUndefined();
   });
 
+  it("tells it as a date as well, by the clock of whoever says it", () => {
+    const at = (date: string, after: string) => refused(response(503, "{}", { date, "retry-after": after })).retryAfter;
+    expect(at("Wed, 25 Nov 2026 10:00:00 GMT", "Wed, 25 Nov 2026 10:01:30 GMT")).toBe(90_000);
+    expect(at("Wed, 25 Nov 2026 10:00:00 GMT", "Wed, 25 Nov 2026 09:00:00 GMT")).toBe(0);
+    expect(refused(response(503, "{}", { "retry-after": "Wed, 25 Nov 2026 10:01:30 GMT" })).retryAfter).toBeUndefined();
+  });
+
+  it.each([
+    [412, "", "this node does not know yet"],
+    [472, "", "set vault.address to the primary"],
+    [473, "", "a standby that does not forward requests"],
+    [503, '{"errors":["Vault is sealed"]}', "Vault is sealed; somebody has to unseal it"],
+    [429, "{}", "a rate limit of the server"],
+  ])("of %d with %j says what to do: %s", (status, body, hint) => {
+    expect(refused(response(status, body)).hint).toContain(hint);
+  });
+
   it.each([
     [200, "<html>", "the answer is HTML"],
     [200, "", "something that is not a JSON object"],
