@@ -10,7 +10,7 @@ import pg from "pg";
 import { freePort } from "./free-port.ts";
 import { startGuard } from "./guard.ts";
 import { copyBinaries, makeFolder, type Owner, postgresOwner } from "./postgres/binaries.ts";
-import { type ServerProcess, startServer } from "./postgres/server.ts";
+import { type ServerOptions, type ServerProcess, startServer } from "./postgres/server.ts";
 import { run } from "./process.ts";
 
 export interface PostgresOptions {
@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly database?: string;
   /** Default 100. */
   readonly maxConnections?: number;
+  /** It can have replicas; default false, which is quicker. */
+  readonly replicas?: boolean;
 }
 
 export interface RunningPostgres {
@@ -44,7 +46,7 @@ const SUPERUSER = "postgres";
 
 /** Resolves when the database accepts a login. As root, Postgres runs as `nobody`. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<RunningPostgres> {
-  const { database = "tsb", maxConnections = 100 } = options;
+  const { database = "tsb", maxConnections = 100, replicas = false } = options;
   const password = randomBytes(18).toString("base64url");
   const owner = postgresOwner();
   const folder = await makeFolder(owner);
@@ -61,7 +63,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   try {
     const bin = await copyBinaries(folder, owner);
     await initialise(bin, data, password, owner);
-    const { process: started, port } = await startOnFreePort(bin, data, maxConnections, owner);
+    const { process: started, port } = await startOnFreePort({ bin, data, maxConnections, replicas, owner });
     server = started;
     guard.watch(started.pid);
     await createDatabase(`postgresql://${SUPERUSER}:${password}@${HOST}:${port}/postgres`, database);
@@ -110,15 +112,12 @@ async function initialise(bin: string, data: string, password: string, owner: Ow
 
 /** Between the asking for a free port and its use somebody else may take it: then another is asked for. */
 async function startOnFreePort(
-  bin: string,
-  data: string,
-  maxConnections: number,
-  owner: Owner | undefined,
+  options: Omit<ServerOptions, "host" | "port">,
 ): Promise<{ process: ServerProcess; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(HOST);
     try {
-      return { process: await startServer({ bin, data, host: HOST, port, maxConnections, owner }), port };
+      return { process: await startServer({ ...options, host: HOST, port }), port };
     } catch (error) {
       if (attempt === 5 || !String(error).includes("Address already in use")) throw error;
     }

@@ -129,6 +129,8 @@ export interface Verification {
   readonly validFor: number | null;
   /** It may create tables in a schema of its search path, and they would be its own (rule M6). */
   readonly ownsWhatItCreates: boolean;
+  /** Not even our own session is shown: that none is seen proves nothing (rule M12). */
+  readonly blind: boolean;
   /** Things worth saying, as too little room for two generations (rule M7). */
   readonly warnings: readonly string[];
 }
@@ -148,6 +150,8 @@ export interface RoleSessions {
   readonly exists: boolean;
   /** Tables, views and sequences that the role owns: while there are any it cannot be dropped (rule M6). */
   readonly owned: number;
+  /** The first of them, as `public.orders`. */
+  readonly ownedNames: readonly string[];
   /** As in Verification. */
   readonly validFor: number | null;
 }

@@ -77,6 +77,8 @@ export interface HeldStatus {
   readonly verified: boolean;
   /** Whether the application has taken it. */
   readonly heard: "yes" | "no" | "not observed";
+  /** Objects that the user owns, for which it cannot be dropped; null is not observed. */
+  readonly owned: number | null;
   /** Sessions in Postgres; null is not observed. */
   readonly sessions: number | null;
 }

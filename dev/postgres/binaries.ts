@@ -71,7 +71,7 @@ async function completeLinks(folder: string): Promise<void> {
   }
 }
 
-async function ownAll(folder: string, owner: Owner): Promise<void> {
+export async function ownAll(folder: string, owner: Owner): Promise<void> {
   await lchown(folder, owner.uid, owner.gid);
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   for (const entry of entries) await lchown(join(entry.parentPath, entry.name), owner.uid, owner.gid);

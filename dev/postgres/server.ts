@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly maxConnections: number;
+  /** It has replicas, or is one. */
+  readonly replicas: boolean;
   readonly owner: Owner | undefined;
 }
 
@@ -49,7 +51,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     createInterface({ input: child.stderr }).on("line", (line) => {
       lines.push(line);
       if (lines.length > LAST_LINES) lines.shift();
-      if (line.includes("database system is ready to accept connections")) resolve();
+      if (/database system is ready to accept (read-only )?connections/.test(line)) resolve();
     });
     gone.then(() => reject(new Error(`Postgres ended while it started:\n${lines.join("\n")}`)));
   });
@@ -67,7 +69,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   };
 }
 
-function settings({ host, port, maxConnections }: ServerOptions): string[] {
+function settings({ host, port, maxConnections, replicas }: ServerOptions): string[] {
   const values = {
     listen_addresses: host,
     port,
@@ -75,10 +77,12 @@ function settings({ host, port, maxConnections }: ServerOptions): string[] {
     max_connections: maxConnections,
     shared_buffers: "32MB",
     fsync: "off",
-    synchronous_commit: "off",
+    // What a replica is to see has to be in the log at once.
+    synchronous_commit: replicas ? "local" : "off",
     full_page_writes: "off",
-    wal_level: "minimal",
-    max_wal_senders: 0,
+    wal_level: replicas ? "replica" : "minimal",
+    max_wal_senders: replicas ? 4 : 0,
+    wal_keep_size: replicas ? "64MB" : 0,
     log_checkpoints: "off",
   };
   return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);

@@ -104,6 +104,18 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
         ...present({ path, user: "old" }, oldSessions(retiring)),
       ]),
   },
+  {
+    type: "gauge",
+    name: "lessee_owned_objects",
+    help: "Tables, views and sequences that a user owns, for which it cannot be dropped; absent where not observed. Should be 0.",
+    labels: ["path", "user"],
+    shows: "credentials[].*.owned",
+    read: ({ credentials }) =>
+      credentials.flatMap(({ path, current, retiring }) => [
+        ...present({ path, user: "new" }, current?.owned),
+        ...present({ path, user: "old" }, sumOf(retiring.map(({ owned }) => owned))),
+      ]),
+  },
   perCredential(
     "lessee_rotation_due_timestamp_seconds",
     "When the next rotation begins; absent while no end of the credential is known.",
@@ -178,8 +190,13 @@ function present(labels: Labels, value: number | null | undefined): readonly Sam
 }
 
 function oldSessions(retiring: readonly HeldStatus[]): number | null {
-  const observed = retiring.flatMap(({ sessions }) => (sessions === null ? [] : [sessions]));
-  return retiring.length > 0 && observed.length === 0 ? null : observed.reduce((sum, one) => sum + one, 0);
+  return sumOf(retiring.map(({ sessions }) => sessions));
+}
+
+/** Of those that are known; null where none of several is. */
+function sumOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return values.length > 0 && known.length === 0 ? null : known.reduce((sum, one) => sum + one, 0);
 }
 
 function seconds(ms: number | null | undefined): number | null {

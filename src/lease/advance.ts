@@ -72,7 +72,15 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
         .reduce((rest, held) => lose(rest, held.id), state);
     case "verified":
       return seeValidity(
-        { ...changeCandidate(state, outcome.id, { step: "publish", verified: true, failures: 0, retryAt: now }) },
+        {
+          ...changeCandidate(state, outcome.id, {
+            step: "publish",
+            verified: true,
+            blind: outcome.blind ?? false,
+            failures: 0,
+            retryAt: now,
+          }),
+        },
         outcome.id,
         outcome.validFor,
         now,

@@ -2,6 +2,7 @@
 import { DatabaseError, describe, NotifyError } from "../errors.ts";
 import type { Clock, Databases, DatabaseUser, Emit, Notifier, RoleSessions } from "../ports.ts";
 import type { Outcome } from "./outcomes.ts";
+import { ownedText } from "./owned.ts";
 import { expiryOf } from "./schedule.ts";
 import type { Current, Held, Retiring, State } from "./state.ts";
 
@@ -63,6 +64,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
   let lastSeen = "";
+  const ownersSaid = new Set<number>();
   const patience = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.outOfTime]);
   const patienceUntilStop = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.stopping]);
 
@@ -76,7 +78,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
       oids.set(held.id, seen.oids);
       for (const message of seen.warnings) emit({ is: "warning", code: "postgres", path, message });
       emit({ is: "verified", path, user: user.username, took: clock.now() - started });
-      return { is: "verified", id: held.id, validFor: seen.validFor };
+      return { is: "verified", id: held.id, validFor: seen.validFor, blind: seen.blind };
     } catch (error) {
       const blames = error instanceof DatabaseError ? error.blames : "server";
       return { is: "verification failed", id: held.id, blames, error: describe(error) };
@@ -149,6 +151,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
         return role === undefined ? [] : [{ ...role, id, validFor: role.exists ? role.validFor : null }];
       });
       report(state, found);
+      for (const { id, ...role } of found) sayOwned(id, role);
       return { is: "watched", roles: found };
     } catch (error) {
       return { is: "watch failed", error: describe(error) };
@@ -188,6 +191,13 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
         message: `the role ${user} is gone from Postgres while ${one.sessions} of its sessions are open: they can do nothing any more`,
       });
     }
+  }
+
+  /** Once for each user; while it is in use there is time to mend it (rule M6). */
+  function sayOwned(id: number, role: Pick<RoleSessions, "owned" | "ownedNames" | "username">): void {
+    if (role.owned === 0 || ownersSaid.has(id)) return;
+    ownersSaid.add(id);
+    emit({ is: "warning", code: "owned-objects", path, message: ownedText(role) });
   }
 
   async function attach(held: Retiring): Promise<Outcome> {
@@ -239,6 +249,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     terminate,
     forget(id, user) {
       oids.delete(id);
+      ownersSaid.delete(id);
       if (user !== null) void deps.databases()?.forget(user);
     },
     roleOf,

@@ -48,6 +48,7 @@ function describeHeld(held: Held, policy: Policy): HeldStatus {
     renewals: held.renewals,
     verified: held.verified,
     heard: !observed ? "not observed" : heardAt === null ? "no" : "yes",
+    owned: held.owned ?? null,
     sessions: "sessions" in held ? (held.sessions as number | null) : null,
   };
 }

@@ -7,8 +7,8 @@ import type { Policy, State } from "./state.ts";
 export function watched(state: State, roles: readonly SeenRole[], now: number, policy: Policy): State {
   const rhythm = state.retiring.length > 0 ? policy.quietPeriod / 3 : policy.quietPeriod;
   let next: State = { ...state, look: false, watchAt: now + rhythm, watchFailures: 0 };
-  for (const { id, opened, sessions, validFor } of roles) {
-    next = seeValidity(next, id, validFor, now);
+  for (const { id, opened, owned, sessions, validFor } of roles) {
+    next = change(seeValidity(next, id, validFor, now), id, () => ({ owned }));
     next = changeCurrent(next, id, { sessions });
     if (sessions > 0 && next.current?.id === id) next = heard(next, now);
     const retiring = next.retiring.find((one) => one.id === id);

@@ -155,7 +155,7 @@ function apply(state: State, now: number, policy: Policy): Action {
 function isDrained(one: Retiring, state: State, now: number, policy: Policy): boolean {
   if (one.hasty && hastyAt(one, policy) <= now && (!policy.observes || one.ended === "all" || one.sessions === 0))
     return true;
-  if (!policy.observes) return waitedOut(one, policy) <= now;
+  if (!isSeen(one, policy)) return waitedOut(one, policy) <= now;
   const settled =
     state.stopping !== null ||
     (one.heardAt !== null && now >= one.heardAt + policy.readerGrace && now >= one.replacedAt + policy.readerGrace);
@@ -164,15 +164,20 @@ function isDrained(one: Retiring, state: State, now: number, policy: Policy): bo
 
 /** Where sessions cannot be seen: a known lifetime after it was heard; never without one, and never at an exit. */
 function waitedOut(one: Retiring, policy: Policy): number {
-  if (policy.observes || one.heardAt === null || policy.connectionMaxLifetime === null || one.publishedAt === null)
+  if (isSeen(one, policy) || one.heardAt === null || policy.connectionMaxLifetime === null || one.publishedAt === null)
     return Number.POSITIVE_INFINITY;
   return Math.max(one.heardAt, one.replacedAt) + settlingOf(policy) + policy.margin;
+}
+
+/** That no session is seen is a proof only where sessions are shown (rule M12). */
+function isSeen(one: Retiring, policy: Policy): boolean {
+  return policy.observes && one.blind !== true;
 }
 
 /** What a stop leaves alive: all that is held when its time is over, and before that what waiting cannot change. */
 function leftAt(until: number, state: State, now: number, policy: Policy): Held | undefined {
   if (until <= now) return allHeld(state)[0];
-  return state.retiring.find((one) => one.step === "drain" && !policy.observes && waitedOut(one, policy) > until);
+  return state.retiring.find((one) => one.step === "drain" && !isSeen(one, policy) && waitedOut(one, policy) > until);
 }
 
 /** The old sessions' time is over, and they are still there; where they cannot be seen, they may be. */

@@ -30,6 +30,8 @@ export interface SeenRole {
   /** How many of them had not been there at the look before. */
   readonly opened: number;
   readonly validFor: number | null;
+  /** Objects that the role owns. */
+  readonly owned: number;
 }
 
 export type Outcome =
@@ -72,7 +74,7 @@ export type Outcome =
     }
   | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
   | { readonly is: "token lost"; readonly token: number }
-  | { readonly is: "verified"; readonly id: number; readonly validFor: number | null }
+  | { readonly is: "verified"; readonly id: number; readonly validFor: number | null; readonly blind?: boolean }
   | {
       readonly is: "verification failed";
       readonly id: number;

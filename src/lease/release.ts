@@ -4,6 +4,7 @@ import type { Emit, RoleSessions } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { Outcome } from "./outcomes.ts";
+import { ownedText } from "./owned.ts";
 import type { Retiring } from "./state.ts";
 import type { Tokens } from "./tokens.ts";
 import { retryAfter } from "./verdict.ts";
@@ -96,8 +97,6 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
 }
 
 /** What keeps a role from being dropped, and its cure (rule M6). */
-function remains({ username, owned }: RoleSessions): string {
-  if (owned === 0) return `the role ${username} is still in Postgres`;
-  const what = `the role ${username} owns ${owned} ${owned === 1 ? "object" : "objects"} and cannot be dropped`;
-  return `${what} (let revocation_statements reassign them: see docs/troubleshooting.md)`;
+function remains(role: RoleSessions): string {
+  return role.owned === 0 ? `the role ${role.username} is still in Postgres` : ownedText(role);
 }

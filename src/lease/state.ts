@@ -61,6 +61,10 @@ export interface Held {
   readonly renewals: number;
   readonly renewFailures: number;
   readonly verified: boolean;
+  /** Its sessions are not shown to us (rule M12). */
+  readonly blind?: boolean;
+  /** Objects that it was seen to own: while there are any it cannot be dropped (rule M6). */
+  readonly owned?: number;
 }
 
 export interface Candidate extends Held {

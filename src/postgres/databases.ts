@@ -41,6 +41,7 @@ export function openDatabases(
       return {
         oids: found.map(({ role }) => role.oid),
         validFor: smallest(found.map(({ role }) => role.validFor)),
+        blind: found.some(({ role }, i) => blocks[i]?.config.drain !== "off" && !role.room.seesItself),
         ownsWhatItCreates: found.some(({ role }) => role.ownsWhatItCreates),
         warnings: found.flatMap(({ warnings }) => warnings),
       };
@@ -105,6 +106,7 @@ export function openDatabases(
       opened,
       exists: known.some((answer) => answer.exists),
       owned: known.reduce((total, answer) => total + answer.owned, 0),
+      ownedNames: known.flatMap((answer) => answer.ownedNames).slice(0, 3),
       validFor: smallest(known.filter((answer) => answer.exists).map((answer) => answer.validFor)),
     };
   }

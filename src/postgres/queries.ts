@@ -27,6 +27,7 @@ export interface RoleFacts {
   readonly sessions: readonly number[];
   readonly exists: boolean;
   readonly owned: number;
+  readonly ownedNames: readonly string[];
   readonly validFor: number | null;
 }
 
@@ -79,6 +80,9 @@ const ROLES = `
     r.oid IS NOT NULL AS exists,
     (SELECT count(*) FROM pg_class c
       WHERE c.relowner = coalesce(w.oid, r.oid) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))::int AS owned,
+    ARRAY(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relowner = coalesce(w.oid, r.oid) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+      ORDER BY c.oid LIMIT 3) AS "ownedNames",
     ${VALID_FOR}
   FROM unnest($1::text[], $2::oid[]) WITH ORDINALITY AS w(name, oid, position)
   LEFT JOIN pg_roles r ON r.rolname = w.name AND r.oid = coalesce(w.oid, r.oid)
@@ -97,6 +101,7 @@ export async function askRoles(
     sessions: (row.sessions as readonly number[]).map(Number),
     exists: row.exists === true,
     owned: Number(row.owned),
+    ownedNames: (row.ownedNames as readonly string[]).map(String),
     validFor: numberOrNull(row.validFor),
   }));
 }

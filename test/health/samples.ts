@@ -18,6 +18,7 @@ const current: HeldStatus = {
   renewals: 2,
   verified: true,
   heard: "yes",
+  owned: 0,
   sessions: 8,
 };
 

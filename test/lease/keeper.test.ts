@@ -358,6 +358,10 @@ describe("W7: a release", () => {
     const old = user(sidecar)!;
     await session.query("CREATE TABLE owned (id int)");
     await session.end();
+    const { message } = await sidecar.until("warning", ({ code }) => code === "owned-objects");
+    expect(message).toContain(`${old} owns 1 object (public.owned)`);
+    expect(message).toContain(`REASSIGN OWNED BY "${old}" TO`);
+    expect(sidecar.keeper.status().current?.owned).toBe(1);
     sidecar.keeper.take({ is: "rotation asked" });
     const { error } = await sidecar.until("release failed");
     expect(error).toContain(`${old} owns 1 object`);

@@ -252,6 +252,7 @@ export function walk(options: WorldOptions): Walk {
           id: one.id,
           sessions: users.get(one.id)?.sessions.length ?? 0,
           opened: users.get(one.id)?.opened ?? 0,
+          owned: 0,
           validFor: null,
         }));
         for (const user of users.values()) user.opened = 0;

@@ -1,0 +1,152 @@
+/** Rules about leases that no other file is about. */
+import { describe, expect, it } from "vitest";
+import { advance } from "../../src/lease/advance.ts";
+import { decide } from "../../src/lease/lifecycle.ts";
+import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
+import { Sensitive } from "../../src/sensitive.ts";
+import { createVaultClient } from "../../src/vault/client.ts";
+import { HEARS, refusal, useLab } from "./lab.ts";
+import { HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
+
+const lab = useLab();
+
+const READ = /\/v1\/database\/creds\//;
+const RENEW = /\/v1\/sys\/leases\/renew$/;
+const LOOKUP = /\/v1\/sys\/leases\/lookup$/;
+
+describe("M9: at a stop", () => {
+  it("a moment without sessions is not the end: whoever connects while the application drains keeps its user", async () => {
+    const sidecar = await lab.start({ postgres: [lab.block()], quietPeriod: 15 * SECOND });
+    const { clock, keeper } = sidecar;
+    keeper.stop({ at: clock.now(), until: clock.now() + 20 * SECOND, release: "drained" });
+    await sidecar.pass(6 * SECOND);
+    expect(keeper.status().retiring[0]?.sessions).toBe(0);
+    const session = await lab.loginAs(sidecar, keeper.status().retiring[0]!.user!);
+    await sidecar.stop("drained");
+    expect([sidecar.count("released"), keeper.left()]).toEqual([0, 1]);
+    expect((await session.query("SELECT count(*) FROM orders")).rowCount).toBe(1);
+  });
+});
+
+describe("M14: a lease of another namespace", () => {
+  it("is looked up, renewed and revoked in the namespace of the read", async () => {
+    const asked: (string | undefined)[] = [];
+    const client = createVaultClient(
+      { address: "http://vault", namespace: "team-a/", headers: {}, timeout: 1_000 },
+      async ({ headers, url }) => {
+        asked.push(headers["X-Vault-Namespace"] ?? headers["x-vault-namespace"]);
+        const data = url.endsWith("/lookup") ? { data: { ttl: 5, renewable: true } } : {};
+        return {
+          status: 200,
+          headers: {},
+          body: JSON.stringify({ lease_id: "l", lease_duration: 5, renewable: true, ...data }),
+        };
+      },
+      { now: () => 0, sleep: async () => {} },
+      () => {},
+    );
+    const token = new Sensitive("t");
+    await client.read(token, "database/creds/x");
+    await client.lookupLease(token, "l");
+    await client.renewLease(token, "l", 5);
+    await client.revokeLease(token, "l", true);
+    expect(asked).toEqual(["team-a/", "team-a/", "team-a/", "team-a/"]);
+  });
+
+  it("that may be neither renewed nor looked up there ends with its own duration, and is replaced in time", async () => {
+    const sidecar = await lab.start({ connectionMaxLifetime: MINUTE });
+    lab.fail(RENEW, refusal(403, "permission denied"));
+    lab.fail(LOOKUP, refusal(403, "permission denied"));
+    const { expiry } = sidecar.keeper.state().current!;
+    expect((await sidecar.until("renewal failed")).verdict).toBe("ended");
+    expect((await sidecar.until("rotation due")).reason).toBe("renewals ended");
+    await sidecar.until("published");
+    expect(sidecar.clock.now()).toBeLessThan(expiry);
+    expect(sidecar.count("lost")).toBe(0);
+  });
+});
+
+it("R1: a right that is known to be missing is not asked for again for the same lease", async () => {
+  const sidecar = await lab.start({ notifiers: [HEARS], connectionMaxLifetime: MINUTE, maxNewPerHour: 1 });
+  lab.fail(RENEW, refusal(403, "permission denied"));
+  lab.fail(LOOKUP, refusal(403, "permission denied"));
+  const { lease, retryIn } = await sidecar.until("renewal failed");
+  expect(retryIn).toBeNull();
+  await sidecar.pass(2 * HOUR);
+  expect(sidecar.events.filter((event) => event.is === "renewal failed" && event.lease === lease)).toHaveLength(1);
+});
+
+it("R2: a lease stays with the token that it was read with: it is renewed by that one, which is kept for it", async () => {
+  const sidecar = await lab.start();
+  await sidecar.pass(2 * SECOND);
+  const { token } = sidecar.keeper.state().current!;
+  sidecar.tokens.renew();
+  await sidecar.until("login");
+  await sidecar.until("renewed");
+  expect(sidecar.keeper.state().current!.token).toBe(token);
+  expect(sidecar.tokens.status()?.older).toBe(1);
+  expect(sidecar.count("token revoked")).toBe(0);
+  sidecar.keeper.take({ is: "rotation asked" });
+  await sidecar.until("published");
+  expect(sidecar.keeper.state().current!.token).not.toBe(token);
+});
+
+it("R3: nothing but what retires is ever released, whatever the time", () => {
+  const read = advance(NOTHING_YET, { is: "read", grant: held({ renewAt: 7 * HOUR }) }, 0, SEED_POLICY, 0);
+  const inUse = advance(read, { is: "published", id: 1, tell: false }, 0, SEED_POLICY, 0);
+  for (const state of [read, inUse]) {
+    for (let now = 0; now < 48 * HOUR; now += 5 * MINUTE) {
+      expect(decide(state, "keep", now, SEED_POLICY).do).not.toMatch(/release/);
+    }
+  }
+});
+
+it("R9: a GRANT that another one has crossed is tried again, and counts as a user made", async () => {
+  const sidecar = await lab.start();
+  const fault = refusal(500, "failed to execute query: ERROR: tuple concurrently updated (SQLSTATE XX000)");
+  const crossed = lab.fail(READ, fault, 1);
+  sidecar.keeper.take({ is: "rotation asked" });
+  await sidecar.until("read failed");
+  await sidecar.until("published");
+  expect(crossed.hits).toBe(1);
+  expect(sidecar.keeper.status().newUsersLastHour).toBe(3);
+});
+
+describe("M12: where sessions cannot be seen", () => {
+  const policy: Policy = {
+    ...SEED_POLICY,
+    verifies: true,
+    observes: true,
+    notifies: true,
+    connectionMaxLifetime: MINUTE,
+  };
+
+  it("none seen is no proof: the old one goes by the lead alone, counted from when the application was told", () => {
+    let state = advance(NOTHING_YET, { is: "read", grant: held() }, 0, policy, 0);
+    state = advance(state, { is: "verified", id: 1, validFor: null, blind: true }, 0, policy, 0);
+    state = advance(state, { is: "published", id: 1, tell: false }, 0, policy, 0);
+    state = advance(state, { is: "read", grant: held({ readAt: SECOND }) }, SECOND, policy, 0);
+    state = advance(state, { is: "verified", id: 2, validFor: null, blind: true }, SECOND, policy, 0);
+    state = advance(state, { is: "published", id: 2, tell: true }, SECOND, policy, 0);
+    state = advance(state, { is: "notified", id: 2 }, SECOND, policy, 0);
+    const none = { sessions: 0, opened: 0, validFor: null, owned: 0 };
+    for (let now = SECOND; now < 2 * MINUTE; now += 5 * SECOND) {
+      state = advance(
+        state,
+        {
+          is: "watched",
+          roles: [
+            { id: 1, ...none },
+            { id: 2, ...none },
+          ],
+        },
+        now,
+        policy,
+        0,
+      );
+      expect(decide(state, "apply", now, policy)).not.toMatchObject({ do: "note", outcome: { is: "drained" } });
+    }
+    const over = SECOND + policy.readerGrace + MINUTE + policy.longestUse + policy.margin;
+    expect(decide(state, "apply", over, policy)).toEqual({ do: "note", outcome: { is: "drained", id: 1 } });
+  });
+});
