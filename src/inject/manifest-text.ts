@@ -13,7 +13,7 @@ export interface InjectedText extends Pick<ManifestOutcome, "injected" | "warnin
 export async function injectText(text: string, options: ManifestOptions): Promise<InjectedText> {
   if (/^\s*[{[]/.test(text)) return injectJson(text, options);
   const yaml = await import("yaml");
-  const pieces = text.split(/^(?=---(?:\s|$))/m);
+  const pieces = documents(text);
   let line = 1;
   const faults: string[] = [];
   const done = pieces.flatMap((piece) => {
@@ -39,6 +39,18 @@ export async function injectText(text: string, options: ManifestOptions): Promis
 
 type Yaml = typeof import("yaml");
 
+/** With the line that parts each from the one before; directives (`%YAML 1.2`) stay with the document that they are for. */
+function documents(text: string): readonly string[] {
+  const pieces: string[] = [];
+  for (const piece of text.split(/^(?=---(?:\s|$))/m)) {
+    const last = pieces.at(-1);
+    const directives = last !== undefined && /^%/m.test(last) && !/^[^%#\s]/m.test(last);
+    if (directives) pieces[pieces.length - 1] += piece;
+    else pieces.push(piece);
+  }
+  return pieces;
+}
+
 function injectJson(text: string, options: ManifestOptions): InjectedText {
   let value: unknown;
   try {
@@ -63,7 +75,7 @@ function injectPiece(yaml: Yaml, piece: string, line: number, options: ManifestO
   const expected = applyPatch(value, operations);
   const edited = edit(yaml, body, operations);
   if (edited !== undefined && same(contentOf(yaml, edited, line), expected))
-    return { ...rest, text: separator + edited };
+    return { ...rest, text: separator + (body.includes("\r\n") ? edited.replace(/\r?\n/g, "\r\n") : edited) };
   const [name = "a document"] = rest.injected;
   return {
     ...rest,

@@ -42,6 +42,8 @@ export function readOwnAnnotations(annotations: Annotations, secrets: readonly I
     }
     return row.top === undefined ? [] : [{ annotation, blocks: row.top(value) }];
   });
+  // Whether a key needs a database is seen with all of them together.
+  const alone = parts.map(({ annotation, blocks }) => ({ annotation, blocks: withSample(blocks) }));
   const details = wishes.filter(({ row }) => row.postgres !== undefined);
   const blocks = parts.reduce<Blocks>((all, part) => mergeBlocks(all, part.blocks), {});
   const detailed = details.reduce<{ blocks: Blocks; parts: OwnWishes["parts"] }>(
@@ -56,7 +58,7 @@ export function readOwnAnnotations(annotations: Annotations, secrets: readonly I
         parts: [...all.parts, { annotation, blocks: part }],
       };
     },
-    { blocks, parts },
+    { blocks, parts: alone },
   );
   const native = of("native-sidecar");
   const port = of("health-port");
@@ -82,6 +84,12 @@ export function wantsImprovement(annotations: Annotations): boolean {
 
 /** Stands in while what goes with a connection is checked by itself. */
 const SAMPLE = { connection_url: "postgresql://{{username}}:{{password}}@localhost/" };
+
+function withSample({ credential, ...rest }: Blocks): Blocks {
+  if (credential === undefined) return rest;
+  const sampled = Object.entries(credential).map(([path, block]) => [path, { postgres: [SAMPLE], ...block }]);
+  return { ...rest, credential: Object.fromEntries(sampled) };
+}
 
 interface OwnAnnotation {
   readonly key: string;

@@ -79,6 +79,17 @@ describe("a manifest in YAML", () => {
     expect(await text("")).toBe("");
   });
 
+  it("keeps the line ends of Windows, and directives with their document", async () => {
+    const windows = `${OTHERS}---\n${DEPLOYMENT}`.replaceAll("\n", "\r\n");
+    const done = await text(windows);
+    expect(done.replaceAll("\r\n", "\n")).toBe(await text(`${OTHERS}---\n${DEPLOYMENT}`));
+    expect(done.replaceAll("\r\n", "")).not.toContain("\n");
+    const directed = await text(`%YAML 1.2\n---\n${DEPLOYMENT}...\n---\n${OTHERS}`);
+    expect(directed).toMatch(/^%YAML 1.2\n---\n/);
+    expect(parseAllDocuments(directed).map((one) => one.errors)).toEqual([[], []]);
+    expect(directed.endsWith(`---\n${OTHERS}`)).toBe(true);
+  });
+
   it("with anchors is right, if without its comments where they cannot stay", async () => {
     const anchored = DEPLOYMENT.replace(
       "      # no more containers\n",

@@ -24,7 +24,6 @@ describe("an annotation of lessee's", () => {
     ["quiet-period", "15s", { quiet_period: "15s" }],
     ["max-new-per-hour", "4", { max_new_per_hour: 4 }],
     ["probe", "false", { probe: false }],
-    ["escalate", "notify, idle", { escalate: ["notify", "idle"] }],
     ["publish", "symlink", { publish: "symlink" }],
     ["notify-signal", "tsb:SIGUSR1", { notify: [{ signal: { process: "tsb", signal: "SIGUSR1" } }] }],
     ["notify-http", "PUT http://127.0.0.1/r", { notify: [{ http: { method: "PUT", url: "http://127.0.0.1/r" } }] }],
@@ -40,11 +39,13 @@ describe("an annotation of lessee's", () => {
     expect(
       credentialOf({
         "lessee/drain": "terminate",
+        "lessee/escalate": "notify, idle",
         "lessee/postgres-connection-url": `${URL}?a=1\n${URL}?a=2`,
         "lessee/verify-query": "SELECT 1 FROM association LIMIT 1",
         "lessee/connect-timeout": "3s",
       }),
     ).toEqual({
+      escalate: ["notify", "idle"],
       postgres: [1, 2].map((a) => ({
         connection_url: `${URL}?a=${a}`,
         drain: "terminate",
@@ -136,6 +137,7 @@ describe("refused, by the annotation's name:", () => {
     ["lessee/notify-command", "[1", "lessee/notify-command: "],
     ["lessee/notify-command", "[1]", "every part must be a text"],
     ["lessee/drain", "watch", "lessee/postgres-connection-url names it"],
+    ["lessee/escalate", "idle", "sessions can be ended only where there is a postgres block"],
     ["lessee/health-port", "99999", 'must be a port or "off"'],
     ["lessee/native-sidecar", "perhaps", "must be true or false"],
     ["lessee/improve", "perhaps", "must be true or false"],
