@@ -68,6 +68,9 @@ export async function loadConfig({ paths, files, env, flags }: LoadInput): Promi
 /** HCL text that is merged last: it brings lessee's blocks into a pod whose files somebody else writes. */
 const ENVIRONMENT_CONFIG = "LESSEE_CONFIG";
 
+/** A Secret or ConfigMap, in which it usually lies, holds 1 MiB. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
 interface Text {
   readonly file: string;
   readonly bytes: Uint8Array;
@@ -81,7 +84,11 @@ async function readTexts(
   const texts: Text[] = [];
   for (const path of paths) {
     try {
-      for (const file of await filesOf(path, files)) texts.push({ file, bytes: await files.readFile(file) });
+      for (const file of await filesOf(path, files)) {
+        const { size } = await files.stat(file);
+        if (size <= MOST_BYTES) texts.push({ file, bytes: await files.readFile(file) });
+        else errors.push({ file, message: `${size} bytes are no configuration`, hint: "at most 4 MiB are read" });
+      }
     } catch (error) {
       errors.push({ file: path, message: describeFileError(error) });
     }

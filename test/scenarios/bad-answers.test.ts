@@ -223,6 +223,7 @@ describe("a configuration", () => {
     ["lists", `x = ${"[".repeat(100_000)}`, /agent\.hcl:\d+: nested too deeply/],
     ["JSON", `{"a":`.repeat(100_000), /agent\.hcl:\d+: nested too deeply/],
     ["interpolations", `x = "${"${".repeat(100_000)}`, /agent\.hcl:\d+: /],
+    ["size", `# ${"x".repeat(100 * MIB)}`, /agent\.hcl: 104857602 bytes are no configuration/],
     ["a comment without an end", `/*${"*".repeat(1_000_000)}`, /agent\.hcl:\d+: /],
     ["a text without an end", `x = <<EOT\n${"y\n".repeat(300_000)}`, /agent\.hcl:\d+: /],
   ])("of endless %s is refused, soon", async (_what, hcl, said) => {

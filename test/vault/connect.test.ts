@@ -111,3 +111,47 @@ it.each(["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY", "HTTP_PROXY", "http_proxy"])("%
   const proxy = await serve((response) => void response.end());
   expect(await status("http://vault.invalid", await connect({}, { [name]: proxy.address }))).toBe(200);
 });
+
+describe("certificates that are read again", () => {
+  it("are used from the next connection on; what is the same or broken changes nothing", async () => {
+    const [old, next] = [createAuthority(), createAuthority()];
+    const [first, second] = [
+      await serve((response) => void response.end(), { tls: old.issue(["127.0.0.1"], "server") }),
+      await serve((response) => void response.end(), { tls: next.issue(["127.0.0.1"], "server") }),
+    ];
+    const caPath = join(folder, "authorities");
+    await fs.mkdir(caPath);
+    await fs.writeFile(join(caPath, "old.pem"), old.ca);
+    const transport = await connect({ caPath });
+    const trusted = async () =>
+      Promise.all([first, second].map(({ address }) => status(address, transport).catch(() => 0)));
+    expect(await trusted()).toEqual([200, 0]);
+    expect(await transport.reload()).toBe(false);
+    await fs.writeFile(join(caPath, "new.pem"), next.ca);
+    expect(await transport.reload()).toBe(true);
+    expect(await trusted()).toEqual([200, 200]);
+    await fs.writeFile(join(caPath, "broken.pem"), "none");
+    await expect(transport.reload()).rejects.toThrow("there is no PEM certificate in it");
+    expect(await trusted()).toEqual([200, 200]);
+    await fs.rm(join(caPath, "broken.pem"));
+    await fs.rm(join(caPath, "old.pem"));
+    expect(await transport.reload()).toBe(true);
+    // Not over the connection that stood.
+    expect(await trusted()).toEqual([0, 200]);
+  });
+
+  it("leave an answer that is under way alone", async () => {
+    const { ca, issue } = createAuthority();
+    const asked = Promise.withResolvers<() => void>();
+    const server = await serve((response) => asked.resolve(() => void response.end()), {
+      tls: issue(["127.0.0.1"], "server"),
+    });
+    const transport = await connect({ caCert: await file("ca.pem", ca) });
+    const answer = status(server.address, transport);
+    const finish = await asked.promise;
+    await fs.writeFile(join(folder, "ca.pem"), `${ca}${createAuthority().ca}`);
+    expect(await transport.reload()).toBe(true);
+    finish();
+    expect(await answer).toBe(200);
+  });
+});
