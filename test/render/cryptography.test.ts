@@ -158,7 +158,7 @@ describe("Certificates", () => {
 });
 
 describe("What is drawn by chance", () => {
-  const every = `{{ sprig_uuidv4 }} {{ sprig_randAlphaNum 20 }} {{ sprig_bcrypt "x" }} {{ sprig_encryptAES "k" "x" }} {{ (sprig_genSelfSignedCert "x" nil nil 10).Cert }}`;
+  const every = `{{ sprig_uuidv4 }} {{ sprig_randAlphaNum 20 }} {{ sprig_randInt 0 1000000000 }} {{ sprig_bcrypt "x" }} {{ sprig_encryptAES "k" "x" }} {{ (sprig_genSelfSignedCert "x" nil nil 10).Cert }}`;
 
   it("is the same in every evaluation of a template, and another one in another template", async () => {
     const host = realHost();

@@ -45,8 +45,11 @@ export const SPRIG_NUMBERS: readonly TemplateFunction[] = [
   sprig("toDecimal", [ANY], ([value]) => int64(octal(textOf(value)))),
   sprig("randInt", ["int", "int"], ([from, to], { session }) => {
     if (to <= from) fail("invalid argument to Intn");
-    const bytes = session.host.random(8);
-    return from + (new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0) % (to - from));
+    // Drawn once for each call of a template, as random text is.
+    return session.once({ name: "randInt", args: [String(from), String(to)], each: true }, () => {
+      const bytes = session.host.random(8);
+      return from + (new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0) % (to - from));
+    });
   }),
 ];
 
