@@ -96,7 +96,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
     return {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${pod}.${now.toString(16)}${(made++).toString(16).padStart(4, "0")}`, namespace },
+      metadata: { name: `${pod}.${Math.floor(now).toString(16)}${(made++).toString(16).padStart(4, "0")}`, namespace },
       involvedObject: { apiVersion: "v1", kind: "Pod", namespace, name: pod, ...(uid ? { uid } : {}), ...container },
       type: "Warning",
       reason,

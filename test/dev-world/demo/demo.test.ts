@@ -1,13 +1,14 @@
 /** The whole demo as a process, with TTLs still shorter than its own. It needs the bundle: `npm run build`. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import pg from "pg";
 import { describe, expect, it, type TestContext } from "vitest";
+import { findPgBouncer } from "../../../dev/pgbouncer.ts";
 
 const main = new URL("../../../dev/demo/main.ts", import.meta.url).pathname;
 const SHORT = ["--default-ttl=8s", "--max-ttl=20s", "--connection-max-lifetime=1s"];
@@ -28,6 +29,17 @@ describe.concurrent("the demo", () => {
     expect(table["most users at once"]).toBe(2);
     expect(table["users left"]).toBe(0);
     expect(table["requests to Vault"]).toBeGreaterThan(5);
+    await demo.expectNothingLeft();
+  });
+
+  const habits = ["restart", ...(findPgBouncer(process.env) === undefined ? [] : ["pgbouncer"])];
+  it.for(habits)("runs with an application of the habit %s", { timeout: 90_000 }, async (habit, { onTestFinished }) => {
+    const demo = await startDemo(onTestFinished, [...SHORT, "--for=18s", `--application=${habit}`]);
+    expect(await demo.ended).toBe(0);
+    const table = demo.table();
+    expect(table["rotations begun"]).toBeGreaterThanOrEqual(1);
+    expect(table.queries).toBeGreaterThan(500);
+    expect([table.failed, table["users left"]]).toEqual([0, 0]);
     await demo.expectNothingLeft();
   });
 
@@ -61,7 +73,10 @@ describe.concurrent("the demo", () => {
     await demo.expectNothingLeft();
   });
 
-  it("is cleaned up by its guards when it is killed itself", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  it("is cleaned up by its guards when it is killed itself", { timeout: 60_000 }, async ({
+    expect,
+    onTestFinished,
+  }) => {
     const demo = await startDemo(onTestFinished, [...SHORT]);
     await demo.line("published");
     demo.child.kill("SIGKILL");
@@ -73,6 +88,8 @@ describe.concurrent("the demo", () => {
 
 async function startDemo(onTestFinished: TestContext["onTestFinished"], args: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), "lessee-demo-test-"));
+  // A PgBouncer that root starts runs as nobody and has to pass through.
+  await chmod(folder, 0o711);
   const child: ChildProcess = spawn(process.execPath, [main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: folder },
