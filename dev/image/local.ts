@@ -42,7 +42,8 @@ export async function makeLocalImages(node: string): Promise<LocalImages> {
   return images;
 }
 
-async function imported(docker: string, name: string, fill: (root: string) => Promise<void>): Promise<void> {
+/** An image of one layer, with what `fill` puts into its root folder. */
+export async function imported(docker: string, name: string, fill: (root: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), "lessee-image-"));
   try {
     await chmod(root, 0o755);
@@ -63,7 +64,7 @@ async function imported(docker: string, name: string, fill: (root: string) => Pr
   }
 }
 
-async function addBusybox(root: string): Promise<void> {
+export async function addBusybox(root: string): Promise<void> {
   const busybox = (await which("busybox")) as string;
   for (const folder of ["bin", "etc", "tmp", "usr/bin"]) await mkdir(join(root, folder), { recursive: true });
   await chmod(join(root, "tmp"), 0o1777);
@@ -73,7 +74,7 @@ async function addBusybox(root: string): Promise<void> {
     await symlink("busybox", join(root, "bin", applet));
 }
 
-async function addProgram(root: string, program: string, place: string): Promise<void> {
+export async function addProgram(root: string, program: string, place: string): Promise<void> {
   await mkdir(dirname(join(root, place)), { recursive: true });
   await copyFile(await realpath(program), join(root, place));
   for (const library of await libraries(program)) {
@@ -83,7 +84,7 @@ async function addProgram(root: string, program: string, place: string): Promise
 }
 
 /** With the loader; none of a static program. */
-async function libraries(program: string): Promise<readonly string[]> {
+export async function libraries(program: string): Promise<readonly string[]> {
   const listed = await run("ldd", [program]).catch(() => "");
   return [...listed.matchAll(/(\/\S+) \(0x/g)].map(([, path = ""]) => path);
 }
