@@ -6,7 +6,6 @@ import { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Grant } from "./outcomes.ts";
-import { leadOf, renewalDue } from "./schedule.ts";
 import type { Policy } from "./state.ts";
 import { type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
 import type { Session, Tokens } from "./tokens.ts";
@@ -63,10 +62,8 @@ async function adoptOne(credential: SavedCredential, session: Session, deps: Ado
     tokenExpiry: session.expiry,
     tokenHorizon: session.horizon,
     probeAt: credential.horizon === null && policy.probe ? sentAt : Number.POSITIVE_INFINITY,
-    renewAt: Math.min(
-      sentAt + 1_000,
-      renewalDue(sentAt, granted, horizon, leadOf(policy, credential.duration), policy.jitter),
-    ),
+    // At once: whoever was killed may be killed again, and a lease of seconds must not end over that.
+    renewAt: sentAt,
   };
   deps.keeperFor(dependency).adopt(
     {

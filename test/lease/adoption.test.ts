@@ -51,6 +51,13 @@ describe("W10: a sidecar that follows another", () => {
     expect(sidecar.keeper.status().current?.horizon).toBeLessThan(before.now + 24 * HOUR);
   });
 
+  it("renews at once: whoever is killed again and again keeps a lease of seconds", async () => {
+    const before = await killed(observed());
+    const sidecar = await successor(before.state, observed(), before.now);
+    await sidecar.quiet();
+    expect([sidecar.count("renewed"), sidecar.clock.now()]).toEqual([1, before.now]);
+  });
+
   it("leaves a retiring one retiring, and lets it go when it is drained", async () => {
     const before = await killed(observed(), async (sidecar) => {
       await lab.login(sidecar);

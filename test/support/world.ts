@@ -240,7 +240,7 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
       const named = new Set(agents.flatMap(({ entries }) => entries.map(({ user }) => user)));
       for (const end = Date.now() + patience; ; await sleep(50)) {
         const users = (await ground.users.left(0)).filter((user) => named.has(user));
-        const { body } = await seed.api.send("LIST", `sys/leases/lookup/${seed.credentialPath}`);
+        const { body } = await seed.api.send("GET", `sys/leases/lookup/${seed.credentialPath}?list=true`);
         const found = [...users, ...((body.data?.keys ?? []) as string[])];
         if (found.length === 0 || Date.now() > end) return found;
       }
