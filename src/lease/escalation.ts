@@ -10,17 +10,19 @@ import { endOf, settlingOf } from "./schedule.ts";
 import type { Current, Policy, Retiring, State } from "./state.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** Whole seconds are what the server counts in. */
+const LAST_MOMENT = 1_000;
 
 /** When sessions of a retiring user are ended: the idle ones, then the rest. Infinity where that is not wanted. */
 export function sessionsEndAt(one: Retiring, policy: Policy): { readonly idle: number; readonly all: number } {
   // With drain = "terminate" as soon as the last of them should have closed by itself.
   const over = policy.terminates && one.heardAt !== null ? one.heardAt + settlingOf(policy) : NEVER;
   if (one.hasty) return { idle: NEVER, all: policy.observes ? hastyAt(one, policy) : NEVER };
-  const end = endOf(one);
-  const all = isWanted("all", policy) ? latest(one, end - policy.margin, 0.75) : NEVER;
+  const all = Math.max(latest(one, endOf(one) - policy.margin, 0.75), untilClosed(one, LAST_MOMENT / 2, policy));
+  const idle = Math.max(closing(one, policy), untilClosed(one, LAST_MOMENT, policy));
   return {
-    idle: Math.min(over, isWanted("idle", policy) ? closing(one, policy) : NEVER),
-    all: Math.min(over + policy.quietPeriod, all),
+    idle: Math.min(over, isWanted("idle", policy) ? idle : NEVER),
+    all: Math.min(over + policy.quietPeriod, isWanted("all", policy) ? all : NEVER),
   };
 }
 
@@ -89,6 +91,14 @@ export function isLate(one: Retiring, now: number, policy: Policy): boolean {
 }
 
 // ---- internal ----
+
+/**
+ * Who listens lets go of its old sessions one by one, and each that is ended before is a query lost: they are left to it
+ * until they should be closed, or until so short a time before the server would end them.
+ */
+function untilClosed(one: Retiring, before: number, policy: Policy): number {
+  return one.lateAt === null && one.heardAt !== null ? Math.min(overAt(one, policy), endOf(one) - before) : 0;
+}
 
 function draining(state: State): readonly Retiring[] {
   return state.retiring.filter((one) => one.step === "drain");

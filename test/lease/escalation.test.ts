@@ -79,14 +79,23 @@ describe("W5: the escalation", () => {
     expect(one.replacedAt + every.hearing - every.quietPeriod + settlingOf(every)).toBeLessThanOrEqual(idle);
   });
 
+  it("leaves connections that may still close by themselves to the last second, where the TTLs leave them no more", () => {
+    // Heard when less than a connection's life is left: whatever is ended before its end is a query lost.
+    const one = retiring({ heardAt: 23.5 * HOUR });
+    expect(sessionsEndAt(one, every)).toEqual({ idle: 24 * HOUR - 1_000, all: 24 * HOUR - 500 });
+    // One that was opened after the change is no such connection.
+    const late = sessionsEndAt({ ...one, lateAt: 23.6 * HOUR }, every);
+    expect(late.idle).toBe(24 * HOUR - every.margin - every.quietPeriod);
+  });
+
   it("moves forward where heard comes late, and the deadline stays", () => {
     const terminate = { ...observes, terminates: true };
     const heardAt = 22 * HOUR;
     const late = heardAt + HOUR;
     expect(sessionsEndAt(retiring({ heardAt }), terminate).idle).toBe(heardAt + settlingOf(terminate));
     const { idle, all } = sessionsEndAt(retiring({ heardAt: late }), { ...terminate, escalate: ["idle", "all"] });
-    expect(idle).toBe(24 * HOUR - terminate.margin - terminate.quietPeriod);
-    expect(all).toBe(24 * HOUR - terminate.margin);
+    expect(idle).toBe(24 * HOUR - 1_000);
+    expect(all).toBe(24 * HOUR - 500);
   });
 
   it.each([
