@@ -108,7 +108,7 @@ async function serve(
 ): Promise<Pick<Figures, "queries" | "failed" | "failures" | "ends">> {
   const configuration = await prepare(place);
   const lives = await watchLives(world.postgres.url);
-  const application = startSampleApplication(options, world, join(place, "config.yaml"), process.env, guard);
+  const application = startSampleApplication(options, world.postgres, join(place, "config.yaml"), process.env, guard);
   const agent = start(command, [`-config=${configuration}`], place);
   await written(place);
   await sleep(options.runFor);
@@ -165,7 +165,7 @@ async function prepare(place: string): Promise<string> {
       credentialPath: world.seed.credentialPath,
       tokenFile: jwt.file,
       destination: join(place, "config.yaml"),
-      applicationPidFile: join(place, "application.pid"),
+      application: {},
       stateFolder: join(place, "state"),
       postgres: `${world.postgres.host}:${world.postgres.port}/${world.postgres.database}`,
       healthAddress: "",

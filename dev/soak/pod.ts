@@ -70,7 +70,12 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
   const token = await projectToken(join(folder, "serviceaccount"), signToken);
   stack.defer(token.stop);
   const destination = join(folder, "config.yaml");
-  const world = { postgres, seed, signToken, vault: { name: "Vault", address: vault.address, token: ROOT, prefix: "" } };
+  const world = {
+    postgres,
+    seed,
+    signToken,
+    vault: { name: "Vault", address: vault.address, token: ROOT, prefix: "" },
+  };
   const application = await startDemoApplication({ options, world, folder, destination, env, guard });
   const configuration = join(folder, "agent.hcl");
   await writeFile(
