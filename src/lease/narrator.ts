@@ -102,7 +102,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
       case "renewal failed": {
         if (outcome.verdict === "lost" && held!.expiry <= now) {
-          sayExpired(held!, before);
+          sayExpired(held!, before, policy);
           break;
         }
         failed(outcome.error);
@@ -134,7 +134,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
       }
       case "expired":
-        if (held !== undefined) sayExpired(held, before);
+        if (held !== undefined) sayExpired(held, before, policy);
         break;
       case "token lost":
         for (const one of allHeld(before)) {
@@ -202,9 +202,10 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
     emit({ is: "warning", code: "lead", path, message });
   }
 
-  function sayExpired(held: Held, before: State): void {
-    if (isRetiring(held) && (held.step !== "drain" || held.sessions === 0))
-      emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
+  function sayExpired(held: Held, before: State, policy: Policy): void {
+    // Where nobody can see its sessions, the replaced one is left to expire on purpose.
+    const asMeant = isRetiring(held) && (held.step !== "drain" || held.sessions === 0 || !policy.observes);
+    if (asMeant) emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
     else if (isRetiring(held))
       emit({
         is: "lost",

@@ -308,6 +308,16 @@ it("W4: a role that vanished under open sessions is a lost credential, and no dr
   expect(sidecar.count("drained")).toBe(0);
 });
 
+it("W6: one that was replaced and that nobody can watch ends as was meant, and is not lost", async () => {
+  await lab.databaseRole("unwatched", { default_ttl: "20m", max_ttl: "1h" });
+  const sidecar = await lab.start({ role: "unwatched" });
+  const old = user(sidecar);
+  await sidecar.until("rotation due");
+  await sidecar.until("published");
+  expect(await sidecar.until("released")).toMatchObject({ user: old, by: "expiry" });
+  expect(sidecar.count("lost")).toBe(0);
+});
+
 describe("W7: a release", () => {
   async function retire(options: Parameters<typeof lab.start>[0] = {}): Promise<{ sidecar: LabSidecar; old: string }> {
     const sidecar = await lab.start({ ...observed(), notifiers: [HEARS], ...options });
