@@ -1,4 +1,5 @@
 /** lessee's own blocks as JSON, in the form in which its configuration has them. */
+import { isObject } from "./loose.ts";
 
 export interface Blocks {
   readonly credential?: Readonly<Record<string, CredentialBlock>>;
@@ -18,7 +19,7 @@ export function mergeBlocks(all: Blocks, { credential, ...rest }: Blocks): Block
   const top = { ...all };
   for (const [name, block] of Object.entries(rest)) {
     const before = top[name];
-    top[name] = isBlock(before) && isBlock(block) ? { ...before, ...block } : block;
+    top[name] = isObject(before) && isObject(block) ? { ...before, ...block } : block;
   }
   const credentials = { ...all.credential };
   for (const [path, block] of Object.entries(credential ?? {}))
@@ -36,8 +37,4 @@ function mergeCredential(before: CredentialBlock, block: CredentialBlock): Crede
     ...(postgres === undefined ? {} : { postgres: [...(before.postgres ?? []), ...postgres] }),
     ...(notify === undefined ? {} : { notify: [...(before.notify ?? []), ...notify] }),
   };
-}
-
-function isBlock(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

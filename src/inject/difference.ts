@@ -1,5 +1,6 @@
 /** What an injection has changed in a pod, as the operations of a JSON patch (RFC 6902). */
 import type { Operation } from "./json-patch.ts";
+import { isObject } from "./loose.ts";
 
 /**
  * The operations that lead from one document to the other. What both share has to be the same object: this looks
@@ -44,12 +45,6 @@ function listDifference(before: readonly unknown[], after: readonly unknown[], p
 function sameElement(before: unknown, after: unknown): boolean {
   if (Object.is(before, after)) return true;
   return isObject(before) && isObject(after) && typeof before.name === "string" && before.name === after.name;
-}
-
-type Loose = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Loose {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function escapePointer(key: string): string {

@@ -1,4 +1,5 @@
 /** RFC 6902: what an annotation wants changed in a container. */
+import { isObject, type Loose } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface Operation {
@@ -35,12 +36,6 @@ export function applyPatch(document: unknown, operations: readonly Operation[]):
 
 // ---- internal ----
 
-type Loose = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Loose {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function applyOperation(document: unknown, operation: Operation): unknown {
   const { op, path } = operation;
   const missing = (words: string) => new Refusal(`failed to apply JSON patch: ${words}`);
@@ -50,38 +45,21 @@ function applyOperation(document: unknown, operation: Operation): unknown {
     if (found === undefined) throw lost(at);
     return found.value;
   };
+  const change = (what: (parent: unknown, key: string) => unknown) =>
+    edited(document, split(path), () => lost(path), what);
   switch (op) {
     case "add":
-      return edited(
-        document,
-        split(path),
-        () => lost(path),
-        (parent, key) => inserted(parent, key, operation.value),
-      );
+      return change((parent, key) => inserted(parent, key, operation.value));
     case "remove":
-      return edited(
-        document,
-        split(path),
-        () => lost(path),
-        (parent, key) => {
-          if (!has(parent, key))
-            throw missing(
-              `error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`,
-            );
-          return without(parent, key);
-        },
-      );
+      return change((parent, key) => {
+        if (has(parent, key)) return without(parent, key);
+        throw missing(`error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`);
+      });
     case "replace":
-      return edited(
-        document,
-        split(path),
-        () => lost(path),
-        (parent, key) => {
-          if (!has(parent, key))
-            throw missing(`replace operation does not apply: doc is missing key: ${path}: missing value`);
-          return assigned(parent, key, operation.value);
-        },
-      );
+      return change((parent, key) => {
+        if (has(parent, key)) return assigned(parent, key, operation.value);
+        throw missing(`replace operation does not apply: doc is missing key: ${path}: missing value`);
+      });
     case "test":
       if (JSON.stringify(sorted(read(path))) === JSON.stringify(sorted(operation.value))) return document;
       throw missing(`testing value ${path} failed: test failed`);

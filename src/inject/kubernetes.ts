@@ -2,6 +2,7 @@
  * As much of a pod as an injection looks at. Everything else is carried along as it came: the objects are never
  * changed, and what is unchanged stays the same object.
  */
+import { isObject, type Loose } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface Pod {
@@ -94,8 +95,6 @@ export function annotationsOf(pod: Pod): Annotations {
 
 // ---- internal ----
 
-type Loose = Readonly<Record<string, unknown>>;
-
 function readMetadata(metadata: Loose): void {
   for (const key of ["name", "generateName", "namespace"])
     optional(metadata[key], (value) => text(value, `metadata.${key}`));
@@ -154,7 +153,7 @@ function optional(value: unknown, read: (value: unknown) => void): void {
 }
 
 function object(value: unknown, where: string): Loose {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Loose;
+  if (isObject(value)) return value;
   throw new Refusal(`${where} must be an object, and is ${kindOf(value)}`);
 }
 

@@ -1,8 +1,10 @@
 /** Objects of a manifest: where their pods are described, and the same injection for each of them. */
+
 import { PREFIX } from "./annotations.ts";
 import { difference } from "./difference.ts";
 import { type Injection, inject } from "./inject.ts";
 import type { Operation } from "./json-patch.ts";
+import { asObject } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 import type { Settings } from "./settings.ts";
 
@@ -59,8 +61,6 @@ interface Described {
   readonly misplaced: boolean;
 }
 
-type Loose = Readonly<Record<string, unknown>>;
-
 function podsOf(value: unknown, namespace: string, at = ""): readonly Described[] {
   const object = asObject(value);
   const kind = typeof object?.kind === "string" ? object.kind : "";
@@ -93,8 +93,4 @@ function injectOne({ name, namespace, template }: Described, { settings }: Manif
     if (!(error instanceof Refusal)) throw error;
     throw new Refusal(`${name}: ${error.message}`, error.hint);
   }
-}
-
-function asObject(value: unknown): Loose | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Loose) : undefined;
 }

@@ -1,9 +1,11 @@
 /** An AdmissionReview and its answer. */
+
 import { describe, LesseeError } from "../errors.ts";
 import type { ReviewOutcome } from "../events.ts";
 import { toBase64 } from "./base64.ts";
 import { difference } from "./difference.ts";
 import { type Injection, inject } from "./inject.ts";
+import { asObject, type Loose } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 import type { Settings } from "./settings.ts";
 
@@ -73,8 +75,6 @@ export function review(text: string, { settings, failOpen }: ReviewOptions): Rev
 
 // ---- internal ----
 
-type Loose = Readonly<Record<string, unknown>>;
-
 function read(text: string): { readonly apiVersion: string; readonly request: Loose; readonly uid: string } {
   let value: unknown;
   try {
@@ -99,10 +99,6 @@ function denied(code: number, reason: string, message: string): object {
 function typeOf({ init, sidecar }: Extract<Injection, { readonly outcome: "injected" }>): Reviewed["injected"] {
   if (init && sidecar) return "init_and_sidecar";
   return init ? "init_only" : sidecar ? "sidecar_only" : undefined;
-}
-
-function asObject(value: unknown): Loose | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Loose) : undefined;
 }
 
 function textOf(value: unknown): string {

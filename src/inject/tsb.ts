@@ -3,9 +3,11 @@
  * injection is written down as overlays in its own resource. What an overlay's path may be is the Istio operator's
  * matter, from which Tetrate has them: `[name:x]` finds an element, `[-1]` adds one at the end of a list that is there.
  */
+
 import { PREFIX } from "./annotations.ts";
 import type { Operation } from "./json-patch.ts";
 import type { Annotations } from "./kubernetes.ts";
+import type { Loose } from "./loose.ts";
 import { injectManifest, type ManifestOptions } from "./manifest.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -131,8 +133,6 @@ function overlayOf(workload: Workload, options: OverlayOptions) {
     },
   };
 }
-
-type Loose = Readonly<Record<string, unknown>>;
 
 function find({ kind, name }: Workload, present: readonly unknown[]): Loose | undefined {
   return present

@@ -1,7 +1,6 @@
 /**
  * How long to wait after a failure. Doubling from `min` to `max`, cut by a random quarter so that a fleet does not
- * come back in step. A server that names its own time is
- * believed, within reason, and never asked sooner.
+ * come back in step. A server that names its own time is believed, within reason, and never asked sooner.
  */
 export interface BackoffPolicy {
   readonly min: number;

@@ -25,7 +25,6 @@ import type { Action, Lane } from "./outcomes.ts";
 import { budgetFree, endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, isRetiring } from "./state.ts";
-
 import { freeToAsk, REQUESTS } from "./trouble.ts";
 
 /** Without a credential in use, a Postgres that cannot be asked holds the first one back no longer than this. */

@@ -5,6 +5,7 @@ import { stillUsed } from "./escalation.ts";
 import type { Outcome } from "./outcomes.ts";
 import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
 import { allHeld, type Current, type Held, isRetiring, type Policy, type State } from "./state.ts";
+import { freeToAsk, REQUESTS } from "./trouble.ts";
 
 export interface Narrator {
   tell(before: State, outcome: Outcome, after: State, policy: Policy): void;
@@ -12,8 +13,6 @@ export interface Narrator {
   rotation(state: State, reason: RotationReason | "first" | null): void;
   lastError(): string | null;
 }
-
-import { freeToAsk, REQUESTS } from "./trouble.ts";
 
 type Times = Partial<Record<RotationStage | "begun", number>>;
 

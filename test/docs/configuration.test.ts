@@ -9,7 +9,7 @@ import { formatDuration } from "../../src/config/duration.ts";
 import type { LesseeError } from "../../src/errors.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import { incrementFor, leadOf, rotationDue } from "../../src/lease/schedule.ts";
-import type { Held } from "../../src/lease/state.ts";
+import { held } from "../lease/policies.ts";
 import { knownKeys, words } from "./known-keys.ts";
 import { codes, page, rows } from "./markdown.ts";
 
@@ -129,32 +129,14 @@ describe("the numbers in docs/configuration.md are computed by the code:", () =>
       rows(reference, /^### The seed's numbers$/).map(([what = "", last]) => [what.replace(/ \(.*/, ""), last]),
     );
     const lead = leadOf(policy(HOUR), 24 * HOUR);
-    const held: Held = {
-      id: 1,
-      lease: "database/creds/pg-role/1",
-      user: "v-1",
-      readAt: 0,
-      duration: 12 * HOUR,
-      expiry: 12 * HOUR,
-      horizon: 24 * HOUR,
-      renewable: true,
-      token: 1,
-      tokenExpiry: HOUR,
-      tokenHorizon: 768 * HOUR,
-      validUntil: Number.POSITIVE_INFINITY,
-      renewAt: HOUR,
-      probeAt: Number.POSITIVE_INFINITY,
-      renewals: 0,
-      renewFailures: 0,
-      verified: true,
-    };
+    const one = held({ duration: 12 * HOUR, horizon: 24 * HOUR, tokenExpiry: HOUR, tokenHorizon: 768 * HOUR });
     expect(Object.fromEntries(value)).toMatchObject({
       "longest use": said(policy(HOUR).longestUse),
       "lead = 10s + 30s + 30s + 1h + 6m + 6s": said(lead),
       "increment of the lease's renewals": said(incrementFor(12 * HOUR, lead)),
       "increment of the token's renewals": said(incrementFor(HOUR, lead)),
-      "rotation begins, after the read": said(rotationDue(held, policy(HOUR))),
-      "and with the most spread between pods": said(rotationDue(held, policy(HOUR, 1))),
+      "rotation begins, after the read": said(rotationDue(one, policy(HOUR))),
+      "and with the most spread between pods": said(rotationDue(one, policy(HOUR, 1))),
     });
   });
 

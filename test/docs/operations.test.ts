@@ -4,7 +4,7 @@ import { defaultCredential } from "../../src/config/defaults.ts";
 import { formatDuration, parseDuration } from "../../src/config/duration.ts";
 import { policyOf } from "../../src/lease/policy.ts";
 import { incrementFor, leadFits, leadOf, rotationDue } from "../../src/lease/schedule.ts";
-import type { Held } from "../../src/lease/state.ts";
+import { held } from "../lease/policies.ts";
 import { page, rows } from "./markdown.ts";
 
 const HOUR = 3_600_000;
@@ -23,32 +23,14 @@ describe("which TTLs go with which connections", () => {
       defaultCredential("database/creds/pg-role", { connectionMaxLifetime: milliseconds(lifetime) }),
       { staticInterval: HOUR, renewalThreshold: 0.9, jitter: 0, hasCommands: false },
     );
-    const held: Held = {
-      id: 1,
-      lease: "database/creds/pg-role/1",
-      user: "v-1",
-      readAt: 0,
-      duration,
-      expiry: duration,
-      horizon: max,
-      renewable: true,
-      token: 1,
-      tokenExpiry: HOUR,
-      tokenHorizon: 768 * HOUR,
-      validUntil: Number.POSITIVE_INFINITY,
-      renewAt: HOUR,
-      probeAt: Number.POSITIVE_INFINITY,
-      renewals: 0,
-      renewFailures: 0,
-      verified: true,
-    };
+    const one = held({ duration, horizon: max, tokenExpiry: HOUR, tokenHorizon: 768 * HOUR });
     const ours = leadOf(policy, max);
     expect([lead, least, begins, increment]).toEqual([
       said(ours),
       said(2 * ours),
-      said(rotationDue(held, policy)),
+      said(rotationDue(one, policy)),
       said(incrementFor(HOUR, ours)),
     ]);
-    expect(leadFits(held, policy)).toBe(true);
+    expect(leadFits(one, policy)).toBe(true);
   });
 });

@@ -1,11 +1,10 @@
 /** auto_auth of a running agent: each method's login, its credentials' files, its failures, and where the token is put. */
 
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createReader } from "../auth/reader.ts";
 import { configuration, template } from "../support/configuration.ts";
+import { startFront } from "../support/front.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -193,26 +192,12 @@ describe("a login that fails", () => {
 /** What the server is asked, with the namespace of each request. */
 async function startWitness(pod: Pod) {
   const asked: { readonly path: string; readonly namespace: string }[] = [];
-  const server = http.createServer((incoming, outgoing) => {
+  const address = await startFront(pod.vault.address, (incoming) => {
     const { "x-vault-namespace": namespace = "", ...headers } = incoming.headers;
     asked.push({ path: incoming.url ?? "", namespace: String(namespace) });
-    const upstream = http.request(
-      pod.vault.address + incoming.url,
-      { method: incoming.method, headers, agent: false },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(outgoing);
-      },
-    );
-    upstream.on("error", () => outgoing.destroy());
-    incoming.pipe(upstream);
+    return headers;
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { asked, address: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { asked, address };
 }
 
 describe("the namespace", () => {

@@ -1,9 +1,9 @@
 /** What may come in place of an answer: said in words, in bounded time and memory, and nobody else is held up by it. */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type http from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configuration, template } from "../support/configuration.ts";
+import { startFront } from "../support/front.ts";
 import { startServer } from "../support/http.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
 
@@ -22,24 +22,13 @@ const MOST_MEMORY = 128 * MIB;
 type Answer = (response: http.ServerResponse) => void;
 
 /** In front of the pod's Vault: answers these paths itself, and by `answers` may be told otherwise later. */
-async function startFront(pod: Pod, answers: Map<string, Answer>): Promise<string> {
-  const server = http.createServer((incoming, outgoing) => {
+function answering(pod: Pod, answers: Map<string, Answer>): Promise<string> {
+  return startFront(pod.vault.address, (incoming, outgoing) => {
     const answer = answers.get((incoming.url ?? "").split("?")[0]!);
-    if (answer !== undefined) return answer(outgoing);
-    const { method = "GET", headers } = incoming;
-    const upstream = http.request(pod.vault.address + incoming.url, { method, headers, agent: false }, (response) => {
-      outgoing.writeHead(response.statusCode ?? 500, response.headers);
-      response.pipe(outgoing);
-    });
-    upstream.on("error", () => outgoing.destroy());
-    incoming.pipe(upstream);
+    if (answer === undefined) return incoming.headers;
+    answer(outgoing);
+    return true;
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** So many bytes, as they are taken. */
@@ -133,7 +122,7 @@ it.skipIf(process.platform !== "linux")(
     const names = Object.keys(BAD);
     await allowKv(pod, names);
     const answers = new Map(names.map((name) => [`/v1/secret/data/${name}`, BAD[name]!.answer]));
-    const address = await startFront(pod, answers);
+    const address = await answering(pod, answers);
     const templates = [pod.destination, ...names].map((name) =>
       name === pod.destination ? template(name) : kvTemplate(pod, name),
     );
@@ -175,7 +164,7 @@ describe("a redirect", () => {
     const to = text("", 307, { location: `${thief.url}v1/gotcha` });
     for (const path of ["/v1/auth/kubernetes/login", "/v1/database/creds/pg-role"]) {
       const pod = await world.pod({ ttl: { default: "60s", max: "10m" } });
-      const address = await startFront(pod, new Map([[path, to]]));
+      const address = await answering(pod, new Map([[path, to]]));
       const agent = await pod.agent(configuration(pod, { address }));
       const { error } = await agent.event(path.endsWith("login") ? "login failed" : "read failed");
       expect(error).toMatch(/307 .*redirects are not followed, because the token would go with them/);
