@@ -24,7 +24,7 @@ import {
 import type { Action, Lane } from "./outcomes.ts";
 import { budgetFree, endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
-import { allHeld, isRetiring } from "./state.ts";
+import { allHeld, isRetiring, isSeen } from "./state.ts";
 import { freeToAsk, REQUESTS } from "./trouble.ts";
 
 /** Without a credential in use, a Postgres that cannot be asked holds the first one back no longer than this. */
@@ -166,11 +166,6 @@ function waitedOut(one: Retiring, policy: Policy): number {
   if (isSeen(one, policy) || one.heardAt === null || policy.connectionMaxLifetime === null || one.publishedAt === null)
     return Number.POSITIVE_INFINITY;
   return Math.max(one.heardAt, one.replacedAt) + settlingOf(policy) + policy.margin;
-}
-
-/** That no session is seen is a proof only where sessions are shown (rule M12). */
-function isSeen(one: Retiring, policy: Policy): boolean {
-  return policy.observes && one.blind !== true;
 }
 
 /** What a stop leaves alive: all that is held when its time is over, and before that what waiting cannot change. */

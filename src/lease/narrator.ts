@@ -4,7 +4,7 @@ import type { Clock, Emit } from "../ports.ts";
 import { stillUsed } from "./escalation.ts";
 import type { Outcome } from "./outcomes.ts";
 import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
-import { allHeld, type Current, type Held, isRetiring, type Policy, type State } from "./state.ts";
+import { allHeld, type Current, type Held, isRetiring, isSeen, type Policy, type State } from "./state.ts";
 import { freeToAsk, REQUESTS } from "./trouble.ts";
 
 export interface Narrator {
@@ -203,7 +203,9 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
 
   function sayExpired(held: Held, before: State, policy: Policy): void {
     // Where nobody can see its sessions, the replaced one is left to expire on purpose.
-    const asMeant = isRetiring(held) && (held.step !== "drain" || held.sessions === 0 || !policy.observes);
+    const asMeant =
+      isRetiring(held) &&
+      (held.step !== "drain" || held.sessions === 0 || (held.sessions === null && !isSeen(held, policy)));
     if (asMeant) emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
     else if (isRetiring(held))
       emit({

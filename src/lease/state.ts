@@ -188,6 +188,11 @@ export function isRetiring(held: Held): held is Retiring {
   return "replacedAt" in held;
 }
 
+/** That no session is seen is a proof only where sessions are shown (rule M12). */
+export function isSeen(one: Retiring, policy: Policy): boolean {
+  return policy.observes && one.blind !== true;
+}
+
 const HOUR = 3_600_000;
 
 /** The times that still count for a budget by the hour. */

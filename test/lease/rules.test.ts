@@ -1,10 +1,13 @@
 /** Rules about leases that no other file is about. */
 import { describe, expect, it } from "vitest";
+import type { LesseeEvent } from "../../src/events.ts";
 import { advance } from "../../src/lease/advance.ts";
 import { decide } from "../../src/lease/lifecycle.ts";
+import { createNarrator } from "../../src/lease/narrator.ts";
 import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { HEARS, refusal, useLab } from "./lab.ts";
 import { HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
 
@@ -148,5 +151,28 @@ describe("M12: where sessions cannot be seen", () => {
     }
     const over = SECOND + policy.readerGrace + MINUTE + policy.longestUse + policy.margin;
     expect(decide(state, "apply", over, policy)).toEqual({ do: "note", outcome: { is: "drained", id: 1 } });
+  });
+
+  it.each([
+    { blind: true, said: "released" },
+    { blind: false, said: "lost" },
+  ])("and cannot be asked for either, the end of the old one is $said (blind: $blind)", ({ blind, said }) => {
+    let state = advance(NOTHING_YET, { is: "read", grant: held() }, 0, policy, 0);
+    state = advance(state, { is: "verified", id: 1, validFor: null, blind }, 0, policy, 0);
+    state = advance(state, { is: "published", id: 1, tell: false }, 0, policy, 0);
+    state = advance(state, { is: "read", grant: held({ readAt: SECOND }) }, SECOND, policy, 0);
+    state = advance(state, { is: "verified", id: 2, validFor: null, blind }, SECOND, policy, 0);
+    state = advance(state, { is: "published", id: 2, tell: true }, SECOND, policy, 0);
+    state = advance(state, { is: "watch failed", error: "unreachable" }, SECOND, policy, 0);
+    const events: LesseeEvent[] = [];
+    const clock = createFakeClock();
+    const narrator = createNarrator({
+      path: "database/creds/pg-role",
+      clock,
+      emit: (event) => void events.push(event),
+    });
+    const expired = { is: "expired", id: 1 } as const;
+    narrator.tell(state, expired, advance(state, expired, SECOND, policy, 0), policy);
+    expect(events.map(({ is }) => is)).toContain(said);
   });
 });
