@@ -94,10 +94,13 @@ export function isLate(one: Retiring, now: number, policy: Policy): boolean {
 
 /**
  * Who listens lets go of its old sessions one by one, and each that is ended before is a query lost: they are left to it
- * until they should be closed, or until so short a time before the server would end them.
+ * until they should be closed, or until so short a time before the server would end them. Who is not told has until then
+ * to open a new one.
  */
 function untilClosed(one: Retiring, before: number, policy: Policy): number {
-  return one.lateAt === null && one.heardAt !== null ? Math.min(overAt(one, policy), endOf(one) - before) : 0;
+  const heardBy = one.heardAt ?? (policy.notifies ? null : one.replacedAt + policy.hearing);
+  if (one.lateAt !== null || heardBy === null || policy.connectionMaxLifetime === null) return 0;
+  return Math.min(heardBy + settlingOf(policy), endOf(one) - before);
 }
 
 function draining(state: State): readonly Retiring[] {

@@ -83,6 +83,10 @@ describe("W5: the escalation", () => {
     // Heard when less than a connection's life is left: whatever is ended before its end is a query lost.
     const one = retiring({ heardAt: 23.5 * HOUR });
     expect(sessionsEndAt(one, every)).toEqual({ idle: 24 * HOUR - 1_000, all: 24 * HOUR - 500 });
+    // Who is not told opens a new one when an old one has had its time, and not before.
+    const untold = { ...retiring(), replacedAt: 23.5 * HOUR };
+    expect(sessionsEndAt(untold, { ...every, notifies: false }).idle).toBe(24 * HOUR - 1_000);
+    expect(sessionsEndAt(untold, { ...every, notifies: true }).idle).toBeLessThan(24 * HOUR - 1_000);
     // One that was opened after the change is no such connection.
     const late = sessionsEndAt({ ...one, lateAt: 23.6 * HOUR }, every);
     expect(late.idle).toBe(24 * HOUR - every.margin - every.quietPeriod);

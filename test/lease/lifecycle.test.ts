@@ -153,6 +153,33 @@ describe("promise 6", () => {
   });
 });
 
+describe("the laws, with a clock that jumps", () => {
+  it.each(["asleep", "ahead"] as const)(
+    "%s: none is broken, no more users are made than the budget allows, and it comes to its end",
+    (jumps) => {
+      fc.assert(
+        fc.property(worlds, (options) => {
+          const result = walk({ ...options, jumps, stopAfter: Math.min(options.stopAfter, 300), steps: 5_000 });
+          expect(result.broken).toEqual([]);
+          expect(closest(result.users, options.policy.maxNewPerHour)).toBeGreaterThan(3_599_999);
+        }),
+        { numRuns: 300 * FURTHER },
+      );
+    },
+    PATIENCE,
+  );
+
+  it("ahead: what the server still holds is not given up, where it can be asked", () => {
+    fc.assert(
+      fc.property(worlds, (options) => {
+        const calm = { ...options, trouble: 0, tokenTtl: Number.POSITIVE_INFINITY, ttl: 3_600_000, maxTtl: 86_400_000 };
+        expect(walk({ ...calm, jumps: "ahead", steps: 2_000, stopAfter: 2_000 }).broken).toEqual([]);
+      }),
+      { numRuns: 200 * FURTHER },
+    );
+  }, 120_000);
+});
+
 describe("M13: a clock that jumps forward", () => {
   const HOURS = 3_600_000;
   const policy: Policy = {

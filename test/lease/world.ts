@@ -23,6 +23,11 @@ export interface WorldOptions {
   readonly release: Stopping["release"];
   /** The application answers every hook, and never uses another than its first credential; all else answers at once. */
   readonly deaf?: boolean;
+  /**
+   * The clock jumps forward now and then: because the machine has slept (`asleep`), so that it is later everywhere, or
+   * because somebody has set it (`ahead`), so that what the server has granted lasts longer than our clock says.
+   */
+  readonly jumps?: "asleep" | "ahead";
   /** Reads work, and nothing that concerns a lease does. */
   readonly renewalsRefused?: boolean;
 }
@@ -123,6 +128,15 @@ export function walk(options: WorldOptions): Walk {
     if (user !== undefined && user.expiry > now && user.sessions.length < 3) {
       user.sessions.push({ closesAt: now + life * random(), busy: random() < 0.3 });
       user.opened++;
+    }
+  }
+
+  function jump(by: number): void {
+    now += by;
+    if (options.jumps === "asleep") return;
+    for (const [id, user] of users) {
+      const sessions = user.sessions.map((session) => ({ ...session, closesAt: session.closesAt + by }));
+      users.set(id, { ...user, sessions, expiry: user.expiry + by, maxExpiry: user.maxExpiry + by });
     }
   }
 
@@ -310,6 +324,8 @@ export function walk(options: WorldOptions): Walk {
         outcome.is === "expired" || outcome.is === "token lost" || outcome.is === "renewal failed",
         `${outcome.is} took the current one away`,
       );
+      const alive = (users.get(before.current.id)?.expiry ?? 0) > now;
+      check(options.trouble > 0 || !alive, `${outcome.is} took a current one away that was alive`);
     }
     for (const lane of LANES) waiting.delete(lane);
   }
@@ -347,6 +363,7 @@ export function walk(options: WorldOptions): Walk {
       continue;
     if (times.length === 0) break;
     now = Math.min(...times);
+    if (options.jumps !== undefined && random() < 0.02) jump(random() * 3 * 3_600_000);
     for (const [lane, until] of waiting) if (until <= now) waiting.delete(lane);
     applicationLives();
   }
