@@ -21,6 +21,8 @@ export interface Improvement {
   readonly blocks: { readonly sidecar: Blocks; readonly init: Blocks };
   /** Init container and sidecar share a credential. */
   readonly sharesState: boolean;
+  /** How long the job may run that the init container fetches for; undefined where a sidecar or the user says it. */
+  readonly jobLifetime: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -49,11 +51,18 @@ export function improvementOf(pod: Pod, request: InjectionRequest, wishes: OwnWi
       sidecar: { ...state, ...health, ...release, ...shared, ...cluster(job, kubernetes, request) },
     },
     sharesState,
+    jobLifetime: jobLifetime(pod, request),
     warnings: warningsOf(pod, request, wishes, native, healthPort),
   };
 }
 
 // ---- internal ----
+
+/** Only an init container without a sidecar leaves its user to the job. */
+function jobLifetime(pod: Pod, { deadline, prePopulateOnly }: InjectionRequest): string | undefined {
+  const told = annotationsOf(pod)[`${OWN_PREFIX}lifetime`] !== undefined;
+  return deadline === undefined || !prePopulateOnly || told ? undefined : `${deadline}s`;
+}
 
 /** What the sidecar alone asks the Kubernetes API about, with the token that the pod has for it. */
 function cluster(job: unknown, kubernetes: unknown, { token }: InjectionRequest): Blocks {

@@ -157,7 +157,8 @@ function mounted(container: Container, mounts: readonly VolumeMount[]): Containe
   return missing.length === 0 ? container : { ...container, volumeMounts: [...own, ...missing] };
 }
 
-function better(container: Container, { sharesState }: Improvement, config: string | undefined): Container {
+function better(container: Container, improvement: Improvement, config: string | undefined): Container {
+  const { sharesState, jobLifetime } = improvement;
   const { securityContext, env = [], volumeMounts = [] } = container;
   return {
     ...container,
@@ -165,6 +166,7 @@ function better(container: Container, { sharesState }: Improvement, config: stri
       ...env,
       { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
       ...(config === undefined ? [] : [{ name: "LESSEE_CONFIG", value: config }]),
+      ...(jobLifetime === undefined ? [] : [{ name: "LESSEE_JOB_LIFETIME", value: jobLifetime }]),
     ],
     volumeMounts: sharesState ? [...volumeMounts, STATE_MOUNT] : volumeMounts,
     // Namespaces that enforce the restricted standard ask for it.

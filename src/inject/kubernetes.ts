@@ -30,6 +30,8 @@ export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly automountServiceAccountToken?: boolean;
   readonly restartPolicy?: string;
+  readonly activeDeadlineSeconds?: number;
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 export interface Container {
@@ -86,6 +88,8 @@ export function readPod(value: unknown): Pod {
   optional(spec.volumes, (all) => list(all, "spec.volumes").forEach(readVolume));
   optional(spec.securityContext, (context) => readSecurityContext(context, "spec.securityContext"));
   optional(spec.shareProcessNamespace, (share) => flag(share, "spec.shareProcessNamespace"));
+  for (const key of ["activeDeadlineSeconds", "terminationGracePeriodSeconds"])
+    optional(spec[key], (value) => wholeNumber(value, `spec.${key}`));
   return value as Pod;
 }
 
@@ -143,9 +147,7 @@ function readVolume(value: unknown, at: number): void {
 }
 
 function readSecurityContext(value: unknown, where: string): void {
-  optional(object(value, where).runAsUser, (user) => {
-    if (!Number.isInteger(user)) throw new Refusal(`${where}.runAsUser must be a whole number, and is ${kindOf(user)}`);
-  });
+  optional(object(value, where).runAsUser, (user) => wholeNumber(user, `${where}.runAsUser`));
 }
 
 function optional(value: unknown, read: (value: unknown) => void): void {
@@ -168,6 +170,10 @@ function text(value: unknown, where: string): void {
 
 function flag(value: unknown, where: string): void {
   if (typeof value !== "boolean") throw new Refusal(`${where} must be true or false, and is ${kindOf(value)}`);
+}
+
+function wholeNumber(value: unknown, where: string): void {
+  if (!Number.isInteger(value)) throw new Refusal(`${where} must be a whole number, and is ${kindOf(value)}`);
 }
 
 function kindOf(value: unknown): string {

@@ -59,6 +59,8 @@ interface Described {
   /** JSON pointer of the template in the object. */
   readonly path: string;
   readonly misplaced: boolean;
+  /** Of the Job that makes the pods, in seconds. */
+  readonly jobDeadline: number | undefined;
 }
 
 function podsOf(value: unknown, namespace: string, at = ""): readonly Described[] {
@@ -69,9 +71,11 @@ function podsOf(value: unknown, namespace: string, at = ""): readonly Described[
     return object.items.flatMap((item, i) => podsOf(item, namespace, `${at}/items/${i}`));
   const keys = Object.hasOwn(TEMPLATES, kind) ? TEMPLATES[kind] : undefined;
   if (keys === undefined) return [];
-  const template = keys.reduce<unknown>((inner, key) => asObject(inner)?.[key], object);
+  const inside = (path: readonly string[]) => path.reduce<unknown>((inner, key) => asObject(inner)?.[key], object);
+  const template = inside(keys);
   if (!Array.isArray(asObject(asObject(template)?.spec)?.containers)) return [];
   const metadata = asObject(object.metadata);
+  const deadline = asObject(inside(keys.slice(0, -1)))?.activeDeadlineSeconds;
   const own = typeof metadata?.namespace === "string" ? metadata.namespace : namespace;
   const asked = (one: unknown) => asObject(asObject(asObject(one)?.metadata)?.annotations)?.[`${PREFIX}agent-inject`];
   return [
@@ -80,15 +84,16 @@ function podsOf(value: unknown, namespace: string, at = ""): readonly Described[
       namespace: own,
       template,
       path: [at, ...keys].join("/"),
+      jobDeadline: typeof deadline === "number" ? deadline : undefined,
       misplaced: keys.length > 0 && asked(object) !== undefined && asked(template) === undefined,
     },
   ];
 }
 
-function injectOne({ name, namespace, template }: Described, { settings }: ManifestOptions): Injection {
+function injectOne({ name, namespace, template, jobDeadline }: Described, { settings }: ManifestOptions): Injection {
   try {
     // What a manifest leaves to the cluster, the injector itself would not find.
-    return inject(template, { settings, namespace, admitted: !settings.improve });
+    return inject(template, { settings, namespace, admitted: !settings.improve, jobDeadline });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     throw new Refusal(`${name}: ${error.message}`, error.hint);

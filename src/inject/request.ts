@@ -39,6 +39,8 @@ export interface InjectionRequest {
   readonly autoAuthExitOnError: boolean;
   readonly authConfig: Readonly<Record<string, string>>;
   readonly caCertBytes: string;
+  /** Seconds that the pod may run, by what it says itself or its Job; undefined is not known. */
+  readonly deadline: number | undefined;
 }
 
 export interface Surroundings {
@@ -46,16 +48,20 @@ export interface Surroundings {
   readonly namespace: string;
   /** False for a manifest, which the cluster has not seen yet. */
   readonly admitted: boolean;
+  /** Seconds, as the Job's manifest says it; of a pod, the cluster does not tell who made it how long it may run. */
+  readonly jobDeadline?: number | undefined;
 }
 
 /** Throws a Refusal. */
-export function readRequest(pod: Pod, { settings, namespace, admitted }: Surroundings): InjectionRequest {
+export function readRequest(pod: Pod, surroundings: Surroundings): InjectionRequest {
+  const { settings, namespace, admitted, jobDeadline } = surroundings;
   const annotations = readerOf(
     within("error adding default annotations", () =>
       withDefaults(annotationsOf(pod), settings, namespace, pod.spec.containers),
     ),
   );
-  const request = within("error creating new agent sidecar", () => read(pod, annotations, settings, admitted));
+  const agent = within("error creating new agent sidecar", () => read(pod, annotations, settings, admitted));
+  const request = { ...agent, deadline: deadlineOf(pod, jobDeadline) };
   within("error validating agent configuration", () => validate(request));
   return request;
 }
@@ -63,7 +69,12 @@ export function readRequest(pod: Pod, { settings, namespace, admitted }: Surroun
 // ---- internal ----
 
 /** In the injector's order, which decides what of several faults is said. */
-function read(pod: Pod, annotations: AnnotationReader, settings: Settings, admitted: boolean): InjectionRequest {
+function read(
+  pod: Pod,
+  annotations: AnnotationReader,
+  settings: Settings,
+  admitted: boolean,
+): Omit<InjectionRequest, "deadline"> {
   const { bool, text } = annotations;
   const token = findToken(pod, annotations, admitted);
   const start = {
@@ -115,6 +126,15 @@ function validate({ annotations, token }: InjectionRequest): void {
   if (text("auth-path") === "") throw new Refusal("no Vault Auth Path found");
   if (text("service") === "") throw new Refusal("no Vault address found");
 }
+
+/** What is stopped at its deadline has its grace to end in. */
+function deadlineOf({ spec }: Pod, jobDeadline: number | undefined): number | undefined {
+  const all = [spec.activeDeadlineSeconds, jobDeadline].filter((one) => typeof one === "number");
+  return all.length === 0 ? undefined : Math.min(...all) + (spec.terminationGracePeriodSeconds ?? GRACE);
+}
+
+/** Kubernetes' own, in seconds. */
+const GRACE = 30;
 
 /** The user of the first container; improved, the pod's where the container has none of its own. */
 function sameUser({ spec }: Pod, improve: boolean): number {

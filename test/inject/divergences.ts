@@ -49,6 +49,10 @@ export const DIVERGENCES: Readonly<Record<string, Undo>> = {
       },
     };
   },
+  "how long a job may run": eachAgent(({ env, ...one }) => ({
+    ...one,
+    env: env?.filter(({ name }) => name !== "LESSEE_JOB_LIFETIME"),
+  })),
   "no hook that revokes the token": (pod) => withoutBlocks(["release_on_exit"])(pod),
 };
 

@@ -147,6 +147,32 @@ describe("a native sidecar", () => {
   });
 });
 
+describe("an init container that leaves its user to a job", () => {
+  const once = { [`${VAULT}/agent-pre-populate-only`]: "true" };
+  const lifetimeOf = (annotations: object, spec: object, settings = {}) =>
+    injected(podOf({ ...once, ...annotations }, spec), settings).initContainer.env?.find(
+      ({ name }) => name === "LESSEE_JOB_LIFETIME",
+    );
+
+  it("is told how long that may run, with the time in which it is stopped", () => {
+    const said = (value: string) => ({ name: "LESSEE_JOB_LIFETIME", value });
+    expect(lifetimeOf({}, { activeDeadlineSeconds: 600 })).toEqual(said("630s"));
+    expect(lifetimeOf({}, { activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 5 })).toEqual(said("605s"));
+    expect(lifetimeOf({ "lessee/lifetime-config.yaml": "5m" }, { activeDeadlineSeconds: 600 })).toEqual(said("630s"));
+  });
+
+  it("is told nothing where nobody knows it, the user says it, a sidecar stays, or the pod is the injector's", () => {
+    const deadline = { activeDeadlineSeconds: 600 };
+    expect(lifetimeOf({}, {})).toBeUndefined();
+    expect(lifetimeOf({ "lessee/lifetime": "5m" }, deadline)).toBeUndefined();
+    expect(lifetimeOf({ [`${VAULT}/agent-pre-populate-only`]: "false" }, deadline)).toBeUndefined();
+    expect(lifetimeOf({}, deadline, { improve: false })).toBeUndefined();
+    expect(refusalOf(podOf(once, { activeDeadlineSeconds: "600" as never }))).toContain(
+      "spec.activeDeadlineSeconds must be a whole number, and is a text",
+    );
+  });
+});
+
 describe("a signal to the application", () => {
   const annotations = { "lessee/notify-signal": "tsb" };
 

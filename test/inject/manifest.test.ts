@@ -158,6 +158,24 @@ describe("a manifest in JSON", () => {
     expect(await text(done.text)).toBe(done.text);
   });
 
+  it.each([
+    ["Job", 600, undefined, "630s"],
+    ["CronJob", 600, undefined, "630s"],
+    ["CronJob", 600, 60, "90s"],
+    ["Job", undefined, 60, "90s"],
+    ["Job", undefined, undefined, undefined],
+  ] as const)("of a %s of %s s, its pods of %s s, says how long the job may run", async (kind, ofJob, ofPod, value) => {
+    const pod = structuredClone(template) as { metadata: { annotations: object }; spec: object };
+    pod.metadata.annotations = { ...SEED, "vault.hashicorp.com/agent-pre-populate-only": "true" };
+    pod.spec = { ...pod.spec, activeDeadlineSeconds: ofPod };
+    const spec = { activeDeadlineSeconds: ofJob, template: pod };
+    const object = { kind, metadata: { name: "a" }, spec: kind === "Job" ? spec : { jobTemplate: { spec } } };
+    const done = JSON.parse(await text(JSON.stringify(object)));
+    const { initContainers } = (kind === "Job" ? done : done.spec.jobTemplate).spec.template.spec;
+    const { env } = initContainers[0] as { env: readonly { name: string; value?: string }[] };
+    expect(env.find(({ name }) => name === "LESSEE_JOB_LIFETIME")?.value).toBe(value);
+  });
+
   it("of a List has those of all its items injected", async () => {
     const list = { apiVersion: "v1", kind: "List", items: [objectOf("Pod"), { kind: "Service" }, objectOf("CronJob")] };
     const done = await injectText(JSON.stringify(list), OPTIONS);
