@@ -140,6 +140,7 @@ async function serve(options: Options, world: World, signals: ProcessSignals, ve
     clock,
     write: (line) => world.stderr.write(line),
     scrub: (text) => text,
+    fields: replicaFields(world.env),
   });
   const metrics = await createRegistry(WEBHOOK_EVENT_METRICS, WEBHOOK_STATUS_METRICS);
   const emit = (event: LesseeEvent) => {
@@ -183,6 +184,14 @@ async function serve(options: Options, world: World, signals: ProcessSignals, ve
   await watch.close();
   await webhook.stop();
   emit({ is: "stopped", held: 0 });
+}
+
+/** Its own pod, where the downward API gives it; `namespace` and `pod` are those that a review is about. */
+function replicaFields({ NAMESPACE, POD_NAME }: World["env"]): Readonly<Record<string, string>> {
+  return {
+    ...(NAMESPACE ? { webhook_namespace: NAMESPACE } : {}),
+    ...(POD_NAME ? { webhook_pod: POD_NAME } : {}),
+  };
 }
 
 /** Files that are replaced one after the other are read together. */

@@ -68,7 +68,10 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
         ...["webhook", "-listen=127.0.0.1:0", "-health-address=127.0.0.1:0", "-log-format=json", "-log-level=debug"],
         ...["-vault-image=lessee:1", "-vault-address=https://vault:8200", "-shutdown-delay=0s", ...flags],
       ],
-      { env: { PATH: process.env.PATH }, stdio: ["ignore", "ignore", "pipe"] },
+      {
+        env: { PATH: process.env.PATH, NAMESPACE: "lessee", POD_NAME: "lessee-0" },
+        stdio: ["ignore", "ignore", "pipe"],
+      },
     );
     const entries: Entry[] = [];
     const lines: string[] = [];
@@ -119,6 +122,8 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
     expect(await event("review", ({ outcome }) => outcome === "injected")).toMatchObject({
       namespace: "tsb",
       pod: "tsb-1",
+      webhook_namespace: "lessee",
+      webhook_pod: "lessee-0",
     });
     expect(await event("review", ({ outcome }) => outcome === "refused")).toMatchObject({ level: "warn" });
 
