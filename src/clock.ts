@@ -5,6 +5,8 @@
  */
 import type { Clock } from "./ports.ts";
 
+/** By less than this they agree: one is rounded to milliseconds, and between the two looks the process may be put aside. */
+const AGREEMENT = 1_000;
 /** setTimeout takes 31 bits; beyond that it fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 /** How soon a jump of the wall clock, or the end of a suspension, is noticed. */
@@ -21,11 +23,20 @@ export function createSystemClock(wall: () => number, monotonic: () => number): 
   let time = wall();
   let lastWall = time;
   let lastMonotonic = monotonic();
+  /** How much further the wall clock has come. */
+  let ahead = 0;
 
   function now(): number {
     const w = wall();
     const m = monotonic();
-    time += Math.max(w - lastWall, m - lastMonotonic, 0);
+    const passed = Math.max(0, m - lastMonotonic);
+    time += passed;
+    ahead = Math.max(0, ahead + w - lastWall - passed);
+    // Else what is rounded at every call would add up: time would run the faster the more often it is asked for.
+    if (ahead >= AGREEMENT) {
+      time += ahead;
+      ahead = 0;
+    }
     lastWall = w;
     lastMonotonic = m;
     return time;

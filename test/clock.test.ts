@@ -29,6 +29,21 @@ describe("the time (rule M13)", () => {
     expect(clock.now()).toBe(3_601_017);
   });
 
+  it("runs no faster for being asked often: the clocks' roundings do not add up", () => {
+    const time = machine();
+    let truth = 0;
+    const clock = createSystemClock(
+      () => Math.floor(time.wall + truth),
+      () => time.monotonic + truth,
+    );
+    const began = clock.now();
+    while (truth < 60_000) {
+      truth += 0.37;
+      clock.now();
+    }
+    expect(clock.now() - began - truth).toBeLessThanOrEqual(1);
+  });
+
   it("never goes backward, whatever the clocks do, and never falls behind the monotonic one", () => {
     const step = fc.tuple(fc.integer({ min: -1e9, max: 1e9 }), fc.nat(1e9));
     fc.assert(
