@@ -18,27 +18,40 @@ export function createWatch(onChange: () => void, onReady = () => {}): Watch {
   const ready = Promise.withResolvers<void>();
   let watched = "";
   let stop = async () => {};
+  let closed = false;
+  /** One change at a time: of two watchers that are made beside each other one would never be closed. */
+  let turn: Promise<void> = Promise.resolve();
+
+  async function watchOnly(folders: readonly string[]): Promise<void> {
+    if (closed || folders.join("\0") === watched) return;
+    watched = folders.join("\0");
+    await stop();
+    stop = async () => {};
+    if (folders.length === 0) return;
+    // Loaded by the first who has something to watch.
+    const { watch } = await import("chokidar");
+    const watcher = watch([...folders], { depth: 1, ignoreInitial: true, followSymlinks: true });
+    stop = () => watcher.close();
+    watcher.on("all", onChange);
+    // A folder that cannot be watched costs only the quick retry; logins read the file anew anyway.
+    watcher.on("error", () => {});
+    watcher.once("ready", () => {
+      ready.resolve();
+      onReady();
+    });
+  }
+
   return {
     ready: ready.promise,
-    async follow(paths) {
+    follow(paths) {
       const folders = [...new Set(paths.map((path) => (path.endsWith("/") ? path : dirname(path))))].sort();
-      if (folders.join("\0") === watched) return;
-      watched = folders.join("\0");
-      await stop();
-      stop = async () => {};
-      if (folders.length === 0) return;
-      // Loaded by the first who has something to watch.
-      const { watch } = await import("chokidar");
-      const watcher = watch(folders, { depth: 1, ignoreInitial: true, followSymlinks: true });
-      stop = () => watcher.close();
-      watcher.on("all", onChange);
-      // A folder that cannot be watched costs only the quick retry; logins read the file anew anyway.
-      watcher.on("error", () => {});
-      watcher.once("ready", () => {
-        ready.resolve();
-        onReady();
-      });
+      turn = turn.then(() => watchOnly(folders));
+      return turn;
     },
-    close: () => stop(),
+    close() {
+      closed = true;
+      turn = turn.then(() => stop());
+      return turn;
+    },
   };
 }

@@ -77,4 +77,29 @@ describe("a watch", () => {
     watch = createWatch(() => {});
     await watch.follow([]);
   });
+
+  it("keeps none of two sets of folders that are asked for at once but the last one", async () => {
+    const [first, last] = [join(folder, "first"), join(folder, "last")];
+    await Promise.all([first, last].map((path) => fs.mkdir(path)));
+    let isReady = Promise.withResolvers<void>();
+    const { onChange, next } = changes();
+    watch = createWatch(onChange, () => isReady.resolve());
+    await watch.follow([join(folder, "token")]);
+    await isReady.promise;
+    isReady = Promise.withResolvers();
+    await Promise.all([watch.follow([join(first, "token")]), watch.follow([join(last, "token")])]);
+    await isReady.promise;
+    const told = next();
+    await fs.writeFile(join(last, "token"), "told");
+    await told;
+    // A watcher that nobody closes fails the file.
+  });
+
+  it("watches nothing after it was closed, though it was about to begin", async () => {
+    const opened = createWatch(() => {});
+    const follows = opened.follow([join(folder, "token")]);
+    await opened.close();
+    await follows;
+    await opened.follow([join(folder, "other", "token")]);
+  });
 });
