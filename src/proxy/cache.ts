@@ -62,7 +62,8 @@ export function createLeaseCache(deps: CacheDeps): LeaseCache {
 
   async function lookAfter(kept: Kept): Promise<void> {
     const hold = deps.hold(kept.entry.origin.token);
-    hold.lost.addEventListener("abort", () => drop(kept), { once: true });
+    const lost = () => drop(kept);
+    hold.lost.addEventListener("abort", lost, { once: true });
     await renewWhileItLasts(kept);
     forget(kept);
     // Whoever was given it uses it to its end, which would come sooner without the token.
@@ -70,6 +71,8 @@ export function createLeaseCache(deps: CacheDeps): LeaseCache {
       await clock.sleep(kept.expiry, AbortSignal.any([kept.over.signal, kept.changed.signal]));
     }
     alive.delete(kept);
+    // The token may live for weeks, and would keep the answer for as long.
+    hold.lost.removeEventListener("abort", lost);
     if (!leaving) hold.release();
   }
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { TransportError, VaultError } from "../../src/errors.ts";
 import { type CacheDeps, createLeaseCache } from "../../src/proxy/cache.ts";
@@ -150,6 +151,15 @@ describe("a lease that is kept", () => {
     lost.abort();
     expect(kept("a")).toEqual([]);
     await clock.advance(0);
+  });
+
+  it("is not kept by a token that outlives it", async () => {
+    const { cache, clock, kept, lost, put } = lab(() => 0);
+    put(origin("a"), leased("db/1", 60));
+    expect(getEventListeners(lost.signal, "abort")).toHaveLength(1);
+    await clock.advance(MINUTE);
+    expect([kept("a"), getEventListeners(lost.signal, "abort")]).toEqual([[], []]);
+    await cache.stop(false);
   });
 
   it("follows a renewal of somebody else's", async () => {
