@@ -10,6 +10,9 @@ import type { Spawn, World } from "./ports.ts";
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);
 
+// Whoever read the log has gone: what is written is lost, and the credentials are not.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+
 // The launcher's compile cache is ours: what we start is not to write there.
 if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
   delete process.env.NODE_COMPILE_CACHE;

@@ -1,6 +1,7 @@
 /** The program itself, as a shell calls it. */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -65,6 +66,32 @@ describe("lessee agent", () => {
     expect(run(["agent", "-config=/nowhere", "-test-verify-only"]).code).toBe(1);
     const dumped = run(["agent", config(), "-test-verify-only"], { VAULT_TEST_VERIFY_ONLY_DUMP_CONFIG: "true" });
     expect(JSON.parse(dumped.out).auto_auth.method.type).toBe("aws");
+  });
+
+  it("goes on when nobody reads its log any more", async () => {
+    writeFileSync(
+      join(folder, "unread.hcl"),
+      `auto_auth {
+  method "kubernetes" { config = { role = "r", token_path = "/nowhere/token" } }
+  sink "file" { config = { path = "${join(folder, "token")}" } }
+}
+log_file = "${join(folder, "unread.log")}"
+health { address = "" }
+`,
+    );
+    const child = spawn(LAUNCHER, ["agent", `-config=${join(folder, "unread.hcl")}`], {
+      env: { PATH: process.env.PATH, HOME: folder },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const exit = once(child, "exit");
+    await once(child.stderr, "data");
+    child.stderr.destroy();
+    // Two more lines are two failed writes.
+    const said = () => readFileSync(join(folder, "unread.log"), "utf8");
+    await expect.poll(() => said().match(/login failed/g)?.length, { timeout: 10_000 }).toBeGreaterThan(1);
+    child.kill();
+    expect(await exit).toEqual([0, null]);
+    expect(said()).toMatch(/stopped: held=0\n$/);
   });
 
   it("-combine-logs writes the log to stdout", () => {
