@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { addBusybox, addProgram, imported, libraries } from "./local.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -28,7 +28,7 @@ export async function makeWorldImage(docker: string, name: string, node: string)
         js: 'import { createRequire as require_ } from "node:module"; const require = require_(import.meta.url);',
       },
       logLevel: "warning",
-    });
+    }).finally(stop);
     // Postgres, which root does not run, asks for the name of its user.
     await writeFile(join(folder, "etc/passwd"), "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n");
     await addPostgres(folder);

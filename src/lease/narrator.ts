@@ -3,7 +3,7 @@ import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../eve
 import type { Clock, Emit } from "../ports.ts";
 import { stillUsed } from "./escalation.ts";
 import type { Outcome } from "./outcomes.ts";
-import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor } from "./schedule.ts";
+import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue, usersPerHour } from "./schedule.ts";
 import { allHeld, type Current, type Held, isRetiring, isSeen, type Policy, type State } from "./state.ts";
 import { freeToAsk, REQUESTS } from "./trouble.ts";
 
@@ -22,6 +22,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   const times = new Map<number, Times>();
   let rotationSaid = 0;
   let leadSaid = false;
+  let budgetSaid = false;
   let lastError: string | null = null;
 
   const by = (held: Held) => (held.user === null ? {} : { user: held.user });
@@ -182,6 +183,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
     }
     sayLead(after, policy);
+    sayBudget(after, policy);
     sayHeard(before.current, after.current, outcome);
     sayDrained(before, after);
   }
@@ -199,6 +201,21 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       `${seconds(policy.connectionMaxLifetime ?? 0)}): it begins at half the life, and connections may outlive their user. ` +
       "Raise max_ttl (and token_max_ttl) to twice the lead or more, or shorten the connections' lifetime";
     emit({ is: "warning", code: "lead", path, message });
+  }
+
+  /** So is that the planned rotations alone use the budget up: the last user that it allows ends with nobody to follow it. */
+  function sayBudget(state: State, policy: Policy): void {
+    const held = state.current ?? state.candidate;
+    if (budgetSaid || held === null || held.rereadAt !== undefined) return;
+    const interval = rotationDue(held, policy) - held.readAt;
+    const needed = usersPerHour(interval);
+    if (needed <= policy.maxNewPerHour) return;
+    budgetSaid = true;
+    const message =
+      `${path} lives ${seconds(endOf(held) - held.readAt)} at most, and a rotation every ${seconds(interval)} needs ` +
+      `${needed} new users an hour, of which max_new_per_hour allows ${policy.maxNewPerHour}: when they are used up, the ` +
+      "last one ends and its queries fail. Raise max_ttl (and token_max_ttl), or max_new_per_hour";
+    emit({ is: "warning", code: "budget", path, message });
   }
 
   function sayExpired(held: Held, before: State, policy: Policy): void {

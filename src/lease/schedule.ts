@@ -134,6 +134,11 @@ export function budgetFree(issued: readonly number[], now: number, policy: Polic
   return hour.length < policy.maxNewPerHour ? now : (hour[hour.length - policy.maxNewPerHour] ?? now) + HOUR;
 }
 
+/** How many users an hour take rotations that are so far apart: what the budget has to allow. */
+export function usersPerHour(interval: number): number {
+  return Math.ceil(HOUR / Math.max(interval, 1));
+}
+
 function lifeOf(held: Held): number {
   const horizon = horizonOf(held);
   return horizon === Number.POSITIVE_INFINITY

@@ -1,5 +1,6 @@
 /** What is wrong, or may become so, with the TTLs, the rights and the roles behind a credential: each with its cure. Pure. */
 import { type Facts, type Forecast, leaseLife, tokenLife } from "./forecast.ts";
+import { usersPerHour } from "./schedule.ts";
 import type { Policy } from "./state.ts";
 
 export interface Trap {
@@ -121,8 +122,8 @@ function ofLife(facts: Facts, planned: Forecast | null, policy: Policy, say: (ms
   const which = token < lease ? "token" : "lease";
   const raise = which === "token" ? "raise token_max_ttl on the auth role" : "raise max_ttl on the database role";
   const lifetime = policy.connectionMaxLifetime;
-  const interval = Math.max((planned.rotations[0]?.rotationAt ?? Number.POSITIVE_INFINITY) - 0, 1);
-  const perHour = Math.ceil(3_600_000 / interval);
+  const interval = planned.rotations[0]?.rotationAt ?? Number.POSITIVE_INFINITY;
+  const perHour = usersPerHour(interval);
   return [
     ...when(
       lifetime !== null && life < lifetime,

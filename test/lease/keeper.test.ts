@@ -53,6 +53,20 @@ describe("a credential that is held", () => {
     await sidecar.until("published");
   });
 
+  it("is said to need more new users an hour than may be made, with the numbers", async () => {
+    await lab.databaseRole("brief", { default_ttl: "20s", max_ttl: "40s" });
+    // Nothing is known of the connections: a lead of a third of the life always fits, however short that is.
+    const sidecar = await lab.start({ role: "brief", maxNewPerHour: 6 });
+    const { message } = await sidecar.until("warning", ({ code }) => code === "budget");
+    expect(message).toMatch(
+      /creds\/brief lives 40(\.\d)? s at most, .* every 2\d(\.\d)? s needs 1\d\d new users an hour/,
+    );
+    expect(message).toMatch(/max_new_per_hour allows 6:.* Raise max_ttl/);
+    await sidecar.pass(5 * MINUTE);
+    const said = sidecar.events.filter((one) => one.is === "warning" && one.code === "budget");
+    expect(said).toHaveLength(1);
+  });
+
   it("M5: is replaced by the time until which Postgres lets it log in, where renewals do not move that", async () => {
     await lab.databaseRole("still", { renew_statements: "SELECT 1" });
     const sidecar = await lab.start({ ...observed(), role: "still" });
