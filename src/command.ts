@@ -10,7 +10,11 @@ export interface CommandPorts {
   readonly kill: Kill;
   readonly clock: Clock;
   readonly random: Random;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
+  /** Beside ours, whatever the configuration lets through of that. */
+  readonly given?: Environment;
+  /** What a command that succeeded has written. */
+  onOutput?(command: string, output: string): void;
 }
 
 /** As Vault Agent ends a command that takes too long. */
@@ -34,10 +38,14 @@ export function createRunCommand(ports: CommandPorts): RunCommand {
     const lines = commandLines(config.command);
     if (lines.length === 0) throw new LesseeError("command", "the command is empty");
     for (const line of lines) {
-      const outcome = await run(line, config, environment(ports.env, env, config.env), ports, signal);
+      const added = { ...ports.given, ...env };
+      const outcome = await run(line, config, environment(ports.env, added, config.env), ports, signal);
       if (outcome.end === "missing") continue;
-      if (outcome.end === "success") return outcome.output;
       const output = outcome.output.trim();
+      if (outcome.end === "success") {
+        if (output !== "") ports.onOutput?.(name, output);
+        return outcome.output;
+      }
       throw new LesseeError("command", `${name}: ${outcome.end}${output === "" ? "" : `: ${output}`}`);
     }
     throw new LesseeError("command", `${name}: there is no such program`, {
@@ -69,8 +77,8 @@ function environment(own: Environment, added: Environment, rules: CommandEnviron
 }
 
 function globPattern(glob: string): RegExp {
-  const literal = glob.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&"));
-  return new RegExp(`^${literal.join(".*")}$`);
+  const literal = glob.replace(/[\\^$.|+()[\]{}]/g, "\\$&");
+  return new RegExp(`^${literal.replaceAll("*", ".*").replaceAll("?", ".")}$`);
 }
 
 async function run(

@@ -20,6 +20,8 @@ export interface ConsequencesOptions {
   publisher(): Publisher;
   /** Every sink has the token. */
   sinksWritten(): boolean;
+  /** A command of what was written beside the secrets has not come to its first end. */
+  runsCommands(): boolean;
   onEnd(end: { readonly code: number; readonly reason: string }): void;
 }
 
@@ -55,7 +57,10 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
   });
 
   function isComplete(all: readonly Keeper[]): boolean {
-    return options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && options.publisher().isComplete();
+    const told = !options.runsCommands() && !all.some(isTelling);
+    return (
+      options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && told && options.publisher().isComplete()
+    );
   }
 
   /** An init container fails with it. A sidecar goes on with what it has published, if it has. */
@@ -78,6 +83,14 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
 function hasWaited(keeper: Keeper, now: number): boolean {
   const { candidate } = keeper.state();
   return candidate?.step === "publish" && candidate.retryAt > now;
+}
+
+/**
+ * Its hooks run for the first time. One that fails is not waited for beyond that: an init container has its templates
+ * in common with the sidecar, whose commands are for an application that does not run yet.
+ */
+function isTelling(keeper: Keeper): boolean {
+  return keeper.state().current?.telling?.failures === 0;
 }
 
 /** It has tried often enough, and nobody has had anything of it yet. */

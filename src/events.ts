@@ -116,6 +116,8 @@ export type LesseeEvent =
       readonly target: string;
       readonly took: number;
     }
+  /** Of a hook that succeeded; that of one that failed stands in its error. */
+  | { readonly is: "command output"; readonly command: string; readonly output: string }
   | {
       readonly is: "notify failed";
       readonly path: string;

@@ -25,6 +25,8 @@ export interface LocalChangesDeps {
 export interface LocalChanges {
   /** Asks for the secrets of new templates, and writes all that can be written without waiting for one. */
   publish(): Promise<void>;
+  /** A command has not come to its first end. */
+  runsCommands(): boolean;
   stop(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
   let waiting = false;
   let appointment = Number.POSITIVE_INFINITY;
   let failures = 0;
+  let firstRuns = 0;
 
   async function publish(): Promise<void> {
     if (signal.aborted) return;
@@ -65,6 +68,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
     const [path = ""] = files;
     const change = { path, username: undefined, leaseId: "", files, previousEnds: undefined };
     let left = commands;
+    if (left.length > 0) firstRuns++;
     for (let tries = 1; left.length > 0 && !signal.aborted; tries++) {
       const retryIn = backoff(LOCAL_BACKOFF, tries, random());
       const failed: Notifier[] = [];
@@ -80,6 +84,10 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
         }
       }
       left = failed;
+      if (tries === 1) {
+        firstRuns--;
+        deps.onWritten();
+      }
       if (left.length > 0) await clock.sleep(clock.now() + retryIn, signal);
     }
   }
@@ -130,6 +138,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
 
   return {
     publish,
+    runsCommands: () => firstRuns > 0,
     async stop() {
       stopping.abort(new Error("stopping"));
       await watch.close();

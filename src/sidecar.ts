@@ -32,6 +32,7 @@ import type { Supervisor } from "./supervise/supervisor.ts";
 import { clientFor } from "./vault/certificates.ts";
 import type { VaultConnection } from "./vault/connect.ts";
 import { withMounts } from "./vault/mounts.ts";
+import { vaultVariables } from "./vault/variables.ts";
 
 export interface SidecarOptions {
   readonly config: AgentConfig;
@@ -118,7 +119,11 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const threshold = () => setup.config.templateConfig.leaseRenewalThreshold;
   const certificates = { files, clock, threshold, publisher: () => setup.publisher };
-  const run = createRunCommand({ ...world, env: { ...env, VAULT_ADDR: address } });
+  const run = createRunCommand({
+    ...world,
+    given: vaultVariables({ ...config.vault, address }),
+    onOutput: (command, output) => emit({ is: "command output", command, output }),
+  });
   const setupPorts = {
     world,
     notify: { clock, files, kill, transport: transport.send, run, pid, uid },
@@ -206,6 +211,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     config: () => setup.config,
     publisher: () => setup.publisher,
     sinksWritten: () => sinks.written,
+    runsCommands: () => local.runsCommands(),
     onEnd: options.onEnd,
   });
   let loggedIn: Promise<void> = Promise.resolve();

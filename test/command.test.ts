@@ -116,7 +116,7 @@ describe("its environment", () => {
   });
 
   it("passes what the lists let through", async () => {
-    const allowed = { ...rules, allowlist: ["P*"], denylist: ["PRIV*"], custom: ["CUSTOM=a=b"] };
+    const allowed = { ...rules, allowlist: ["PRIVAT?", "P*"], denylist: ["PRIV*"], custom: ["CUSTOM=a=b"] };
     expect(await run(config(print, { env: allowed }), { ADDED: "1" }, never)).toBe("ADDED=1\nCUSTOM=a=b\n");
   });
 

@@ -140,7 +140,7 @@ export interface CommandEnvironment {
   readonly pristine: boolean;
   /** `NAME=value`. */
   readonly custom: readonly string[];
-  /** Names with `*`; empty lets all through. */
+  /** Names with `*` and `?`; empty lets all through. */
   readonly allowlist: readonly string[];
   readonly denylist: readonly string[];
 }

@@ -60,6 +60,7 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "renewal failed": (event) => (event.verdict === "lost" ? "error" : "warn"),
   "rotation due": "info",
   notified: "info",
+  "command output": "info",
   "notify failed": retried,
   confirmed: "info",
   sessions: "debug",

@@ -57,6 +57,7 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
       { is: "renewal failed", path, lease, user, error, verdict: "kept", retryIn: 500 },
     ],
     "rotation due": [{ is: "rotation due", path, user, reason: "horizon", expiry, horizon }],
+    "command output": [{ is: "command output", command: "nginx -s reload", output: error }],
     notified: [{ is: "notified", path, kind: "signal", target: "signal SIGHUP to tsb", took: 1 }],
     "notify failed": [{ is: "notify failed", path, kind: "http", target: error, error, retryIn: 1_000 }],
     confirmed: [{ is: "confirmed", path, user, by: "sessions", took: 1_200 }],
