@@ -4,14 +4,17 @@
 #   docker build -t lessee --build-arg DIST=prebuilt .                          with the dist/ of `npm run build`: no network
 #   docker build -t lessee --build-arg BASE=… --build-arg NODE=… .              from images of your own, best by digest
 #
+# The three images are pinned: the digest decides, the tag says what it is. To take newer ones, write down tag and
+# digest of `docker buildx imagetools inspect alpine:TAG`, BASE and NODE of the same Alpine.
+#
 # BASE   Alpine, or any image with busybox or bash as /bin/sh (never dash, which keeps SIGTERM to itself), and base64,
 #        sleep, touch, kill and pkill. The build fails with the name of what is missing.
 # NODE   where the node binary is taken from, and those of its libraries that BASE lacks; of the same libc as BASE.
 # BUILD  any image with npm and glibc, for the compiler. Nothing of it is in the result. A private registry, or an
 #        authority of your own, comes as a secret: --secret id=npmrc,src=… --secret id=ca,src=… (BuildKit).
-ARG BASE=alpine:3.22.2
-ARG NODE=node:24.21.0-alpine3.22
-ARG BUILD=node:24.21.0-bookworm-slim
+ARG BASE=alpine:3.24.2@sha256:3cf95fe0816180395592b8373f3ec60663f076127617bbacb4eacf9667afe2e9
+ARG NODE=node:24.21.0-alpine3.24@sha256:be80f76cf40ec8e42b9bec49f60a55e0660f30af58d3e5a25530785b30ea67e2
+ARG BUILD=node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 ARG DIST=build
 
 FROM ${BUILD} AS built
@@ -55,14 +58,17 @@ RUN lessee version && vault version && /bin/vault version
 
 FROM bare AS warm
 USER 0
-COPY scripts/warm-up.ts /opt/lessee/scripts/
-RUN chown 100 /opt/lessee/dist
+COPY scripts/warm-up.ts scripts/sbom.ts scripts/runtime-bill.ts /opt/lessee/scripts/
+RUN chown 100 /opt/lessee/dist /opt/lessee/dist/sbom.cdx.json
 USER 100:1000
 RUN TMPDIR=/home/vault node /opt/lessee/scripts/warm-up.ts && chmod -R go=rX /opt/lessee/dist/compile-cache
+# The bill names the Node that is in this image, whatever Node built the program.
+RUN node /opt/lessee/scripts/runtime-bill.ts /opt/lessee/dist/sbom.cdx.json
 
 FROM bare
 # Root's: Node trusts what it finds there, so nobody who runs may write it.
 COPY --from=warm --chown=0:0 /opt/lessee/dist/compile-cache /opt/lessee/dist/compile-cache
+COPY --from=warm --chown=0:0 /opt/lessee/dist/sbom.cdx.json /opt/lessee/dist/
 ARG VERSION=0.1.0
 ARG REVISION=
 ARG CREATED=

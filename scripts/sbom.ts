@@ -33,23 +33,52 @@ export function softwareBill(manifest: Manifest, lock: Lock, folders: readonly s
     licenses: [{ license: { id: manifest.license } }],
     purl: `pkg:npm/${manifest.name}@${manifest.version}`,
   };
-  const runtime = {
+  return written(subject, [...components, runtime(node)]);
+}
+
+/** The same bill for a program that runs on that Node. */
+export function withRuntime(bill: string, node: string): string {
+  const { metadata, components } = JSON.parse(bill) as Document;
+  return written(
+    metadata.component,
+    components.map((one) => (one.type === "platform" ? runtime(node) : one)),
+  );
+}
+
+// ---- internal ----
+
+interface Component {
+  readonly type: string;
+  readonly "bom-ref": string;
+}
+
+interface Document {
+  readonly metadata: { readonly component: Component };
+  readonly components: readonly Component[];
+}
+
+function runtime(node: string) {
+  const purl = `pkg:generic/node@${node}`;
+  return {
     type: "platform",
-    "bom-ref": `pkg:generic/node@${node}`,
+    "bom-ref": purl,
     name: "node",
     version: node,
-    purl: `pkg:generic/node@${node}`,
+    purl,
     licenses: [{ license: { id: "MIT" } }],
   };
+}
+
+function written(subject: Component, components: readonly Component[]): string {
   const document = {
     bomFormat: "CycloneDX",
     specVersion: "1.6",
     version: 1,
     metadata: { component: subject },
-    components: [...components, runtime],
+    components,
     dependencies: [
-      { ref: subject["bom-ref"], dependsOn: [...components, runtime].map((one) => one["bom-ref"]) },
-      ...[...components, runtime].map((one) => ({ ref: one["bom-ref"] })),
+      { ref: subject["bom-ref"], dependsOn: components.map((one) => one["bom-ref"]) },
+      ...components.map((one) => ({ ref: one["bom-ref"] })),
     ],
   };
   const { bomFormat, specVersion, ...rest } = document;

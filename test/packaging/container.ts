@@ -20,6 +20,8 @@ export interface Container {
   /** Resolves with the exit code. */
   readonly ended: Promise<number | null>;
   log(): string;
+  /** What of the log came from standard output. */
+  output(): string;
   /** Runs `sh -c` in it. */
   exec(script: string): Promise<string>;
   /** As kubelet does: SIGTERM, SIGKILL after the grace. Milliseconds until it had ended. */
@@ -54,7 +56,9 @@ export function startContainer(options: ContainerOptions): Container {
   ];
   const child = spawn(docker, words, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
+  let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (log += text));
+  child.stdout.on("data", (text) => (output += text));
   const ended = exitOf(child);
   onTestFailed(() => void process.stderr.write(log));
   onTestFinished(async () => {
@@ -65,6 +69,7 @@ export function startContainer(options: ContainerOptions): Container {
   return {
     ended,
     log: () => log,
+    output: () => output,
     exec: (script) => run(docker, "exec", name, "/bin/sh", "-c", script),
     async stop(graceSeconds) {
       const begun = Date.now();

