@@ -5,17 +5,13 @@
 import { TemplateError } from "../errors.ts";
 import { functionsExcept } from "./functions/catalogue.ts";
 import { BUILTINS } from "./go/builtins.ts";
-import { convert } from "./go/convert.ts";
-import type { TemplateFunction } from "./go/function.ts";
-import { FunctionError, fail, type ParameterType } from "./go/values.ts";
-import { type Bridge, createBridge } from "./handlebars-values.ts";
-import { conclude, openSession, type Session, Unfinished } from "./session.ts";
+import { quote } from "./go/quote.ts";
+import { type Evaluation, type Place, registerHelpers, whereOf } from "./handlebars-helpers.ts";
+import { createBridge } from "./handlebars-values.ts";
+import { conclude, openSession, Unfinished } from "./session.ts";
 import type { Template, TemplateOptions } from "./template.ts";
 
 type Handlebars = typeof import("handlebars");
-
-/** Handlebars' own words stay its own: `with`, `each`, `if`, `unless`, `lookup`, `log`. */
-const EVALUATOR_ONLY: ReadonlySet<string> = new Set(["and", "or", "call"]);
 
 /** Throws a TemplateError of the phase `parse`. */
 export async function compileHandlebars(source: string, options: TemplateOptions): Promise<Template> {
@@ -25,66 +21,66 @@ export async function compileHandlebars(source: string, options: TemplateOptions
   }
   const program = parse(handlebars, source, options);
   const functions = new Map([...BUILTINS, ...functionsExcept(options.functionDenylist)]);
+  const environment = handlebars.create();
+  printTexts(environment);
+  // Compiled once, and so are the helpers: which evaluation they belong to is said while it runs.
+  let evaluation: Evaluation | undefined;
+  registerHelpers(environment, functions, () => evaluation!);
+  const render = environment.compile(program, { strict: options.errorOnMissingKey });
   return {
     execute(brain, host) {
       const session = openSession(brain, host, options);
-      const environment = handlebars.create();
-      // What Handlebars calls itself, its logger included, is not for templates.
-      environment.unregisterHelper("log");
-      const bridge = createBridge();
-      for (const one of functions.values()) {
-        if (!EVALUATOR_ONLY.has(one.name)) environment.registerHelper(one.name, helper(one, session, bridge, options));
-      }
-      environment.registerHelper("and", (...args: unknown[]) =>
-        args.slice(0, -1).reduce((a, b) => (bridge.isTrue(a) ? b : a)),
-      );
-      environment.registerHelper("or", (...args: unknown[]) =>
-        args.slice(0, -1).reduce((a, b) => (bridge.isTrue(a) ? a : b)),
-      );
-      const render = environment.compile(program, { noEscape: true, strict: options.errorOnMissingKey });
-      const sealed = { allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false };
-      return conclude(session, () => run(() => render({}, sealed), options));
+      return conclude(session, () => {
+        evaluation = { session, bridge: createBridge(), partials: 0 };
+        return run(() => render({}, SEALED), options);
+      });
     },
   };
 }
 
-function helper(one: TemplateFunction, session: Session, bridge: Bridge, options: TemplateOptions) {
-  const context = {
-    session,
-    executeTemplate: () => fail("executeTemplate is for Go templates; Handlebars has partials: {{> name}}"),
-  };
-  return (...given: unknown[]): unknown => {
-    const { loc } = given.at(-1) as { loc?: { start: { line: number; column: number } } };
-    const where = loc === undefined ? "" : `:${loc.start.line}:${loc.start.column}`;
-    try {
-      const args = given.slice(0, -1);
-      checkCount(one, args.length);
-      const values = args.map((arg, i) => {
-        const type = (one.parameters[i] ?? one.rest) as ParameterType;
-        return convert(bridge.toGo(arg, type), type);
-      });
-      return bridge.toHandlebars(one.call(values, context));
-    } catch (error) {
-      if (!(error instanceof FunctionError)) throw error;
-      throw new TemplateError(
-        "execute",
-        `execute: template: ${options.name}${where}: error calling ${one.name}: ${error.message}`,
-      );
-    }
-  };
-}
-
-function checkCount({ parameters, rest }: TemplateFunction, count: number): void {
-  if (rest === undefined ? count === parameters.length : count >= parameters.length) return;
-  fail(`wrong number of args: want ${rest === undefined ? "" : "at least "}${parameters.length} got ${count}`);
-}
+const SEALED: Handlebars.RuntimeOptions = {
+  allowProtoMethodsByDefault: false,
+  allowProtoPropertiesByDefault: false,
+};
 
 function parse(handlebars: Handlebars, source: string, options: TemplateOptions): hbs.AST.Program {
   try {
-    return handlebars.parse(source);
+    return withoutCollisions(handlebars.parse(source), handlebars);
   } catch (error) {
-    throw parseError(options, firstLine(error));
+    throw parseErrorOf(error, options);
   }
+}
+
+/** `{{@index}}` is a data variable, whatever helpers there are. */
+function withoutCollisions(program: hbs.AST.Program, { Visitor }: Handlebars): hbs.AST.Program {
+  const visitor = new Visitor();
+  visitor.MustacheStatement = ({ path }) => {
+    const name = path as hbs.AST.PathExpression;
+    if (name.data) name.original = `./${name.original}`;
+  };
+  visitor.accept(program);
+  return program;
+}
+
+/**
+ * Whatever is printed becomes text first, and nothing is escaped: with its own option `noEscape` Handlebars adds up two
+ * numbers that stand beside each other.
+ */
+function printTexts(environment: ReturnType<Handlebars["create"]>): void {
+  const Original = (environment as unknown as { JavaScriptCompiler: new () => Generator }).JavaScriptCompiler;
+  function TextCompiler(): Generator {
+    const generator = new Original();
+    const append = () => generator.pushSource(generator.appendToBuffer(["String(", generator.popStack(), ' ?? "")']));
+    return Object.assign(generator, { append, appendEscaped: append, compiler: TextCompiler });
+  }
+  Object.assign(environment, { JavaScriptCompiler: TextCompiler });
+}
+
+/** What Handlebars lets be replaced of the part that writes its code. */
+interface Generator {
+  pushSource(source: unknown): void;
+  appendToBuffer(source: unknown): unknown;
+  popStack(): unknown;
 }
 
 function run(render: () => string, options: TemplateOptions): string {
@@ -92,17 +88,30 @@ function run(render: () => string, options: TemplateOptions): string {
     return render();
   } catch (error) {
     if (error instanceof TemplateError || error instanceof Unfinished) throw error;
-    throw new TemplateError("execute", `execute: template: ${options.name}: ${firstLine(error)}`);
+    const { message, place } = described(error);
+    throw new TemplateError("execute", `execute: template: ${options.name}${whereOf(place)}: ${message}`);
   }
 }
 
-function parseError(options: TemplateOptions, message: string): TemplateError {
-  return new TemplateError("parse", `parse: template: ${options.name}: ${message}`);
+/** Of an error in the grammar the message holds the line, an excerpt, an arrow below it, and what was expected. */
+function parseErrorOf(error: unknown, options: TemplateOptions): TemplateError {
+  const grammar = /^Parse error on line (\d+):\n(.*)\n-*\^\n(.*)$/s.exec((error as Error).message);
+  if (grammar === null) {
+    const { message, place } = described(error);
+    return parseError(options, message, whereOf(place));
+  }
+  const [, line, excerpt = "", expected = ""] = grammar;
+  return parseError(options, `parse error at ${quote(excerpt)}: ${expected.replaceAll("'", "")}`, `:${line}`);
 }
 
-/** Handlebars draws the place below its message; the message names the line. */
-function firstLine(error: unknown): string {
-  const [first = "", ...rest] = String(error instanceof Error ? error.message : error).split("\n");
-  const expected = rest.at(-1) ?? "";
-  return /^Expecting|^Invalid/.test(expected) ? `${first} ${expected}` : first;
+function parseError(options: TemplateOptions, message: string, where = ""): TemplateError {
+  return new TemplateError("parse", `parse: template: ${options.name}${where}: ${message}`);
+}
+
+/** Handlebars appends the place to its messages. */
+function described(error: unknown): { readonly message: string; readonly place?: Place } {
+  if (error instanceof RangeError) return { message: "nested too deeply" };
+  const { message, lineNumber: line, column } = error as Error & { lineNumber?: number; column?: number };
+  if (line === undefined || column === undefined) return { message };
+  return { message: message.replace(/ - \d+:\d+$/, ""), place: { line, column } };
 }

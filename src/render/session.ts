@@ -1,6 +1,7 @@
 /** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
 import { describe, TemplateError } from "../errors.ts";
 import type { VaultSecret } from "../vault/secret.ts";
+import { type Budget, createBudget } from "./budget.ts";
 import { secretValue } from "./functions/secret-value.ts";
 import { encodeText } from "./go/text.ts";
 import { fail, type Struct, type Value } from "./go/values.ts";
@@ -18,6 +19,7 @@ import {
 export interface Session {
   readonly host: TemplateHost;
   readonly options: TemplateOptions;
+  readonly budget: Budget;
   /** What `scratch` keeps. */
   readonly scratch: Map<string, Value>;
   /** The secret as templates see it; null, and noted as missing, when it is not there. */
@@ -82,6 +84,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
   return {
     host,
     options,
+    budget: createBudget(),
     scratch: new Map(),
     secret(dependency) {
       const key = note(dependency);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compileTemplate } from "../../src/render/engine.ts";
+import { executeWhole } from "../../src/render/offline.ts";
 import type { TemplateOptions } from "../../src/render/template.ts";
 import { brainOf, hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
 
@@ -15,7 +16,8 @@ const known = brainOf({
 
 async function render(source: string, changes: Partial<TemplateOptions> = {}): Promise<string> {
   const template = await compileTemplate("handlebars", source, optionsOf(changes));
-  return new TextDecoder().decode(template.execute(known, hostOf({ env: { HOME: "/root" } })).output);
+  const { output } = await executeWhole(template, known, hostOf({ env: { HOME: "/root" } }));
+  return new TextDecoder().decode(output);
 }
 
 describe("Handlebars", () => {
@@ -40,7 +42,50 @@ describe("Handlebars", () => {
     ],
     writes: ['{{#with (secret "pki/issue/web" "common_name=x")}}{{Data.certificate}}{{/with}}', "CERT"],
     conditions: ['{{#if (eq 1 1)}}y{{else}}n{{/if}}{{#if (and true (not false))}}y{{/if}}{{or "" "z"}}', "yyz"],
-    "no prototypes": ['{{constructor}}{{toString.name}}[{{lookup this "__proto__"}}]', "[]"],
+    "times, durations and versions as what they are": [
+      '{{sprig_date "2006" (sprig_dateModify "8784h" (sprig_toDate "2006-01-02" "2024-01-01"))}} {{lookup (sprig_semver "v1.2.3") "Minor"}} {{sprig_semver "1.2"}}',
+      "2025 2 1.2.0",
+    ],
+    "a place for values, by the name of the method": [
+      '{{scratch "MapSet" "m" "k" 1}}{{scratch "MapSetX" "m" "k" 2}}{{scratch "Set" "s" "v"}}{{toJSON (scratch "Get" "m")}} {{scratch "Get" "s"}} {{scratch "Key" "x"}}',
+      '{"k":1} v false',
+    ],
+    "blocks, their data variables and parameters": [
+      '{{#each (split "," "a,b") as |item i|}}{{@index}}{{i}}{{@first}}{{@last}}{{item}}{{#unless @last}};{{/unless}}{{else}}none{{/each}}|{{#each (sprig_dict "k" 1)}}{{@key}}={{this}}{{/each}}|{{#each (sprig_list)}}{{else}}none{{/each}}',
+      "00truefalsea;11falsetrueb|k=1|none",
+    ],
+    "outer contexts": [
+      '{{#with (sprig_dict "a" 1 "in" (sprig_dict "b" 2))}}{{#with (lookup this "in")}}{{b}}{{../a}}{{/with}}{{/with}}',
+      "21",
+    ],
+    "numbers beside each other": ["{{add 1 2}}{{{add 3 4}}}{{#each (loop 2)}}{{@index}}{{this}}{{/each}}", "370011"],
+    "zero and empty as false, unless zero is asked for": [
+      '{{#if (sprig_int 0)}}y{{else}}n{{/if}}{{#if (sprig_int 0) includeZero=true}}y{{else}}n{{/if}}{{#if ""}}y{{else}}n{{/if}}{{#if (sprig_list)}}y{{else}}n{{/if}}',
+      "nynn",
+    ],
+    "partials with a context and with parameters": [
+      '{{#*inline "p"}}<{{this.a}}{{b}}>{{/inline}}{{> p (sprig_dict "a" 1) b=2}}',
+      "<12>",
+    ],
+    "a key with the name of a helper": [
+      '{{#with (sprig_dict "env" "prod")}}{{this.env}}{{./env}}{{/with}}',
+      "prodprod",
+    ],
+    "keys that are no names": ['{{#with (sprig_dict "a-b.c" "x")}}{{[a-b.c]}}{{lookup this "a-b.c"}}{{/with}}', "xx"],
+    "raw blocks, comments and escapes": ["\\{{a}}{{!-- }} --}}{{! b }}|", "{{a}}|"],
+    "white space": ["a\n  {{~#if true~}}  b  {{~/if~}}  \nc", "abc"],
+    "integers that would lose digits": [
+      '{{parseInt "9007199254740993"}} {{add 1 (parseInt "9007199254740993")}}',
+      "9007199254740993 9007199254740994",
+    ],
+    "programs and further files": [
+      '{{plugin "/bin/echo" "a" 1}}{{writeToFile "/x" "" "" "0600" "c"}}',
+      "/bin/echo a 1",
+    ],
+    "no prototypes": [
+      '{{constructor}}{{toString.name}}[{{lookup this "__proto__"}}{{lookup (lookup this "constructor") "constructor"}}{{#with (secret "kv/app")}}{{constructor}}{{Data.constructor.name}}{{lookup Data "hasOwnProperty"}}{{/with}}{{lookup (split "," "a") "map"}}{{lookup "text" "at"}}]',
+      "[]",
+    ],
   };
   for (const [name, [source, expected]] of Object.entries(cases)) {
     it(name, async () => {
@@ -63,13 +108,31 @@ describe("Handlebars", () => {
   });
 
   const errors: Readonly<Record<string, readonly [string, RegExp, Partial<TemplateOptions>?]>> = {
-    "a block without an end": ["{{#if 1}}", /^parse: template: : Parse error on line 1/],
+    "a block without an end": [
+      "a\n{{#if 1}}",
+      /^parse: template: :2: parse error at "a\{\{#if 1}}": Expecting .*, got EOF$/,
+    ],
     "a helper that fails, with its place": [
       '\n {{parseInt "x"}}',
       /^execute: template: :2:1: error calling parseInt: parseInt: strconv/,
     ],
     "too few arguments": ["{{toUpper}}", /wrong number of args/],
-    "a partial that calls itself": ['{{#*inline "a"}}{{> a}}{{/inline}}{{> a}}', /^execute: /],
+    "a partial that calls itself": ['{{#*inline "a"}}{{> a}}{{/inline}}{{> a}}', /maximum template depth/],
+    "partials that call themselves twice": [
+      '{{#*inline "a"}}{{#if this}}{{> a (sprig_rest this)}}{{> a (sprig_rest this)}}{{/if}}{{/inline}}{{> a (sprig_until 100)}}',
+      /more than \d+ steps/,
+    ],
+    "loops inside of loops": [
+      `{{#each (sprig_until 1000)}}{{#each (sprig_until 1000)}}{{#each (sprig_until 1000)}}x{{/each}}{{/each}}{{/each}}`,
+      /^execute: template: :1:\d+: more than \d+ steps/,
+    ],
+    "an unknown partial, with its place": ["a\n{{> nope}}", /^execute: template: .*nope/],
+    "an unknown helper": ["{{nope 1}}", /^execute: template: .*Missing helper: "nope"/],
+    "a method that scratch has not": [
+      '{{scratch "Delete" "k"}}',
+      /:1:0: error calling scratch: there are Key, Get, Set/,
+    ],
+    "a value that calls": ["{{call 1}}", /Missing helper: "call"/],
     "a helper that is denied": ['{{env "HOME"}}', /function is disabled/, { functionDenylist: ["env"] }],
     "a missing key, if asked": [
       '{{#with (secret "kv/app")}}{{Data.absent}}{{/with}}',

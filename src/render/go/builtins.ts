@@ -1,5 +1,5 @@
-/** The functions that every Go template has. `and`, `or` and `call` are the evaluator's own business. */
-import { unboxed } from "./boxed.ts";
+/** The functions that every Go template has. The evaluator itself keeps `and` and `or` short, and refuses `call`. */
+import { type Result, unboxed } from "./boxed.ts";
 import { equalsAny, less } from "./compare.ts";
 import { escapeHtml, escapeJs, escapeQuery } from "./escape.ts";
 import { sprint } from "./format.ts";
@@ -12,8 +12,8 @@ const V = "reflect.Value";
 
 export const BUILTINS: ReadonlyMap<string, TemplateFunction> = new Map(
   [
-    defineVariadic("and", [V], V, ([first]) => first),
-    defineVariadic("or", [V], V, ([first]) => first),
+    defineVariadic("and", [V], V, (values) => deciding(values, false)),
+    defineVariadic("or", [V], V, (values) => deciding(values, true)),
     defineVariadic("call", [V], V, ([first]) => first),
     define("not", [V], ([value]) => !isTrue(unboxed(value) ?? null)),
     define("len", [V], ([value]) => length(value)),
@@ -33,3 +33,9 @@ export const BUILTINS: ReadonlyMap<string, TemplateFunction> = new Map(
     define("ge", [V, V], ([a, b]) => !less(a, b)),
   ].map((builtin) => [builtin.name, builtin]),
 );
+
+/** The first operand that is true, or that is not, else the last. */
+function deciding(values: readonly Result[], wanted: boolean): Result {
+  const found = values.findIndex((value) => isTrue(unboxed(value) ?? null) === wanted);
+  return values.at(found);
+}

@@ -11,20 +11,15 @@ import { Channel, fail, GoMap, Integer, isTrue, Slice, Struct, type Value } from
 
 /** The output of the main template; throws a TemplateError of the phase `execute`. */
 export function evaluate(evaluation: Evaluation): string {
-  return new Evaluator(evaluation, evaluation.name, undefined, { templates: 0, steps: 0, length: 0 }).run();
+  return new Evaluator(evaluation, evaluation.name, undefined, { templates: 0 }).run();
 }
 
 /** How deep templates may call each other; a circular one ends here. */
 const MAX_TEMPLATE_DEPTH = 250;
-/** How many statements one evaluation may run through, and how long its output may get (UTF-16 units). */
-const MAX_STEPS = 5_000_000;
-const MAX_LENGTH = 128 * 1024 * 1024;
 
-/** Shared by everything that belongs to one evaluation. */
-interface Budget {
+/** How many templates are inside each other, of all in one evaluation. */
+interface Shared {
   templates: number;
-  steps: number;
-  length: number;
 }
 
 /** Where a {{break}} or {{continue}} is on its way to. */
@@ -33,25 +28,25 @@ type Flow = "next" | "break" | "continue";
 class Evaluator {
   readonly #list: readonly Statement[];
   readonly #data: Result;
-  readonly #budget: Budget;
+  readonly #shared: Shared;
   readonly #frame: Frame;
   readonly #expressions: Expressions;
   readonly #output: string[] = [];
 
-  constructor(evaluation: Evaluation, templateName: string, data: Result, budget: Budget) {
+  constructor(evaluation: Evaluation, templateName: string, data: Result, shared: Shared) {
     this.#list = evaluation.templates.get(templateName) ?? [];
     this.#data = data;
-    this.#budget = budget;
+    this.#shared = shared;
     this.#frame = new Frame(evaluation, templateName, data);
     this.#expressions = new Expressions(this.#frame, this.#context());
   }
 
   run(): string {
-    if (++this.#budget.templates > MAX_TEMPLATE_DEPTH) {
+    if (++this.#shared.templates > MAX_TEMPLATE_DEPTH) {
       this.#frame.fail(`exceeded maximum template depth (${MAX_TEMPLATE_DEPTH})`);
     }
     this.#walkList(this.#data, this.#list);
-    this.#budget.templates--;
+    this.#shared.templates--;
     return this.#output.join("");
   }
 
@@ -107,7 +102,7 @@ class Evaluator {
 
   /** Counted for every iteration too: a loop may be empty. */
   #step(): void {
-    if (++this.#budget.steps > MAX_STEPS) this.#frame.fail(`more than ${MAX_STEPS} steps`);
+    this.#frame.guard(() => this.#frame.evaluation.session.budget.step());
   }
 
   #iteration(node: BranchNode, key: Result, value: Result): Flow {
@@ -143,11 +138,11 @@ class Evaluator {
   #callTemplate(dot: Result, node: TemplateNode): void {
     if (!this.#frame.evaluation.templates.has(node.name)) this.#frame.fail(`template ${quote(node.name)} not defined`);
     const data = node.pipe === undefined ? undefined : this.#expressions.pipeline(dot, node.pipe);
-    if (this.#budget.templates >= MAX_TEMPLATE_DEPTH) {
+    if (this.#shared.templates >= MAX_TEMPLATE_DEPTH) {
       this.#frame.node = node;
       this.#frame.fail(`exceeded maximum template depth (${MAX_TEMPLATE_DEPTH})`);
     }
-    this.#output.push(new Evaluator(this.#frame.evaluation, node.name, data, this.#budget).run());
+    this.#output.push(new Evaluator(this.#frame.evaluation, node.name, data, this.#shared).run());
   }
 
   #print(node: Node, result: Result): void {
@@ -158,8 +153,7 @@ class Evaluator {
   }
 
   #write(text: string): void {
-    this.#budget.length += text.length;
-    if (this.#budget.length > MAX_LENGTH) this.#frame.fail(`more than ${MAX_LENGTH} characters of output`);
+    this.#frame.guard(() => this.#frame.evaluation.session.budget.write(text.length));
     this.#output.push(text);
   }
 
@@ -169,7 +163,7 @@ class Evaluator {
       executeTemplate: (name, data) => {
         const { templates, name: main } = this.#frame.evaluation;
         if (!templates.has(name)) fail(`template: no template ${quote(name)} associated with template ${quote(main)}`);
-        return new Evaluator(this.#frame.evaluation, name, data ?? undefined, this.#budget).run();
+        return new Evaluator(this.#frame.evaluation, name, data ?? undefined, this.#shared).run();
       },
     };
   }

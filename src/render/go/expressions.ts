@@ -121,7 +121,15 @@ export class Expressions {
       const callee = args[0] === undefined ? formatPlain(unboxed(final as Result) ?? null) : printNode(args[0]);
       return this.#frame.guard(() => callNothing(callee, values[0]), command, "error calling call: ");
     }
-    return this.#frame.guard(() => called.call(values, this.#context), command, `error calling ${name}: `);
+    return this.#frame.guard(
+      () => {
+        const result = called.call(values, this.#context);
+        this.#context.session.budget.call(values, result);
+        return result;
+      },
+      command,
+      `error calling ${name}: `,
+    );
   }
 
   /** `and` and `or` return the operand that decides and do not look at those behind it. */
