@@ -65,7 +65,7 @@ export function rows({ text }: Page, heading: RegExp): readonly (readonly string
   const sections = text.split(/^(?=#+ )/m).filter((section) => heading.test(section.split("\n", 1)[0] ?? ""));
   return sections.flatMap((section) =>
     [...section.matchAll(/^\|(.*)\|$/gm)]
-      .map(([, row = ""]) => row.split("|").map((cell) => cell.trim()))
+      .map(([, row = ""]) => row.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|")))
       .filter(([first = ""]) => !/^-+$/.test(first)),
   );
 }
