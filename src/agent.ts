@@ -194,7 +194,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       if (autoAuth?.enableReauthOnNewCredentials) sidecar?.tokens.renew();
     },
   });
-  const watch = createWatch(() => {
+  const watch = createWatch(files, () => {
     sidecar?.tokens.wake();
     credentials.look();
     certificates.look();

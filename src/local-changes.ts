@@ -6,11 +6,12 @@ import { createWatch } from "./auth/watch.ts";
 import { describe } from "./errors.ts";
 import { backoff, LOCAL_BACKOFF } from "./lease/backoff.ts";
 import type { Keepers } from "./lease/keepers.ts";
-import type { Clock, Emit, Notifier, Random } from "./ports.ts";
+import type { Clock, Emit, Files, Notifier, Random } from "./ports.ts";
 import type { Setup } from "./setup.ts";
 
 export interface LocalChangesDeps {
   readonly keepers: Keepers;
+  readonly files: Pick<Files, "stat">;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -41,7 +42,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
   const { signal } = stopping;
   const said = new Map<string, string>();
   // What has changed before there was a watch is not missed.
-  const watch = createWatch(settle, settle);
+  const watch = createWatch(deps.files, settle, settle);
   let settling = false;
   let waiting = false;
   let appointment = Number.POSITIVE_INFINITY;

@@ -194,6 +194,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   const memory = createMemory(place?.file ?? null, () => holdings.state(tokens.tokenOf), emit);
   const local = createLocalChanges({
     keepers,
+    files,
     clock,
     random,
     emit,

@@ -1,9 +1,10 @@
 /**
  * Tells when one of the files that a login or a connection reads has changed; a path that ends in a slash is a folder.
  * The folder is watched, not the file: a projected volume changes by a swap of its `..data` link, of which a watch on
- * the file sees nothing.
+ * the file sees nothing. What else happens in the folder is nobody's business.
  */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
+import type { Files } from "../ports.ts";
 
 export interface Watch {
   /** From then on every change is told; nobody needs to wait for it to begin his work. */
@@ -14,25 +15,47 @@ export interface Watch {
 }
 
 /** `onReady` is called for each new set of folders, once nothing of them is missed any more. */
-export function createWatch(onChange: () => void, onReady = () => {}): Watch {
+export function createWatch(files: Pick<Files, "stat">, onChange: () => void, onReady = () => {}): Watch {
   const ready = Promise.withResolvers<void>();
+  let followed: readonly string[] = [];
   let watched = "";
   let stop = async () => {};
   let closed = false;
   /** One change at a time: of two watchers that are made beside each other one would never be closed. */
   let turn: Promise<void> = Promise.resolve();
+  let seen = "";
+  let asked = 0;
 
-  async function watchOnly(folders: readonly string[]): Promise<void> {
-    if (closed || folders.join("\0") === watched) return;
+  /** Others may be busy in the same folder. One look at a time, and another where something happened meanwhile. */
+  async function look(): Promise<void> {
+    if (asked++ > 0) return;
+    for (let answered = 0; answered < asked; ) {
+      answered = asked;
+      const state = await stateOf(followed, files);
+      if (state !== seen && !closed) onChange();
+      seen = state;
+    }
+    asked = 0;
+  }
+
+  async function watchOnly(paths: readonly string[]): Promise<void> {
+    if (closed) return;
+    followed = paths;
+    seen = await stateOf(paths, files);
+    const folders = [...new Set(paths.map((path) => (isFolder(path) ? path : dirname(path))))].sort();
+    if (folders.join("\0") === watched) return;
     watched = folders.join("\0");
     await stop();
     stop = async () => {};
     if (folders.length === 0) return;
     // Loaded by the first who has something to watch.
     const { watch } = await import("chokidar");
-    const watcher = watch([...folders], { depth: 1, ignoreInitial: true, followSymlinks: true });
+    const watcher = watch(folders, { depth: 1, ignoreInitial: true, followSymlinks: true });
     stop = () => watcher.close();
-    watcher.on("all", onChange);
+    watcher.on("all", (_what, path) => {
+      if (followed.some((one) => isFolder(one) && isBelow(path, one))) onChange();
+      else void look();
+    });
     // A folder that cannot be watched costs only the quick retry; logins read the file anew anyway.
     watcher.on("error", () => {});
     watcher.once("ready", () => {
@@ -44,8 +67,7 @@ export function createWatch(onChange: () => void, onReady = () => {}): Watch {
   return {
     ready: ready.promise,
     follow(paths) {
-      const folders = [...new Set(paths.map((path) => (path.endsWith("/") ? path : dirname(path))))].sort();
-      turn = turn.then(() => watchOnly(folders));
+      turn = turn.then(() => watchOnly(paths));
       return turn;
     },
     close() {
@@ -54,4 +76,23 @@ export function createWatch(onChange: () => void, onReady = () => {}): Watch {
       return turn;
     },
   };
+}
+
+// ---- internal ----
+
+function isFolder(path: string): boolean {
+  return path.endsWith("/");
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return `${resolve(path)}/`.startsWith(`${resolve(folder)}/`);
+}
+
+/** What tells one content of a file from another without reading it, at the end of all links. */
+async function stateOf(paths: readonly string[], files: Pick<Files, "stat">): Promise<string> {
+  const states = paths.map(async (path) => {
+    const found = await files.stat(path, { bigint: true }).catch(() => null);
+    return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(":");
+  });
+  return (await Promise.all(states)).join(" ");
 }

@@ -166,6 +166,7 @@ async function serve(options: Options, world: World, signals: ProcessSignals, ve
   });
   for (const address of [webhook.address, webhook.healthAddress]) if (address) emit({ is: "listening", address });
   const watch = createWatch(
+    files,
     settled(async () => {
       const next = await readCertificate(certFile, keyFile, files).catch((error: unknown) => describe(error));
       if (typeof next === "string") return emit({ is: "certificate refused", error: next });

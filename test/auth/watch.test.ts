@@ -39,7 +39,7 @@ describe("a watch", () => {
     await project("..2026_01", "first");
     await fs.symlink("..data/token", join(folder, "token"));
     const { onChange, next } = changes();
-    watch = createWatch(onChange);
+    watch = createWatch(fs, onChange);
     await watch.follow([join(folder, "token")]);
     await watch.ready;
     for (const generation of ["..2026_02", "..2026_03"]) {
@@ -54,7 +54,7 @@ describe("a watch", () => {
     const path = join(folder, "token");
     await fs.writeFile(path, "first");
     const { onChange, next } = changes();
-    watch = createWatch(onChange);
+    watch = createWatch(fs, onChange);
     await watch.follow([path]);
     await watch.ready;
     for (const change of [
@@ -69,12 +69,41 @@ describe("a watch", () => {
     }
   });
 
+  it("tells of its own files only, however busy others are in their folder", async () => {
+    const path = join(folder, "token");
+    await fs.writeFile(path, "first");
+    let told = 0;
+    const { onChange, next } = changes();
+    watch = createWatch(fs, () => {
+      told++;
+      onChange();
+    });
+    await watch.follow([path]);
+    await watch.ready;
+    const change = next();
+    for (let n = 0; n < 50; n++) await fs.writeFile(join(folder, `of-others-${n}`), "");
+    await fs.writeFile(path, "the second, longer");
+    await change;
+    expect(told).toBe(1);
+  });
+
+  it("tells of whatever happens in a folder that is followed as such", async () => {
+    const { onChange, next } = changes();
+    watch = createWatch(fs, onChange);
+    await fs.writeFile(join(folder, "ca.pem"), "first");
+    await watch.follow([`${folder}/`]);
+    await watch.ready;
+    const told = next();
+    await fs.writeFile(join(folder, "ca.pem"), "second");
+    await told;
+  });
+
   it("does no harm where the folder is not there, or there is nothing to watch", async () => {
-    watch = createWatch(() => {});
+    watch = createWatch(fs, () => {});
     await watch.follow(["/nowhere/at/all/token"]);
     await watch.ready;
     await watch.close();
-    watch = createWatch(() => {});
+    watch = createWatch(fs, () => {});
     await watch.follow([]);
   });
 
@@ -83,7 +112,7 @@ describe("a watch", () => {
     await Promise.all([first, last].map((path) => fs.mkdir(path)));
     let isReady = Promise.withResolvers<void>();
     const { onChange, next } = changes();
-    watch = createWatch(onChange, () => isReady.resolve());
+    watch = createWatch(fs, onChange, () => isReady.resolve());
     await watch.follow([join(folder, "token")]);
     await isReady.promise;
     isReady = Promise.withResolvers();
@@ -96,7 +125,7 @@ describe("a watch", () => {
   });
 
   it("watches nothing after it was closed, though it was about to begin", async () => {
-    const opened = createWatch(() => {});
+    const opened = createWatch(fs, () => {});
     const follows = opened.follow([join(folder, "token")]);
     await opened.close();
     await follows;
