@@ -86,6 +86,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const vault = await openVault(config.vault, autoAuth?.method.namespace, world, emit, pool);
   const method = autoAuth && parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
+  const ending = new AbortController();
+  void end.promise.then(() => ending.abort());
   const { exec } = config;
   const application =
     exec === undefined || config.exitAfterAuth
@@ -236,7 +238,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   if (options.stop.aborted) stopped();
 
   // Take up, log in, fetch, publish, keep alive.
-  await sidecar?.start();
+  await sidecar?.start(ending.signal);
   // Late, because a watcher takes its time to load.
   await follow(config);
   const deadlines = podEvents?.follow(status);

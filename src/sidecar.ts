@@ -10,7 +10,7 @@ import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
 import { createConsequences } from "./consequences.ts";
 import { describe, LesseeError } from "./errors.ts";
-import { adopt } from "./lease/adoption.ts";
+import { takeUp } from "./lease/adoption.ts";
 import { handOver } from "./lease/hand-over.ts";
 import { createHoldings } from "./lease/holdings.ts";
 import { createKeeper, type Keeper } from "./lease/keeper.ts";
@@ -25,7 +25,7 @@ import { createLocalChanges } from "./local-changes.ts";
 import type { Emit, World } from "./ports.ts";
 import { publishFile } from "./publish/file.ts";
 import type { Publisher } from "./publish/publisher.ts";
-import { dependencyKey } from "./render/template.ts";
+import { type Dependency, dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
 import type { Supervisor } from "./supervise/supervisor.ts";
@@ -67,8 +67,8 @@ export interface Sidecar {
   variables(): Readonly<Record<string, string>> | null;
   /** The configuration as it was read last. */
   config(): AgentConfig;
-  /** Takes up what an earlier one held, then starts everything; all of it runs by itself from there. */
-  start(): Promise<void>;
+  /** Takes up what an earlier one held, unless it is to stop first; then everything runs by itself from there. */
+  start(stopping: AbortSignal): Promise<void>;
   /** Templates, policies and hooks of another configuration; rejects with a ConfigError, and nothing has changed then. */
   replace(config: AgentConfig): Promise<void>;
   /** Where its state lies; null where it has none. */
@@ -215,7 +215,22 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     runsCommands: () => local.runsCommands(),
     onEnd: options.onEnd,
   });
+  const takingUp = {
+    client,
+    tokens,
+    clock,
+    random,
+    emit,
+    keeperFor(dependency: Dependency) {
+      keepers.ensure([dependency]);
+      return keepers.get(dependencyKey(dependency))!;
+    },
+    policyFor: (dependency: Dependency) => setup.credential(dependency).policy,
+    databasesFor: (dependency: Dependency) => setup.credential(dependency).databases,
+  };
   let loggedIn: Promise<void> = Promise.resolve();
+  /** Leases of an earlier one that could not be taken up before the stop. */
+  let untouched = 0;
 
   /** What it holds is kept at once; what else follows waits for the others that change in the same turn. */
   function changed(keeper: Keeper): void {
@@ -226,22 +241,6 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     consequences.follow(changes.secret);
   }
 
-  async function takeUp(): Promise<void> {
-    const kept = await place?.file.load();
-    if (kept?.warning) emit({ is: "warning", code: "state", message: kept.warning });
-    if (!kept?.state) return;
-    keepers.ensure(kept.state.credentials.map(({ dependency }) => dependency));
-    await adopt(kept.state, {
-      client,
-      tokens,
-      clock,
-      emit,
-      keeperFor: (dependency) => keepers.get(dependencyKey(dependency))!,
-      policyFor: (dependency) => setup.credential(dependency).policy,
-      databasesFor: (dependency) => setup.credential(dependency).databases,
-    });
-  }
-
   return {
     keepers,
     tokens,
@@ -249,8 +248,9 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     publisher: () => setup.publisher,
     variables: () => setup.variables.complete(),
     config: () => setup.config,
-    async start() {
-      await takeUp();
+    async start(stopping) {
+      untouched = (await place?.file.load().then((kept) => takeUp(kept, takingUp, stopping))) ?? 0;
+      if (untouched > 0) return;
       keepers.start();
       loggedIn = tokens.run();
       await local.publish();
@@ -284,7 +284,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await Promise.all([local.stop(), keepers.stop(stopping)]);
       tokens.stop();
       await loggedIn;
-      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere);
+      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere + untouched);
       if (held === 0) await tokens.revokeAll();
       inTime.abort();
       sinks.stop();

@@ -1,45 +1,106 @@
 /** Taking up what an earlier sidecar held (rule W10). */
-import { DatabaseError, describe } from "../errors.ts";
-import type { Clock, Databases, DatabaseUser, Emit } from "../ports.ts";
+import { DatabaseError, describe, TransportError, VaultError } from "../errors.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Random } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
+import { backoff, READ_BACKOFF } from "./backoff.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Grant } from "./outcomes.ts";
 import type { Policy } from "./state.ts";
-import { type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
+import { type Kept, type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
 import type { Session, Tokens } from "./tokens.ts";
+import { isPassing, isRefusal, retryAfter } from "./verdict.ts";
 
 export interface AdoptionDeps {
   readonly client: VaultClient;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly random: Random;
   readonly emit: Emit;
   keeperFor(dependency: Dependency): Keeper;
   policyFor(dependency: Dependency): Policy;
   databasesFor(dependency: Dependency): Databases | null;
 }
 
-/** Each credential only if the server still knows it and, where Postgres can be asked, a query proves it. */
-export async function adopt(state: SavedState, deps: AdoptionDeps): Promise<void> {
-  const session = await deps.tokens.adopt(state.token);
-  if (session === null) return refuse(deps, "the token that was kept is no longer valid: starting anew");
-  for (const credential of state.credentials) {
-    try {
-      await adoptOne(credential, session, deps);
-    } catch (error) {
-      refuse(deps, `${credential.lease} is not taken up: ${describe(error)}`);
-    }
+/** Resolves to how many leases are left as they are, because `stop` came before the server had an answer. */
+export async function takeUp(kept: Kept, deps: AdoptionDeps, stop: AbortSignal): Promise<number> {
+  const { state, warning } = kept;
+  if (warning !== null) deps.emit({ is: "warning", code: "state", message: warning });
+  if (state === null || (await adopt(state, deps, stop))) return 0;
+  return state.credentials.length;
+}
+
+/**
+ * Each credential only if the server still knows it and, where Postgres can be asked, a query proves it. A server that
+ * cannot be asked is waited for: to start anew would make a user too many, and nobody would look after the old one.
+ * Resolves to false where `stop` came first, and nothing is taken up.
+ */
+export async function adopt(state: SavedState, deps: AdoptionDeps, stop: AbortSignal): Promise<boolean> {
+  const patience = createPatience(deps, stop);
+  try {
+    const session = await patience(() => deps.tokens.adopt(state.token));
+    if (session === null) refuse(deps, "the token that was kept is no longer valid: starting anew");
+    else for (const credential of state.credentials) await adoptIfAlive(credential, session, patience, deps);
+  } catch (error) {
+    if (stop.aborted) return false;
+    refuse(deps, `what was kept is not taken up: ${describe(error)}`);
   }
+  return true;
 }
 
 // ---- internal ----
 
-async function adoptOne(credential: SavedCredential, session: Session, deps: AdoptionDeps): Promise<void> {
+/** Tries of a server that answers, and with failures of its own. One that is not there is waited for without an end. */
+const MOST_FAILURES = 10;
+
+type Patience = <T>(ask: () => Promise<T>) => Promise<T>;
+
+/** Asks until there is a verdict; rejects with it, with the last failure, or when `stop` aborts. */
+function createPatience({ clock, emit, random }: AdoptionDeps, stop: AbortSignal): Patience {
+  let said = false;
+  return async (ask) => {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await ask();
+      } catch (error) {
+        const isAway = error instanceof TransportError || (error instanceof VaultError && isPassing(error));
+        if (isRefusal(error) || stop.aborted || (!isAway && failures >= MOST_FAILURES)) throw error;
+        const message = `what was kept cannot be taken up yet, and is asked for again: ${describe(error)}`;
+        if (!said) emit({ is: "warning", code: "adoption", message });
+        said = true;
+        const wait = backoff(READ_BACKOFF, failures, random(), retryAfter(error).retryAfter);
+        await clock.sleep(clock.now() + wait, stop);
+      }
+    }
+  };
+}
+
+async function adoptIfAlive(
+  credential: SavedCredential,
+  session: Session,
+  patience: Patience,
+  deps: AdoptionDeps,
+): Promise<void> {
+  try {
+    await adoptOne(credential, session, patience, deps);
+  } catch (error) {
+    refuse(deps, `${credential.lease} is not taken up: ${describe(error)}`);
+  }
+}
+
+async function adoptOne(
+  credential: SavedCredential,
+  session: Session,
+  patience: Patience,
+  deps: AdoptionDeps,
+): Promise<void> {
   const { dependency } = credential;
   const policy = deps.policyFor(dependency);
-  const sentAt = deps.clock.now();
-  const alive = await lookUp(credential, session.token, deps.client);
+  const { sentAt, ...alive } = await patience(async () => {
+    const sentAt = deps.clock.now();
+    return { sentAt, ...(await lookUp(credential, session.token, deps.client)) };
+  });
   if (alive.ttlSeconds <= 0 || !alive.renewable)
     return refuse(deps, `${credential.lease} has ended: a new credential is read`);
   const secret = secretOf(credential);
@@ -95,7 +156,7 @@ async function lookUp(
   try {
     return await client.lookupLease(token, credential.lease);
   } catch (error) {
-    if ((error as { status?: number }).status !== 403) throw error;
+    if (!(error instanceof VaultError) || error.status !== 403) throw error;
     const renewed = await client.renewLease(token, credential.lease, Math.ceil(credential.duration / 1_000));
     return { ttlSeconds: renewed.seconds, renewable: renewed.renewable };
   }

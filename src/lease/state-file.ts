@@ -41,10 +41,15 @@ export interface SavedState {
   readonly credentials: readonly SavedCredential[];
 }
 
+export interface Kept {
+  readonly state: SavedState | null;
+  readonly warning: string | null;
+}
+
 export interface StateFile {
   save(state: SavedState): Promise<void>;
   /** null when there is none, or none of ours; what cannot be used is put aside, and said. */
-  load(): Promise<{ readonly state: SavedState | null; readonly warning: string | null }>;
+  load(): Promise<Kept>;
   remove(): Promise<void>;
 }
 

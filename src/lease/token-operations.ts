@@ -5,7 +5,7 @@ import type { TokenInfo } from "../vault/client.ts";
 import { type Login, type LoginDeps, logInOnce } from "./login.ts";
 import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
 import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
-import { isPassing, retryAfter } from "./verdict.ts";
+import { isPassing, isRefusal, retryAfter } from "./verdict.ts";
 
 export interface TokenOperationsDeps extends LoginDeps {
   readonly methodName: string;
@@ -18,7 +18,7 @@ export interface TokenOperationsDeps extends LoginDeps {
 
 export interface TokenOperations {
   logIn(stop: AbortSignal): Promise<TokenOutcome>;
-  /** As `logIn`, with a token that an earlier process had; null when the server no longer knows it. */
+  /** With a token that an earlier process had; null when the server no longer knows it. Rejects where it does not say. */
   takeUp(token: Sensitive<string>): Promise<HeldToken | null>;
   probe(token: HeldToken): Promise<TokenOutcome>;
   renew(token: HeldToken): Promise<TokenOutcome>;
@@ -188,7 +188,10 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     probe,
     async takeUp(token) {
       const sentAt = clock.now();
-      const info = await client.lookupSelf(token).catch(() => null);
+      const info = await client.lookupSelf(token).catch((error: unknown) => {
+        if (isRefusal(error)) return null;
+        throw error;
+      });
       if (info === null || hasEnded(info) || info.numUses > 0) return null;
       deps.learn(token);
       return take({ ...info, token, durationSeconds: info.ttlSeconds, sentAt });

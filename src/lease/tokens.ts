@@ -65,7 +65,7 @@ export interface Tokens {
   wake(): void;
   /** The credentials have been replaced: log in anew with those that are there now. */
   renew(): void;
-  /** Takes a token up that an earlier process had; false when the server no longer knows it. */
+  /** Takes a token up that an earlier process had; null when the server no longer knows it. Rejects where it does not say. */
   adopt(token: Sensitive<string>): Promise<Session | null>;
   stop(): void;
   /** The last act: revokes what is still alive, children and all. */

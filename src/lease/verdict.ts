@@ -14,6 +14,11 @@ export function isPassing(error: VaultError): boolean {
   );
 }
 
+/** The server has looked, and says no: what is asked for again is answered in the same way. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof VaultError && error.status >= 400 && error.status < 500 && !isPassing(error);
+}
+
 export function retryAfter(error: unknown): { retryAfter?: number } {
   return error instanceof VaultError && error.retryAfter !== undefined ? { retryAfter: error.retryAfter } : {};
 }

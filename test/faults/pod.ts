@@ -282,7 +282,7 @@ export async function startPod(ground: Ground, options: PodOptions = {}): Promis
       transport.close();
     };
     current = sidecar;
-    await sidecar.start();
+    await sidecar.start(new AbortController().signal);
   }
 
   /** To the next appointment, and no further than `end`. */

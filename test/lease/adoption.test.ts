@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { freePort } from "../../dev/free-port.ts";
+import type { Fault } from "../../dev/vault/faults.ts";
 import type { SavedState } from "../../src/lease/state-file.ts";
 import { HEARS, type LabSidecar, refusal, type SidecarOptions, useLab } from "./lab.ts";
 import { HOUR, MINUTE, SECOND } from "./policies.ts";
@@ -151,6 +152,52 @@ describe("W10: a sidecar that follows another", () => {
     );
     await sidecar.until("published");
     expect([user(sidecar), sidecar.count("read")]).toEqual([before.user, 0]);
+  });
+
+  it.each([
+    ["sealed", refusal(503, "Vault is sealed")],
+    ["not there", { kind: "reset" } as Fault],
+  ])("waits for a server that is %s: the user that the application has is not left alone", async (_how, fault) => {
+    const before = await killed(observed());
+    lab.fail(/\/v1\/auth\/token\/lookup-self$/, fault, 3);
+    lab.fail(LOOKUP, fault, 3);
+    const sidecar = await lab.prepare({ ...observed(), from: before.now });
+    const adopting = sidecar.adopt(before.state);
+    await sidecar.pass(MINUTE);
+    expect(await adopting).toBe(true);
+    sidecar.run();
+    await sidecar.quiet();
+    expect([user(sidecar), sidecar.count("login"), sidecar.count("read"), sidecar.count("warning")]).toEqual([
+      before.user,
+      0,
+      0,
+      1,
+    ]);
+  });
+
+  it("starts anew where the server does nothing but fail", async () => {
+    const before = await killed(observed());
+    lab.fail(/\/v1\/auth\/token\/lookup-self$/, refusal(500, "internal error"));
+    const sidecar = await lab.prepare({ ...observed(), from: before.now });
+    const adopting = sidecar.adopt(before.state);
+    await sidecar.pass(10 * MINUTE);
+    expect(await adopting).toBe(true);
+    expect(lab.requests(/lookup-self$/)).toBe(10);
+    sidecar.run();
+    await sidecar.until("published");
+    expect(sidecar.count("read")).toBe(1);
+  });
+
+  it("leaves everything as it is when it is to stop before the server can be asked", async () => {
+    const before = await killed(observed());
+    lab.fail(/\/v1\/auth\/token\/lookup-self$/, refusal(503, "Vault is sealed"));
+    const sidecar = await lab.prepare({ ...observed(), from: before.now });
+    const stop = new AbortController();
+    const adopting = sidecar.adopt(before.state, stop.signal);
+    await sidecar.quiet();
+    stop.abort();
+    expect(await adopting).toBe(false);
+    expect(await lab.users()).toEqual([before.user]);
   });
 
   it("renews where looking is forbidden", async () => {

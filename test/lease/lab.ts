@@ -56,7 +56,7 @@ export interface LabSidecar {
   /** What it holds, as it is kept for the next one. */
   kept(): SavedState;
   /** Before `run`. */
-  adopt(state: SavedState): Promise<void>;
+  adopt(state: SavedState, stop?: AbortSignal): Promise<boolean>;
   handOver(shared: boolean, jobLifetime?: number): Promise<void>;
   /** The first event of that kind after the one that was last waited for; the time is moved on to it if need be. */
   until<Is extends LesseeEvent["is"]>(is: Is, matches?: (event: Named<Is>) => boolean): Promise<Named<Is>>;
@@ -275,16 +275,21 @@ export function useLab(): Lab {
         if (token === undefined) throw new Error("nothing is held");
         return { token, credentials: records.map((record) => createSaver()(keeper.dependency, record)) };
       },
-      adopt: (state) =>
-        adopt(state, {
-          client,
-          tokens,
-          clock,
-          emit,
-          keeperFor: () => keeper,
-          policyFor: () => policy,
-          databasesFor: () => databases,
-        }),
+      adopt: (state, stop = NEVER) =>
+        adopt(
+          state,
+          {
+            client,
+            tokens,
+            clock,
+            random: () => 0,
+            emit,
+            keeperFor: () => keeper,
+            policyFor: () => policy,
+            databasesFor: () => databases,
+          },
+          stop,
+        ),
       handOver: (shared, jobLifetime) =>
         handOver([keeper], {
           client,
@@ -407,6 +412,8 @@ export function useLab(): Lab {
     requests: (path) => vault.requests.count((request) => path.test(request.path)),
   };
 }
+
+const NEVER = new AbortController().signal;
 
 /** Connections that are kept for the next question are closed by `close`. */
 const STILL: Clock = {

@@ -87,6 +87,31 @@ describe("SIGTERM", () => {
     expect(await world.users.left(3_000)).toEqual([]);
   });
 
+  it("keeps the user of an earlier sidecar while the server is sealed, and whenever it is told to stop meanwhile", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    const { user } = await agent.event("published");
+    await agent.kill();
+    const sealed = pod.vault.faults.inject(() => true, {
+      kind: "answer",
+      status: 503,
+      body: { errors: ["Vault is sealed"] },
+    });
+
+    const waiting = await pod.agent(configuration(pod));
+    expect((await waiting.event("warning", ({ code }) => code === "adoption")).message).toContain("Vault is sealed");
+    expect(await waiting.stop()).toEqual({ code: 0, signal: null });
+    expect((await waiting.event("stopped")).held).toBe(1);
+
+    const patient = await pod.agent(configuration(pod));
+    await patient.event("warning", ({ code }) => code === "adoption");
+    sealed.remove();
+    expect((await patient.event("adopted")).user).toBe(user);
+    await patient.stop();
+    expect(reads(pod)).toBe(1);
+    expect(await world.users.left(3_000)).toEqual([]);
+  });
+
   it("ends at once when it comes a second time", async () => {
     const pod = await world.pod(LONG);
     const app = await pod.application("per-connection");
