@@ -252,6 +252,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   jobWatch.abort();
   await Promise.all([application?.stop(), job]);
   for (const unsubscribe of subscriptions) unsubscribe();
+  await reloading;
   credentials.stop();
   certificates.stop();
   await control?.stop();

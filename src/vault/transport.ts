@@ -50,6 +50,8 @@ export interface ClosableTransport {
 
 /** The largest answer that is read. A secret is some kilobytes, and what Vault's own storage can hold a megabyte. */
 const MAX_ANSWER = 4 * 1024 * 1024;
+/** setTimeout takes 31 bits; what is longer would be over at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** @throws LesseeError (code `ca`) for certificates or a key that cannot be used. */
 export function createTransport(options: TransportOptions): ClosableTransport {
@@ -137,9 +139,10 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
     const effect = () => (sent ? "unknown" : "never sent");
 
     const outgoing = open(request, route);
-    const deadline = setTimeout(() => {
-      fail(noAnswer(where(url, socketPath), request.timeout, effect()));
-    }, request.timeout);
+    const deadline = setTimeout(
+      () => fail(noAnswer(where(url, socketPath), request.timeout, effect())),
+      Math.min(request.timeout, LONGEST_TIMER),
+    );
 
     outgoing.on("socket", (socket) => {
       const ready = secure ? "secureConnect" : "connect";

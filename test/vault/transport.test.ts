@@ -101,6 +101,12 @@ describe("what fails before it was sent", () => {
 });
 
 describe("what fails after it was sent", () => {
+  it("has as long as it is given, and be it a year", async () => {
+    const server = await serve((response) => setTimeout(() => response.end("slow"), 50));
+    const answer = await transport().send(get(server.address, { timeout: 365 * 86_400_000 }));
+    expect(answer.body).toBe("slow");
+  });
+
   it("an answer that does not come in time", async () => {
     const server = await serve(() => {});
     const error = await failure(transport().send(get(server.address, { timeout: 200 })));
