@@ -119,6 +119,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
         if (said.get(template) !== message) emit({ is: "warning", code: "template-source", message });
         said.set(template, message);
       }
+      keepers.take({ is: "templates changed" });
       await publish();
     });
   }

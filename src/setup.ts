@@ -90,9 +90,15 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
 
   function make(path: string): CredentialSetup {
     const own = config.credentials.find((one) => one.path === path) ?? defaultCredential(path);
+    const policyThat = (printsHorizon: boolean) =>
+      policyOf({ ...own, preparation: own.preparation + longestWait }, { ...context, printsHorizon });
+    const [silent, printing] = [policyThat(false), policyThat(true)];
     return {
       config: own,
-      policy: policyOf({ ...own, preparation: own.preparation + longestWait }, context),
+      // The source of a template may change at any time.
+      get policy() {
+        return publisher.printsHorizon() ? printing : silent;
+      },
       databases: own.postgres.length === 0 ? null : openDatabases(own.postgres, { clock, files }),
       notifiers: own.notify.map((one) => createNotifier(one, ports.notify)),
     };

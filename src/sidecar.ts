@@ -161,6 +161,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     policy: () => ({
       lead: setup.longestLead(),
       jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(pid)),
+      printsHorizon: setup.publisher.printsHorizon(),
       backoff: { min: autoAuth.method.minBackoff, max: autoAuth.method.maxBackoff },
     }),
     onLogin: (session) => sinks.put(session.token),
@@ -261,6 +262,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       const last = setup;
       setup = await createSetup(next, setupPorts);
       await last.close();
+      keepers.take({ is: "templates changed" });
       await local.publish();
     },
     stateFolder: place?.folder ?? null,

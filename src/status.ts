@@ -62,7 +62,7 @@ export interface NotListening {
 
 export interface HeldStatus {
   readonly stage: "candidate" | "current" | "retiring";
-  /** What it waits for: `read`, `verify`, `publish`, `notify`, `confirm`, `drain`, `release`, `in use`. */
+  /** What it waits for: `read`, `verify`, `horizon`, `publish`, `notify`, `confirm`, `drain`, `release`, `in use`. */
   readonly step: string;
   readonly user: string | null;
   readonly lease: string;

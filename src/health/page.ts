@@ -117,6 +117,7 @@ ${lifeBar(held, due, now)}
 const STEPS: Readonly<Record<string, string>> = {
   read: "being read",
   verify: "trying a login",
+  horizon: "asking how long it can live",
   publish: "being written",
   notify: "telling the application",
   confirm: "waiting for the application",

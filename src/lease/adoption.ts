@@ -122,6 +122,8 @@ async function adoptOne(
     token: session.number,
     tokenExpiry: session.expiry,
     tokenHorizon: session.horizon,
+    tokenAsked: session.asked,
+    ...(credential.ends === undefined ? {} : { ends: credential.ends }),
     probeAt: credential.horizon === null && policy.probe ? sentAt : Number.POSITIVE_INFINITY,
     // At once: whoever was killed may be killed again, and a lease of seconds must not end over that.
     renewAt: sentAt,

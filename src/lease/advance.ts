@@ -1,6 +1,7 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
 import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
+import { printedAnew, readied, settle, settled } from "./ends.ts";
 import { heard, reminded, seeValidity, watched } from "./hearing.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
 import { abandon, drained, retire, retirement, stop } from "./retirement.ts";
@@ -16,12 +17,13 @@ const RELEASE_CHECK = 1_500;
 const ENDING = 200;
 /** A hook that cannot work until somebody changes something is tried again this seldom. */
 const HOPELESS_RETRY = 60_000;
+const UNTRIED = { step: "verify", failures: 0, failingSince: null } as const;
 /** The server cuts durations to seconds; a grant that passes a known max TTL by more means that it was raised. */
 const HORIZON_TOLERANCE = 2_000;
 
 /** `chance` is from 0 to 1; it only ever moves a retry. */
 export function advance(state: State, outcome: Outcome, now: number, policy: Policy, chance: number): State {
-  const next = follow(state, outcome, now, policy, chance);
+  const next = settle(follow(state, outcome, now, policy, chance), now, policy);
   const trouble = troubleAfter(state.trouble, outcome, now);
   return trouble === next.trouble ? next : { ...next, trouble };
 }
@@ -40,7 +42,7 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       return { ...state, reading: false, read: { failures, retryAt }, issued };
     }
     case "adopted":
-      return adopted(state, outcome, now);
+      return adopted(state, outcome, now, policy);
     case "renewed": {
       const renewed = change(state, outcome.id, (held) => ({
         expiry: outcome.expiry,
@@ -64,31 +66,24 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
     }
     case "token renewed":
       return changeAll(state, (held) =>
-        held.token === outcome.token ? { tokenExpiry: outcome.expiry, tokenHorizon: outcome.horizon } : {},
+        held.token === outcome.token
+          ? { tokenExpiry: outcome.expiry, tokenHorizon: outcome.horizon, tokenAsked: outcome.asked }
+          : {},
       );
     case "token lost":
       return allHeld(state)
         .filter((held) => held.token === outcome.token && held.lease !== "")
         .reduce((rest, held) => lose(rest, held.id), state);
     case "verified":
-      return seeValidity(
-        {
-          ...changeCandidate(state, outcome.id, {
-            step: "publish",
-            verified: true,
-            blind: outcome.blind ?? false,
-            failures: 0,
-            retryAt: now,
-          }),
-        },
-        outcome.id,
-        outcome.validFor,
-        now,
-      );
+      return verified(state, outcome, now, policy);
     case "verification failed":
       return verificationFailed(state, outcome, now, chance);
     case "verification given up":
-      return changeCandidate(state, outcome.id, { step: "publish", failures: 0, retryAt: now });
+      return forward(state, outcome.id, (candidate) => readied(candidate, now, policy));
+    case "horizon given up":
+      return forward(state, outcome.id, (candidate) => settled(candidate, now, policy));
+    case "templates changed":
+      return printedAnew(state, policy);
     case "published":
       return published(state, outcome.id, outcome.tell, now, policy);
     case "publish waits":
@@ -154,13 +149,8 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
 // ---- what follows --------------------------------------------------------------------------------------------------
 
 function taken(state: State, grant: Grant, now: number, policy: Policy): State {
-  const candidate: Candidate = {
-    ...hold(state.nextId, grant),
-    step: policy.verifies && grant.lease !== "" ? "verify" : "publish",
-    failures: 0,
-    failingSince: null,
-    retryAt: now,
-  };
+  const fresh: Candidate = { ...hold(state.nextId, grant), ...UNTRIED, retryAt: now };
+  const candidate = policy.verifies && grant.lease !== "" ? fresh : readied(fresh, now, policy);
   const leased = grant.lease !== "";
   const next: State = {
     ...state,
@@ -177,15 +167,25 @@ function taken(state: State, grant: Grant, now: number, policy: Policy): State {
 }
 
 /** The current one of an earlier process has to stand in the files still: it is published again, which writes nothing then. */
-function adopted(state: State, outcome: Outcome & { is: "adopted" }, now: number): State {
+function adopted(state: State, outcome: Outcome & { is: "adopted" }, now: number, policy: Policy): State {
   const held = { ...hold(state.nextId, outcome.grant), verified: true };
   const next = { ...state, nextId: state.nextId + 1 };
   if (outcome.stage === "current") {
-    return { ...next, candidate: { ...held, step: "publish", failures: 0, failingSince: null, retryAt: now } };
+    return { ...next, candidate: readied({ ...held, ...UNTRIED, retryAt: now }, now, policy) };
   }
   const { publishedAt } = outcome;
   const old: Retiring = { ...retirement(held, now), step: publishedAt === null ? "release" : "drain", publishedAt };
   return { ...next, retiring: [...state.retiring, old] };
+}
+
+function verified(state: State, outcome: Outcome & { is: "verified" }, now: number, policy: Policy): State {
+  const { blind = false, id, validFor } = outcome;
+  const proven = changeCandidate(state, id, { verified: true, blind });
+  return forward(seeValidity(proven, id, validFor, now), id, (candidate) => readied(candidate, now, policy));
+}
+
+function forward(state: State, id: number, step: (candidate: Candidate) => Candidate): State {
+  return state.candidate?.id === id ? { ...state, candidate: step(state.candidate) } : state;
 }
 
 function published(state: State, id: number, tell: boolean, now: number, policy: Policy): State {

@@ -89,6 +89,7 @@ export function forecast(facts: Facts, policy: Policy, count: number): Forecast 
     const tokenPolicy = {
       lead: first === undefined ? 0 : leadFor(first, policy),
       jitter: policy.jitter,
+      printsHorizon: false,
       backoff: { min: 0, max: 0 },
     };
     const login = rotations.length > 0 && (!serves(token, life, now) || loginDue(token, tokenPolicy) <= now);

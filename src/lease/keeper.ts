@@ -99,6 +99,12 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     const now = clock.now();
     state = advance(state, outcome, now, deps.policy(), deps.random());
     if (outcome.is === "left") left.push(...recordsOf(before).filter(({ held }) => held.id === outcome.id));
+    for (const { id, ends } of allHeld(state)) {
+      const secret = secrets.get(id);
+      // Another object: templates are evaluated anew with it.
+      if (secret !== undefined && ends !== secret.ends)
+        secrets.set(id, ends === undefined ? secret : { ...secret, ends });
+    }
     // The secret of what is no longer held is forgotten.
     const alive = new Set(allHeld(state).map((held) => held.id));
     for (const [id, secret] of secrets) {

@@ -115,6 +115,8 @@ function apply(state: State, now: number, policy: Policy): Action {
       return { do: "note", outcome: { is: "verification given up", id: candidate.id } };
     if (candidate.retryAt <= now) return { do: "verify", id: candidate.id };
   }
+  if (candidate?.step === "horizon" && candidate.retryAt <= now)
+    return { do: "note", outcome: { is: "horizon given up", id: candidate.id } };
   if (candidate?.step === "publish" && candidate.retryAt <= now) return { do: "publish", id: candidate.id };
   if (stopping === null && current?.telling && current.telling.retryAt <= now) return { do: "notify", id: current.id };
   const hearing = changesHearing(state, now, policy);

@@ -28,6 +28,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   const by = (held: Held) => (held.user === null ? {} : { user: held.user });
   const mark = (id: number, stage: RotationStage | "begun") =>
     times.set(id, { ...times.get(id), [stage]: clock.now() });
+  const warn = (code: string, message: string) => emit({ is: "warning", code, path, message });
   const failed = (error: string) => {
     lastError = error;
   };
@@ -68,12 +69,13 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         });
         break;
       case "verification given up":
-        emit({
-          is: "warning",
-          code: "unverified",
-          path,
-          message: "the candidate is published unverified: Postgres cannot be asked, and the time is running out",
-        });
+        warn(
+          "unverified",
+          "the candidate is published unverified: Postgres cannot be asked, and the time is running out",
+        );
+        break;
+      case "horizon given up":
+        warn("horizon", "it is published without its horizon: how long it can live at most is not known in time");
         break;
       case "publish failed":
         failed(outcome.error);
@@ -98,7 +100,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
       case "watch failed":
         failed(outcome.error);
-        emit({ is: "warning", code: "postgres-watch", path, message: `the sessions cannot be seen: ${outcome.error}` });
+        warn("postgres-watch", `the sessions cannot be seen: ${outcome.error}`);
         break;
       case "renewal failed": {
         if (outcome.verdict === "lost" && held!.expiry <= now) {
@@ -169,12 +171,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         emit({ is: "reminded", path, ...by(held!), ends: finite(endOf(held!)) });
         break;
       case "attach failed":
-        emit({
-          is: "warning",
-          code: "postgres-attach",
-          path,
-          message: `${held!.user} cannot log in any more to end its own sessions later: ${outcome.error}`,
-        });
+        warn("postgres-attach", `${held!.user} cannot log in any more to end its own sessions later: ${outcome.error}`);
         break;
       case "released":
         finish(outcome.id, before);
@@ -200,7 +197,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       `${path} lives ${seconds(life)} at most, and a rotation needs ${seconds(leadFor(held, policy))} (connections live ` +
       `${seconds(policy.connectionMaxLifetime ?? 0)}): it begins at half the life, and connections may outlive their user. ` +
       "Raise max_ttl (and token_max_ttl) to twice the lead or more, or shorten the connections' lifetime";
-    emit({ is: "warning", code: "lead", path, message });
+    warn("lead", message);
   }
 
   /** So is that the planned rotations alone use the budget up: the last user that it allows ends with nobody to follow it. */
@@ -215,7 +212,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       `${path} lives ${seconds(endOf(held) - held.readAt)} at most, and a rotation every ${seconds(interval)} needs ` +
       `${needed} new users an hour, of which max_new_per_hour allows ${policy.maxNewPerHour}: when they are used up, the ` +
       "last one ends and its queries fail. Raise max_ttl (and token_max_ttl), or max_new_per_hour";
-    emit({ is: "warning", code: "budget", path, message });
+    warn("budget", message);
   }
 
   function sayExpired(held: Held, before: State, policy: Policy): void {

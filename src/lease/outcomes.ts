@@ -72,7 +72,14 @@ export type Outcome =
       readonly id: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
-  | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
+  /** Its times have changed. `asked`: how long it can live is not the last word yet. */
+  | {
+      readonly is: "token renewed";
+      readonly token: number;
+      readonly expiry: number;
+      readonly horizon: number;
+      readonly asked: boolean;
+    }
   | { readonly is: "token lost"; readonly token: number }
   | { readonly is: "verified"; readonly id: number; readonly validFor: number | null; readonly blind?: boolean }
   | {
@@ -82,6 +89,10 @@ export type Outcome =
       readonly error: string;
     }
   | { readonly is: "verification given up"; readonly id: number }
+  /** How long it can live is not known in time. */
+  | { readonly is: "horizon given up"; readonly id: number }
+  /** Other templates than before. */
+  | { readonly is: "templates changed" }
   | { readonly is: "published"; readonly id: number; readonly tell: boolean }
   /** Infinity where nobody knows until when. */
   | { readonly is: "publish waits"; readonly id: number; readonly until: number }

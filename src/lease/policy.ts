@@ -9,6 +9,8 @@ export interface PolicyContext {
   readonly jitter: number;
   /** Templates of this credential have commands. */
   readonly hasCommands: boolean;
+  /** Templates print what no renewal can pass. */
+  readonly printsHorizon: boolean;
 }
 
 export function policyOf(config: CredentialConfig, context: PolicyContext): Policy {
@@ -23,6 +25,7 @@ export function policyOf(config: CredentialConfig, context: PolicyContext): Poli
     quietPeriod: config.quietPeriod,
     maxNewPerHour: config.maxNewPerHour,
     probe: config.probe,
+    printsHorizon: context.printsHorizon,
     verifies: config.postgres.length > 0,
     observes: config.postgres.some((server) => server.drain !== "off"),
     terminates: config.postgres.some((server) => server.drain === "terminate"),

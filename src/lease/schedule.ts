@@ -19,9 +19,9 @@ const ROTATION_OVERDUE = 10_000;
 /** The most that the readers of a rotation are spread over: until then what they have is dead. */
 const LONGEST_SPREAD = 2_000;
 
-/** When the max TTL of what was granted at `sentAt` is asked for (rule M1). */
-export function probeDue(sentAt: number): number {
-  return sentAt + PROBE_AFTER;
+/** When the max TTL of what was granted at `sentAt` is asked for (rule M1): at once where the first publish waits for it. */
+export function probeDue(sentAt: number, isAwaited: boolean): number {
+  return isAwaited ? sentAt : sentAt + PROBE_AFTER;
 }
 
 /** When it ends if nothing more succeeds: the lease's end, or its token's, or that of new logins. */

@@ -9,7 +9,7 @@ import type { Files } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import { secretFrom } from "../vault/answer.ts";
-import type { VaultSecret } from "../vault/secret.ts";
+import type { Ends, VaultSecret } from "../vault/secret.ts";
 import type { HeldRecord } from "./keeper.ts";
 
 /** Whose state it is: another server's, role's or pod's is put aside untouched (rule W11). */
@@ -32,6 +32,8 @@ export interface SavedCredential {
   readonly horizon: number | null;
   readonly publishedAt: number | null;
   readonly oids: readonly number[] | undefined;
+  /** What its files say of its end: they must not change when it is taken up. */
+  readonly ends?: Ends;
   /** The secret's answer as text, so that numbers keep their spelling. */
   readonly answer: string;
 }
@@ -110,21 +112,23 @@ export function openStateFile(options: StateFileOptions): StateFile {
 export function createSaver(): (dependency: Dependency, record: HeldRecord) => SavedCredential {
   const last = new WeakMap<VaultSecret, SavedCredential>();
   return (dependency, { held, oids, publishedAt, secret, stage }) => {
-    const { duration, lease, readAt, user } = held;
+    const { duration, ends, lease, readAt, user } = held;
     const horizon = Number.isFinite(held.horizon) ? held.horizon : null;
     const before = last.get(secret);
     const same =
       before?.stage === stage &&
       before.horizon === horizon &&
       before.publishedAt === publishedAt &&
-      before.oids === oids;
+      before.oids === oids &&
+      before.ends === ends;
     if (before && same) return before;
     const answer = stringify({
       lease_id: secret.lease.id,
       renewable: secret.lease.renewable,
       data: secret.data.reveal(),
     });
-    const saved = { dependency, stage, lease, user, readAt, duration, horizon, publishedAt, oids, answer };
+    const printed = ends === undefined ? {} : { ends };
+    const saved = { dependency, stage, lease, user, readAt, duration, horizon, publishedAt, oids, ...printed, answer };
     last.set(secret, saved);
     return saved;
   };

@@ -1,4 +1,5 @@
 /** What is known of one path's credential: the shapes that lifecycle.ts walks over. No secret is in here. */
+import type { Ends } from "../vault/secret.ts";
 
 /** How one credential is to be looked after; all durations in milliseconds. */
 export interface Policy {
@@ -13,6 +14,8 @@ export interface Policy {
   readonly maxNewPerHour: number;
   /** Whether the max TTL is asked for right after the read. */
   readonly probe: boolean;
+  /** What is published says how long it can live at most: that is asked for first. */
+  readonly printsHorizon: boolean;
   /** Candidates are logged in with before they are published. */
   readonly verifies: boolean;
   /** Sessions can be seen, so that hearing and draining are observed rather than waited out. */
@@ -52,6 +55,8 @@ export interface Held {
   readonly token: number;
   readonly tokenExpiry: number;
   readonly tokenHorizon: number;
+  /** How long that can live is being asked for still: until then its horizon may be too late. */
+  readonly tokenAsked?: boolean;
   /** Until when Postgres accepts new logins, where that was seen and is sooner than the lease (rule M5). */
   readonly validUntil: number;
   /** When its max TTL is to be asked for (rule M1); Infinity when it is known, or not to be asked for. */
@@ -63,12 +68,15 @@ export interface Held {
   readonly verified: boolean;
   /** Its sessions are not shown to us (rule M12). */
   readonly blind?: boolean;
+  /** What templates print of its end; absent until it may be published, and for what has no lease. */
+  readonly ends?: Ends;
   /** Objects that it was seen to own: while there are any it cannot be dropped (rule M6). */
   readonly owned?: number;
 }
 
 export interface Candidate extends Held {
-  readonly step: "verify" | "publish";
+  /** `horizon`: waits until it is known how long it can live, which is to be printed. */
+  readonly step: "verify" | "horizon" | "publish";
   readonly failures: number;
   readonly failingSince: number | null;
   readonly retryAt: number;

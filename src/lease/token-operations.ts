@@ -88,9 +88,9 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     if (!auth.renewable || auth.type === "batch") {
       return { ...token, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
     }
-    const { lead, jitter } = deps.policy();
+    const { lead, jitter, printsHorizon } = deps.policy();
     const renewAt = renewalDue(sentAt, duration, never, lead, jitter);
-    return { ...token, horizon: never, renewable: true, probeAt: probeDue(sentAt), renewAt };
+    return { ...token, horizon: never, renewable: true, probeAt: probeDue(sentAt, printsHorizon), renewAt };
   }
 
   /** Finds out how long the token can live at most: what it says of itself, and what a renewal for ever is cut to. */

@@ -10,6 +10,8 @@ export interface TokenPolicy {
   /** The longest lead of the credentials that are read with it. */
   readonly lead: number;
   readonly jitter: number;
+  /** How long it can live at most is waited for. */
+  readonly printsHorizon: boolean;
   readonly backoff: BackoffPolicy;
 }
 
@@ -175,6 +177,11 @@ export function serves(token: HeldToken, life: number, now: number): boolean {
   const left = token.horizon - now;
   const fresh = token.horizon - token.loggedInAt;
   return left >= Math.min(life, 0.9 * fresh) || left === Number.POSITIVE_INFINITY;
+}
+
+/** How long it can live is not the last word yet, or it has not come back to its rhythm after that was found out. */
+export function isAsked(token: HeldToken, now: number): boolean {
+  return Number.isFinite(token.probeAt) || token.renewAt <= now;
 }
 
 /** When a new login is due for its own sake; Infinity while no end is known. */

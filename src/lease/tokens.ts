@@ -8,6 +8,7 @@ import {
   advanceToken,
   decideToken,
   type HeldToken,
+  isAsked,
   NO_TOKEN,
   serves,
   type TokenAction,
@@ -31,6 +32,8 @@ export interface Session {
   readonly token: Sensitive<string>;
   readonly expiry: number;
   readonly horizon: number;
+  /** How long it can live is being asked for still. */
+  readonly asked: boolean;
 }
 
 /** Somebody else's need of a token of ours. */
@@ -40,7 +43,13 @@ export interface Hold {
 }
 
 export type TokenChange =
-  | { readonly is: "token renewed"; readonly token: number; readonly expiry: number; readonly horizon: number }
+  | {
+      readonly is: "token renewed";
+      readonly token: number;
+      readonly expiry: number;
+      readonly horizon: number;
+      readonly asked: boolean;
+    }
   | { readonly is: "token lost"; readonly token: number };
 
 export interface Tokens {
@@ -52,6 +61,8 @@ export interface Tokens {
    */
   borrow(life: number, signal: AbortSignal): Promise<Session>;
   giveBack(session: Session): void;
+  /** The same session as it is now; as it was where its token has ended. */
+  renewed(session: Session): Session;
   /** The active token at this moment, for whoever asks on behalf of somebody else; null while there is none. */
   current(): Sensitive<string> | null;
   /** Until `release` the token counts as a parent; `lost` aborts when it has ended. Nothing for one that is not ours. */
@@ -102,22 +113,30 @@ export function createTokens(deps: TokensDeps): Tokens {
         break;
       }
       case "renewed":
-        deps.onChange({ is: "token renewed", token: outcome.number, expiry: outcome.expiry, horizon: outcome.horizon });
-        break;
       case "probed":
-        if (outcome.found !== null) deps.onChange({ is: "token renewed", token: outcome.number, ...outcome.found });
+        tellTimes(outcome.number);
         break;
       case "renewal failed": {
         const kept = find(outcome.number);
         const retryIn = kept === undefined ? null : finite(kept.renewAt - now);
         deps.emit({ is: "token renewal failed", error: outcome.error, lost: kept === undefined, retryIn });
         if (kept === undefined) lose(outcome.number);
+        else tellTimes(outcome.number);
         break;
       }
       default:
         break;
     }
     pulse.beat();
+  }
+
+  function tellTimes(number: number): void {
+    const token = find(number);
+    if (token !== undefined) deps.onChange({ is: "token renewed", token: number, ...timesOf(token) });
+  }
+
+  function timesOf(token: HeldToken): Omit<Session, "number" | "token"> {
+    return { expiry: token.expiry, horizon: token.horizon, asked: isAsked(token, clock.now()) };
   }
 
   function lose(number: number): void {
@@ -146,12 +165,7 @@ export function createTokens(deps: TokensDeps): Tokens {
   }
 
   function sessionOf(token: HeldToken): Session {
-    return {
-      number: token.number,
-      token: operations.tokenOf(token.number)!,
-      expiry: token.expiry,
-      horizon: token.horizon,
-    };
+    return { number: token.number, token: operations.tokenOf(token.number)!, ...timesOf(token) };
   }
 
   function lend(number: number): void {
@@ -192,6 +206,10 @@ export function createTokens(deps: TokensDeps): Tokens {
       }
     },
     giveBack: ({ number }) => takeBack(number),
+    renewed(session) {
+      const token = find(session.number);
+      return token === undefined ? session : sessionOf(token);
+    },
     current: () => (state.active === null ? null : (operations.tokenOf(state.active.number) ?? null)),
     hold(token) {
       const number = operations.numbers().find((one) => operations.tokenOf(one)?.reveal() === token.reveal());

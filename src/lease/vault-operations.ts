@@ -61,7 +61,8 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       // It is not what was asked for, and may not take the place of what works.
       if (secret.lease.id === "" && state.current !== null && state.current.lease !== "")
         throw strange(path, "without a lease, which the one before had");
-      return { is: "read", grant: grantOf(state.nextId, secret, session, sentAt) };
+      // What has become known of the token meanwhile is told to nobody a second time.
+      return { is: "read", grant: grantOf(state.nextId, secret, tokens.renewed(session), sentAt) };
     } catch (error) {
       if (error instanceof VaultError && error.status === 403 && clock.now() - reloggedInAt >= RELOGIN_INTERVAL) {
         // One login per refusal (rule R6): the token may be dead, or older than its policies.
@@ -115,7 +116,8 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       };
     }
     const expiry = sentAt + duration;
-    const leased = { ...base, expiry, tokenExpiry: session.expiry, tokenHorizon: session.horizon };
+    const { asked: tokenAsked, expiry: tokenExpiry, horizon: tokenHorizon } = session;
+    const leased = { ...base, expiry, tokenExpiry, tokenHorizon, tokenAsked };
     const policy = deps.policy();
     if (!lease.renewable) {
       const fixed = { ...leased, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
@@ -127,7 +129,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       ...leased,
       horizon: never,
       renewable: true,
-      probeAt: policy.probe ? probeDue(sentAt) : never,
+      probeAt: policy.probe ? probeDue(sentAt, policy.printsHorizon) : never,
       renewAt: renewalDue(sentAt, duration, never, leadOf(policy, duration), policy.jitter),
     };
   }

@@ -44,6 +44,8 @@ export interface Evaluations {
   wishes(one: PublishedTemplate): readonly Dependency[];
   /** What holds it up: keys of what is missing, or an error. */
   trouble(one: PublishedTemplate): Trouble;
+  /** Some template may print what no renewal of a credential can pass. */
+  printsHorizon(): boolean;
   /** From now on this stands for the template: its source has changed. */
   replace(one: PublishedTemplate, template: Template): void;
 }
@@ -61,6 +63,7 @@ export function createEvaluations({ templates, brain, emit, onWork, redact }: Ev
   const evaluations = new Map<PublishedTemplate, Evaluation>();
   const troubles = new Map<PublishedTemplate, Trouble>();
   const working = new Set<PublishedTemplate>();
+  let printsHorizon = templates.some(({ template }) => template.printsHorizon === true);
 
   function evaluate(one: PublishedTemplate): Execution {
     evaluations.delete(one);
@@ -130,8 +133,10 @@ export function createEvaluations({ templates, brain, emit, onWork, redact }: Ev
       return evaluations.get(one)!.wishes;
     },
     trouble,
+    printsHorizon: () => printsHorizon,
     replace(one, template) {
       compiled.set(one, template);
+      printsHorizon = [...compiled.values()].some((other) => other.printsHorizon === true);
       evaluations.delete(one);
     },
   };

@@ -64,6 +64,8 @@ export interface Publisher {
   destinationsOf(key: string): readonly string[];
   /** Whether those files would stay as they are with this in the place of what is known under `key`. */
   reproduces(key: string, secret: VaultSecret): Promise<boolean>;
+  /** Some template may print what no renewal of a credential can pass. */
+  printsHorizon(): boolean;
   /** Every template was written, or fails without being fatal. */
   isComplete(): boolean;
   /** What a template says that has never been written, fails and is fatal; null where there is none. */
@@ -267,6 +269,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     reread: () => turns.alone(reread),
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
+    printsHorizon: evaluations.printsHorizon,
     isComplete: () => templates.every((one) => history.at(one) !== null || (fails(one) && !one.fatal)),
     fatality() {
       const one = templates.find((one) => one.fatal && fails(one) && history.at(one) === null);

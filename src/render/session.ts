@@ -1,6 +1,6 @@
 /** One evaluation of a template: what it asked for, what was not there, and what its functions remember. */
 import { describe, TemplateError } from "../errors.ts";
-import type { VaultSecret } from "../vault/secret.ts";
+import type { Ends, VaultSecret } from "../vault/secret.ts";
 import { type Budget, createBudget } from "./budget.ts";
 import { secretValue } from "./functions/secret-value.ts";
 import { encodeText } from "./go/text.ts";
@@ -24,6 +24,8 @@ export interface Session {
   readonly scratch: Map<string, Value>;
   /** The secret as templates see it; null, and noted as missing, when it is not there. */
   secret(dependency: Dependency): Struct | null;
+  /** When that secret ends; undefined where it has no lease, and where it is not there, which is noted. */
+  ends(dependency: Dependency): Ends | undefined;
   /** The keys, sorted; undefined, and noted as missing, when they are not known. */
   keys(path: string): readonly string[] | undefined;
   /** The content of a file; undefined, and noted as missing, when there is no such file. */
@@ -68,6 +70,12 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
     return key;
   }
 
+  function recall(dependency: Dependency, key: string): VaultSecret | null {
+    const secret = brain.recall(dependency) ?? null;
+    if (secret === null) missing.set(key, dependency);
+    return secret;
+  }
+
   function keyOf({ name, args, each = false }: Call): string {
     const call = `${name} ${JSON.stringify(args)}`;
     const count = calls.get(call) ?? 0;
@@ -90,11 +98,8 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       const key = note(dependency);
       const known = secrets.get(key);
       if (known !== undefined) return known;
-      const secret = brain.recall(dependency);
-      if (secret === undefined || secret === null) {
-        missing.set(key, dependency);
-        return null;
-      }
+      const secret = recall(dependency, key);
+      if (secret === null) return null;
       requests.push(secret.requestId);
       // KV v1 answers a write with nothing, and there is nothing to wait for.
       if (dependency.kind === "write" && isEmpty(secret)) return null;
@@ -102,6 +107,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       secrets.set(key, value);
       return value;
     },
+    ends: (dependency) => recall(dependency, note(dependency))?.ends,
     keys(path) {
       const dependency: Dependency = { kind: "list", path };
       const key = note(dependency);

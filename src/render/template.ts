@@ -127,6 +127,8 @@ export interface Work {
 }
 
 export interface Template {
+  /** It may print what no renewal of a credential can pass. */
+  readonly printsHorizon?: boolean;
   /** Evaluates against what is known. Throws TemplateError; what is missing is reported in the result, or in the error. */
   execute(brain: Brain, host: TemplateHost): Execution;
 }

@@ -10,6 +10,14 @@ export interface LeaseGrant {
   readonly renewable: boolean;
 }
 
+/** When a credential ends, as it was known before its first publish. In milliseconds since 1970. */
+export interface Ends {
+  /** If it is never renewed. */
+  readonly expiry: number;
+  /** What no renewal can pass: null is not known, or none; absent where nothing printed it. */
+  readonly horizon?: number | null;
+}
+
 export interface VaultSecret {
   readonly requestId: string;
   readonly lease: LeaseGrant;
@@ -18,6 +26,8 @@ export interface VaultSecret {
   readonly warnings: readonly string[];
   readonly auth: VaultAuth | null;
   readonly wrapInfo: VaultWrapInfo | null;
+  /** Of what is held under a lease. */
+  readonly ends?: Ends;
 }
 
 export interface VaultAuth {

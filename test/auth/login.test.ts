@@ -76,7 +76,7 @@ function run(method: AuthMethod, clock: Clock, more: Partial<TokensDeps> = {}): 
     clock,
     random: () => 0,
     emit,
-    policy: () => ({ lead: 0, jitter: 0, backoff: { min: 1_000, max: 300_000 } }),
+    policy: () => ({ lead: 0, jitter: 0, printsHorizon: false, backoff: { min: 1_000, max: 300_000 } }),
     learn: () => {},
     onLogin: tell,
     onChange: () => {},
@@ -235,7 +235,7 @@ describe("min_backoff and max_backoff", () => {
         const times: number[] = [];
         const { outcome, stop } = run(failing, clock, {
           random: () => chance,
-          policy: () => ({ lead: 0, jitter: 0, backoff: { min, max } }),
+          policy: () => ({ lead: 0, jitter: 0, printsHorizon: false, backoff: { min, max } }),
           onFailure: () => times.push(clock.now()),
         });
         for (let failure = 0; failure < 12; failure++) {

@@ -122,6 +122,7 @@ describe("the numbers in docs/configuration.md are computed by the code:", () =>
       renewalThreshold: 0.9,
       jitter,
       hasCommands: false,
+      printsHorizon: false,
     });
 
   it("the seed's lead, increments and rotation", () => {

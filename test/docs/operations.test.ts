@@ -21,7 +21,7 @@ describe("which TTLs go with which connections", () => {
     const [duration = 0, max = 0] = ttls.split(", ").map(milliseconds);
     const policy = policyOf(
       defaultCredential("database/creds/pg-role", { connectionMaxLifetime: milliseconds(lifetime) }),
-      { staticInterval: HOUR, renewalThreshold: 0.9, jitter: 0, hasCommands: false },
+      { staticInterval: HOUR, renewalThreshold: 0.9, jitter: 0, hasCommands: false, printsHorizon: false },
     );
     const one = held({ duration, horizon: max, tokenExpiry: HOUR, tokenHorizon: 768 * HOUR });
     const ours = leadOf(policy, max);

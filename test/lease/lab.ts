@@ -39,6 +39,8 @@ export interface SidecarOptions extends Partial<CredentialConfig> {
   /** Of the auth mount; default `pg`. */
   readonly authRole?: string;
   readonly givenAway?: boolean;
+  /** Templates print what no renewal can pass. */
+  readonly printsHorizon?: boolean;
   readonly notifiers?: readonly Notifier[];
   /** The time at its beginning; default now. */
   readonly from?: number;
@@ -151,7 +153,7 @@ export function useLab(): Lab {
 
   async function prepare(options: SidecarOptions = {}): Promise<LabSidecar> {
     const { role = "pg-role", authRole = "pg", givenAway = false, notifiers = [], publishes = () => true } = options;
-    const { from = Date.now() } = options;
+    const { from = Date.now(), printsHorizon = false } = options;
     const path = `database/creds/${role}`;
     const config = defaultCredential(path, options);
     const policy = {
@@ -160,6 +162,7 @@ export function useLab(): Lab {
         renewalThreshold: 0.9,
         jitter: 0,
         hasCommands: notifiers.length > 0,
+        printsHorizon,
       }),
     };
     const clock = createFakeClock(from);
@@ -211,7 +214,7 @@ export function useLab(): Lab {
       clock,
       random: () => 0,
       emit,
-      policy: () => ({ lead: leadOfPolicy, jitter: 0, backoff: { min: 1_000, max: 300_000 } }),
+      policy: () => ({ lead: leadOfPolicy, jitter: 0, printsHorizon, backoff: { min: 1_000, max: 300_000 } }),
       learn: () => {},
       onLogin: () => {},
       onChange: (change) => keeper.take(change),

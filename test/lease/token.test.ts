@@ -17,7 +17,12 @@ import {
 import { anySeconds, HOUR, MINUTE, SECOND } from "./policies.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
-const policy: TokenPolicy = { lead: 10 * MINUTE, jitter: 0, backoff: { min: SECOND, max: 5 * MINUTE } };
+const policy: TokenPolicy = {
+  lead: 10 * MINUTE,
+  jitter: 0,
+  printsHorizon: false,
+  backoff: { min: SECOND, max: 5 * MINUTE },
+};
 
 function token(changes: Partial<HeldToken> = {}): HeldToken {
   return {

@@ -189,7 +189,7 @@ export function walk(options: WorldOptions): Walk {
       case "renew": {
         calls.push(now);
         check(
-          !("step" in held!) || held.step === "drain" || held.step === "verify" || held.step === "publish",
+          !("step" in held!) || ["drain", "verify", "horizon", "publish"].includes(String(held.step)),
           `renewed while ${"step" in held! ? held.step : ""}`,
         );
         const user = users.get(action.id)!;
@@ -251,6 +251,7 @@ export function walk(options: WorldOptions): Walk {
         if (random() < 0.05) return { is: "publish waits", id: action.id, until: now + 1 + random() * 5_000 };
         if (failing) return { is: "publish failed", id: action.id, error: "x" };
         users.get(action.id)!.published = true;
+        if (policy.printsHorizon) check(held!.ends?.horizon !== undefined, "published before its horizon was settled");
         // The application looks at its file when it likes; when it is told, at once.
         if (!policy.notifies) applicationLooks(until + Math.min(random() * policy.readerGrace, 120_000));
         return { is: "published", id: action.id, tell: true };
@@ -296,7 +297,7 @@ export function walk(options: WorldOptions): Walk {
       expiry: now + duration,
       horizon: never,
       renewable: true,
-      probeAt: policy.probe ? probeDue(now) : never,
+      probeAt: policy.probe ? probeDue(now, policy.printsHorizon) : never,
       token: 1,
       tokenExpiry: now + options.tokenTtl,
       tokenHorizon: now + options.tokenTtl,

@@ -64,6 +64,25 @@ describe("lessee render", () => {
     expect({ code, err, out: out.toString("latin1") }).toEqual({ code: 0, err: "", out: "1.50 a 2 [a z] signed\xff" });
   });
 
+  it("prints when a lease would end that was granted now; its horizon where that is the same", () => {
+    const grant = (renewable: boolean) => ({ lease_id: "l", lease_duration: 3_600, renewable, data: {} });
+    const known = JSON.stringify({
+      reads: { "db/creds/a": grant(true), "db/creds/b": grant(false), kv: { data: {} } },
+    });
+    const source = ["db/creds/a", "db/creds/b", "kv"]
+      .map((path) => `{{ lesseeExpiryUnix "${path}" }} {{ lesseeHorizonUnix "${path}" }}`)
+      .join(" ");
+    const before = Math.floor(Date.now() / 1_000);
+    const [a, aMost, b, bMost, kv, kvMost] = render(["-template", file("ends.ctmpl", source), "-secrets=-"], known)
+      .out.toString()
+      .split(" ")
+      .map(Number);
+    expect(a).toBeGreaterThanOrEqual(before + 3_600);
+    expect(a).toBeLessThan(before + 3_660);
+    expect([b, bMost]).toEqual([a, a]);
+    expect([aMost, kv, kvMost]).toEqual([0, 0, 0]);
+  });
+
   it("takes the template from standard input, and other delimiters", () => {
     const { out } = render(
       ["-template=-", `-secrets=${secrets}`, "-left-delimiter=[[", "-right-delimiter=]]"],

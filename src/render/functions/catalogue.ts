@@ -3,6 +3,7 @@ import type { TemplateFunction } from "../go/function.ts";
 import { fail } from "../go/values.ts";
 import { DEBUG_FUNCTIONS } from "./debug.ts";
 import { ENCODING_FUNCTIONS } from "./encoding.ts";
+import { END_FUNCTIONS } from "./ends.ts";
 import { FILE_FUNCTIONS } from "./files.ts";
 import { JSON_FUNCTIONS } from "./json.ts";
 import { MAP_FUNCTIONS } from "./maps.ts";
@@ -30,6 +31,7 @@ import { YAML_FUNCTIONS } from "./yaml/functions.ts";
 const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
   [
     ...VAULT_FUNCTIONS,
+    ...END_FUNCTIONS,
     ...TEXT_FUNCTIONS,
     ...PARSE_FUNCTIONS,
     ...ENCODING_FUNCTIONS,

@@ -3,6 +3,7 @@ import { Boxed, type Result } from "../go/boxed.ts";
 import { type CallContext, defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { quote } from "../go/quote.ts";
 import { fail, Slice, Struct, type StructType, stringSlice, type Value } from "../go/values.ts";
+import type { Dependency } from "../template.ts";
 import { struct } from "./secret-value.ts";
 
 export const VAULT_FUNCTIONS: readonly TemplateFunction[] = [
@@ -20,7 +21,12 @@ function secret([path = "", ...pairs]: readonly string[], { session }: CallConte
   if (path === "") return new Boxed(null);
   const trimmed = trimSlashes(path);
   if (pairs.length > 0) return new Boxed(session.secret({ kind: "write", path: trimmed, data: parsePairs(pairs) }));
-  return new Boxed(session.secret({ kind: "read", ...parsePath(trimmed) }));
+  return new Boxed(session.secret(secretAt(path)));
+}
+
+/** What a read of the path asks for. */
+export function secretAt(path: string): Dependency {
+  return { kind: "read", ...parsePath(trimSlashes(path)) };
 }
 
 /** `a/b?version=2`: of the query only the version says which secret is meant. */
