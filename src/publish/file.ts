@@ -53,8 +53,13 @@ export interface Staged {
 }
 
 /** What stands at a destination before the publish; only a regular file counts. */
-export interface Existing {
+export interface Existing extends Found {
   readonly path: string;
+  /** When its content was written, by the volume's clock. */
+  readonly written: number;
+}
+
+interface Found {
   /** Absent where another owner keeps it from being read, which does not keep it from being replaced. */
   readonly content: Uint8Array | undefined;
   readonly mode: number;
@@ -109,10 +114,10 @@ export async function examine(path: string, files: Files): Promise<Existing | un
     throw new PublishError(`cannot write ${path}: it is ${kind}`, [], { hint: "name a file as destination" });
   }
   const content = await files.readFile(path).catch(() => undefined);
-  return { path, content, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid };
+  return { path, content, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid, written: found.mtimeMs };
 }
 
-export function isUpToDate(existing: Omit<Existing, "path">, request: PublishRequest, owner: Owner): boolean {
+export function isUpToDate(existing: Found, request: PublishRequest, owner: Owner): boolean {
   return (
     existing.content !== undefined &&
     Buffer.compare(existing.content, request.content) === 0 &&

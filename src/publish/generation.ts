@@ -31,6 +31,8 @@ import { type Owner, resolveOwner } from "./owner.ts";
 
 const ROOT = "..lessee";
 const CURRENT = "current";
+/** Whoever has opened a generation reads all of its files in this time, however many follow it. */
+const READING = 5_000;
 /** Whatever the umask: who may enter the folder may enter these, and each file has its own mode. */
 const FOLDER_MODE = 0o755;
 
@@ -40,7 +42,10 @@ interface Member {
   readonly name: string;
   readonly owner: Owner;
   readonly existing: Existing | undefined;
-  readonly linked: boolean;
+  /** When the link was made; absent where there is none. */
+  readonly linked: number | undefined;
+  /** The content is there, but a crash came before those who watch were told. */
+  readonly untold: boolean;
   readonly upToDate: boolean;
 }
 
@@ -69,10 +74,10 @@ export async function publishGeneration(
         throw error;
       });
       await syncFolder(root, files);
+      // The links last: where they are new, everybody was told.
+      await announce(root, base, members, files);
       await linkAll(folder, members, ports);
-      if (base !== undefined) await announce(join(root, base), members, files);
-      // The one before stays until the next time, for readers that are on their way into it.
-      await removeOthers(root, [CURRENT, generation, ...(base === undefined ? [] : [base])], files);
+      await removeOthers(root, [CURRENT, generation, base], files);
     }
     return members.map((member) => ({ changed: !member.upToDate }));
   } catch (error) {
@@ -84,18 +89,20 @@ async function inspect(request: PublishRequest, root: string, base: string | und
   const name = basename(request.destination);
   const owner = await resolveOwner(request, files);
   const published = base === undefined ? undefined : await examine(join(root, base, name), files);
-  const linked = await isLinked(request.destination, files);
+  const linked = await linkedAt(request.destination, files);
+  const untold = linked !== undefined && published !== undefined && linked < published.written;
   return {
     request,
     name,
     owner,
     existing: published ?? (await examine(request.destination, files)),
     linked,
-    upToDate: linked && published !== undefined && isUpToDate(published, request, owner),
+    untold,
+    upToDate: linked !== undefined && !untold && published !== undefined && isUpToDate(published, request, owner),
   };
 }
 
-/** Makes the folder of a new generation, complete and on the disk, or leaves none. Resolves to its name. */
+/** Makes the folder of a new generation, complete and on the disk before it has its name, or leaves none. */
 async function build(
   root: string,
   base: string | undefined,
@@ -104,7 +111,7 @@ async function build(
 ): Promise<string> {
   const { files } = ports;
   const name = randomName(ports.random);
-  const generation = join(root, name);
+  const generation = join(root, unfinished(name));
   try {
     for (const folder of [root, generation]) {
       await files.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
@@ -119,9 +126,12 @@ async function build(
       if (request.backup && existing && !upToDate) await keepBackup(existing.path, request.destination, ports);
     }
     await syncFolder(generation, files);
+    await files.rename(generation, join(root, name));
     return name;
   } catch (error) {
     await files.rm(generation, { recursive: true, force: true }).catch(() => undefined);
+    // On a full disk there is room for it the next time.
+    await removeOthers(root, [CURRENT, base], files);
     throw error;
   }
 }
@@ -136,7 +146,8 @@ async function takeOver(
 ): Promise<void> {
   for (const name of await files.readdir(join(root, base))) {
     if (members.some((member) => member.name === name)) continue;
-    if (await isLinked(join(root, "..", name), files)) await files.link(join(root, base, name), join(generation, name));
+    const linked = await linkedAt(join(root, "..", name), files);
+    if (linked !== undefined) await files.link(join(root, base, name), join(generation, name));
   }
 }
 
@@ -146,12 +157,12 @@ async function takeOver(
  */
 async function linkAll(folder: string, members: readonly Member[], ports: PublishPorts): Promise<void> {
   // Those that were linked before have changed with the generation.
-  const written = members.filter((member) => member.linked && !member.upToDate).map(destinationOf);
+  const written = members.filter((member) => member.linked !== undefined && !member.upToDate).map(destinationOf);
   for (const member of members) {
     if (member.upToDate) continue;
     try {
       await point(member.request.destination, `${ROOT}/${CURRENT}/${member.name}`, ports);
-      if (!member.linked) written.push(destinationOf(member));
+      if (member.linked === undefined) written.push(destinationOf(member));
     } catch (error) {
       throw publishError(destinationOf(member), error, written);
     }
@@ -163,10 +174,17 @@ async function linkAll(folder: string, members: readonly Member[], ports: Publis
  * Who watches the file itself watches what stood at the end of the links, to which nothing happens when they lead
  * elsewhere. Its mode is set to what it is: the kernel tells of that.
  */
-async function announce(base: string, members: readonly Member[], files: Files): Promise<void> {
-  for (const { name, existing, upToDate } of members) {
-    if (upToDate || !existing) continue;
-    await files.chmod(join(base, name), existing.mode).catch(() => undefined);
+async function announce(
+  root: string,
+  base: string | undefined,
+  members: readonly Member[],
+  files: Files,
+): Promise<void> {
+  for (const { name, existing, untold, upToDate } of members) {
+    if (upToDate || !existing || base === undefined) continue;
+    const watched = untold ? await generationsIn(root, files) : [base];
+    for (const generation of watched)
+      await files.chmod(join(root, generation, name), existing.mode).catch(() => undefined);
   }
 }
 
@@ -174,9 +192,10 @@ function destinationOf(member: Member): string {
   return member.request.destination;
 }
 
-async function isLinked(destination: string, files: Files): Promise<boolean> {
+async function linkedAt(destination: string, files: Files): Promise<number | undefined> {
   const target = await files.readlink(destination).catch(() => undefined);
-  return target === `${ROOT}/${CURRENT}/${basename(destination)}`;
+  if (target !== `${ROOT}/${CURRENT}/${basename(destination)}`) return undefined;
+  return (await files.lstat(destination)).mtimeMs;
 }
 
 /** Lets a link point elsewhere in one step. */
@@ -191,9 +210,35 @@ async function point(link: string, target: string, ports: PublishPorts): Promise
   }
 }
 
-/** A failure is no failure of the publish; the next one tries again. */
-async function removeOthers(root: string, keep: readonly string[], files: Files): Promise<void> {
+/**
+ * Those that a reader may be on its way into stay: the last, and whichever were replaced a moment ago, as when several
+ * credentials of one folder change together. A failure is no failure of the publish; the next one tries again.
+ */
+async function removeOthers(root: string, keep: readonly (string | undefined)[], files: Files): Promise<void> {
+  const now = (await files.lstat(root).catch(() => undefined))?.mtimeMs ?? 0;
+  const found: { readonly name: string; readonly made: number }[] = [];
   for (const name of await files.readdir(root).catch(() => [])) {
-    if (!keep.includes(name)) await files.rm(join(root, name), { recursive: true, force: true }).catch(() => undefined);
+    const stat = await files.lstat(join(root, name)).catch(() => undefined);
+    if (stat) found.push({ name, made: isUnfinished(name) ? 0 : stat.mtimeMs });
   }
+  found.sort((a, b) => b.made - a.made);
+  for (const [i, { name }] of found.entries()) {
+    // Each was replaced when the next one was made.
+    const replaced = found[i - 1]?.made ?? now;
+    if (keep.includes(name) || (!isUnfinished(name) && replaced > now - READING)) continue;
+    await files.rm(join(root, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** What a crash left of a link or a generation: nobody has ever been led there. */
+function unfinished(name: string): string {
+  return `.${name}`;
+}
+
+function isUnfinished(name: string): boolean {
+  return name.startsWith(".");
+}
+
+async function generationsIn(root: string, files: Files): Promise<readonly string[]> {
+  return (await files.readdir(root).catch(() => [])).filter((name) => name !== CURRENT && !isUnfinished(name));
 }

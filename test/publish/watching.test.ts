@@ -5,7 +5,9 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Files } from "../../src/ports.ts";
 import { publishTogether, type Strategy } from "../../src/publish/together.ts";
+import { faultyFiles } from "./faulty-files.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -13,10 +15,10 @@ beforeEach(async () => {
 });
 afterEach(() => fs.rm(folder, { recursive: true }));
 
-async function publish(strategy: Strategy, content: string): Promise<void> {
+async function publish(strategy: Strategy, content: string, files: Files = fs): Promise<void> {
   const request = { createDestDirs: true, backup: false, content: Buffer.from(content) };
   const requests = ["config.yaml", "users.txt"].map((name) => ({ ...request, destination: join(folder, name) }));
-  await publishTogether(requests, strategy, { files: fs, random: Math.random });
+  await publishTogether(requests, strategy, { files, random: Math.random });
 }
 
 /** Resolves to what the file holds at the first change that tells of it. */
@@ -47,6 +49,23 @@ describe.skipIf(process.platform !== "linux").each(["rename", "symlink", "in-pla
         const told = contentAtChange(join(folder, path), content);
         await publish(strategy, content);
         expect(await told).toBe(content);
+      }
+    });
+
+    it.skipIf(strategy === "in-place")("is told of what a crash interrupted, at whatever call that was", async () => {
+      await publish(strategy, "0");
+      const { files, calls } = faultyFiles({ from: 0, lasting: false, code: "", spares: () => true });
+      await publish(strategy, "1", files);
+      const paths = ["config.yaml", ".", "users.txt"].map((path) => join(folder, path));
+      for (let from = 1; from <= calls.length; from++) {
+        const content = `of call ${from}`;
+        // A crash and a start take longer than the clock of files is coarse.
+        for (const path of paths) await fs.lutimes(path, 0, 0);
+        const told = paths.map((path) => contentAtChange(path, content));
+        const crash = faultyFiles({ from, lasting: true, code: "EIO", spares: () => false });
+        await publish(strategy, content, crash.files).catch(() => {});
+        await publish(strategy, content);
+        for (const one of told) expect(await one, calls[from - 1]).toBe(content);
       }
     });
 
