@@ -33,10 +33,7 @@ export function improvementOf(pod: Pod, request: InjectionRequest, wishes: OwnWi
   const healthPort = prePopulateOnly ? null : choosePort(pod, wishes.healthPort);
   const sharesState = prePopulate && !prePopulateOnly;
   const state = sharesState ? { state: { path: STATE_MOUNT.mountPath } } : {};
-  const release =
-    request.revokeOnShutdown && native && wishes.blocks.release_on_exit === undefined
-      ? { release_on_exit: "always" }
-      : {};
+  const release = native && releasesAll(pod, request, wishes.blocks) ? { release_on_exit: "always" } : {};
   // Without a host it listens on IPv6 as well, where the probes of some clusters come from.
   const health = { health: { address: healthPort === null ? "" : `:${healthPort}` } };
   const { job, kubernetes, ...shared } = wishes.blocks;
@@ -196,6 +193,16 @@ function warningsOf(
       `agent-revoke-on-shutdown: users are given back when their last session has ended, which only ${OWN_PREFIX}postgres-connection-url lets lessee see`,
     );
   return warnings;
+}
+
+/**
+ * A native sidecar is stopped when the application has ended, or to be started anew. Where sessions tell which it is they
+ * are asked; without, it is taken for the end where somebody wants that, and of a job, which leaves a user of every run
+ * otherwise.
+ */
+function releasesAll(pod: Pod, { revokeOnShutdown }: InjectionRequest, blocks: Blocks): boolean {
+  if (blocks.release_on_exit !== undefined) return false;
+  return revokeOnShutdown || (endsByItself(pod) && !watched(blocks));
 }
 
 function endsByItself(pod: Pod): boolean {

@@ -53,6 +53,7 @@ export const DIVERGENCES: Readonly<Record<string, Undo>> = {
     ...one,
     env: env?.filter(({ name }) => name !== "LESSEE_JOB_LIFETIME"),
   })),
+  "what a native sidecar gives back": (pod) => withoutBlocks(["release_on_exit"])(pod),
   "no hook that revokes the token": (pod) => withoutBlocks(["release_on_exit"])(pod),
 };
 

@@ -1,6 +1,7 @@
 /** What lessee does better than the injector whose annotations it reads. */
 import { describe, expect, it } from "vitest";
 import { inject } from "../../src/inject/inject.ts";
+import type { Pod } from "../../src/inject/kubernetes.ts";
 import { configOf, container, injected, isInjected, podOf, refusalOf, SETTINGS, VAULT } from "./pods.ts";
 
 describe("an improved pod", () => {
@@ -91,6 +92,24 @@ describe("an improved pod", () => {
     const native = injected(podOf(revoking), { nativeSidecar: "true" });
     expect(configOf(native.sidecarContainer)).toMatchObject({ release_on_exit: "always" });
     expect(native.warnings).toEqual([]);
+  });
+
+  it("gives a job's user back, whose sessions it cannot see, when it is a native one and stopped after the job", () => {
+    const job = (annotations: Record<string, string>): Pod => {
+      const pod = podOf(annotations);
+      return { ...pod, spec: { ...pod.spec, restartPolicy: "Never" } };
+    };
+    const configFor = (pod: Pod, native: "true" | "false") =>
+      configOf(injected(pod, { nativeSidecar: native }).sidecarContainer);
+    expect(configFor(job({}), "true")).toMatchObject({ release_on_exit: "always" });
+    // An ordinary one is stopped together with it, and one that is started anew looks the same.
+    expect(configFor(job({}), "false")).not.toHaveProperty("release_on_exit");
+    expect(configFor(podOf(), "true")).not.toHaveProperty("release_on_exit");
+    // Where sessions are seen they tell it better, and whoever says something else knows better.
+    const seen = { "lessee/postgres-connection-url": "postgresql://{{username}}:{{password}}@postgres/tsb" };
+    expect(configFor(job(seen), "true")).not.toHaveProperty("release_on_exit");
+    const said = { "lessee/release-on-exit": "drained" };
+    expect(configFor(job(said), "true")).toMatchObject({ release_on_exit: "drained" });
   });
 
   it("may be one of Vault's injector after all", () => {
