@@ -23,7 +23,7 @@ import { openState } from "./lease/state-place.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
 import { createLocalChanges } from "./local-changes.ts";
 import type { Emit, World } from "./ports.ts";
-import { publishFile } from "./publish/file.ts";
+import { publishFile, replaceFile } from "./publish/file.ts";
 import type { Publisher } from "./publish/publisher.ts";
 import { type Dependency, dependencyKey } from "./render/template.ts";
 import type { Sensitive } from "./sensitive.ts";
@@ -184,9 +184,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     files,
     kill,
     pid,
-    write: async (destination, content) => {
-      await write({ destination, content, perms: 0o600, createDestDirs: false, backup: false });
-    },
+    write: (path, content) => replaceFile(path, content, 0o600, { files, random }),
   });
   if (warning !== null) {
     if (config.cache?.persist?.exitOnErr) throw new LesseeError("state", warning);

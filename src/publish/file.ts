@@ -7,6 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { PublishError } from "../errors.ts";
 import type { Files, Random } from "../ports.ts";
 import { publishError } from "./failure.ts";
+import { createFolders, type Folders } from "./folders.ts";
 import { type Owner, resolveOwner } from "./owner.ts";
 
 /** What has to stand where. `perms`, `user`, `group` and `backup` mean what they mean in a `template` block. */
@@ -27,6 +28,8 @@ export interface PublishRequest {
 export interface PublishPorts {
   readonly files: Files;
   readonly random: Random;
+  /** Of all who write beside each other; absent where nobody else does. */
+  readonly folders?: Folders;
 }
 
 /**
@@ -43,6 +46,23 @@ export async function publishFile(
   const staged = await stage(request, ports);
   if (staged) await commit(staged, ports);
   return { changed: staged !== undefined };
+}
+
+/**
+ * As `publishFile`, for a file that nobody but us writes, and whose content is known to be another: what stands there is
+ * not looked at. On a busy machine every look costs its turn.
+ */
+export async function replaceFile(
+  path: string,
+  content: Uint8Array,
+  perms: number,
+  ports: PublishPorts,
+): Promise<void> {
+  const request = { destination: path, content, perms, createDestDirs: false, backup: false };
+  const staged = await writeBeside(request, {}, undefined, ports).catch((error: unknown) => {
+    throw publishError(path, error);
+  });
+  await commit(staged, ports);
 }
 
 /** A new content beside its destination, complete and on the disk, that one rename makes visible. */
@@ -79,13 +99,22 @@ export async function stage(request: PublishRequest, ports: PublishPorts): Promi
     const existing = await examine(destination, files);
     if (existing && isUpToDate(existing, request, owner)) return undefined;
     if (request.createDestDirs) await files.mkdir(dirname(destination), { recursive: true, mode: 0o755 });
-    await sweep(destination, files);
-    const temporary = temporaryName(destination, ports.random);
-    await writeNew(temporary, request, owner, existing, files);
-    return { request, temporary, existing };
+    return await writeBeside(request, owner, existing, ports);
   } catch (error) {
     throw publishError(destination, error);
   }
+}
+
+async function writeBeside(
+  request: PublishRequest,
+  owner: Owner,
+  existing: Existing | undefined,
+  ports: PublishPorts,
+): Promise<Staged> {
+  await sweep(request.destination, ports);
+  const temporary = temporaryName(request.destination, ports.random);
+  await writeNew(temporary, request, owner, existing, ports.files);
+  return { request, temporary, existing };
 }
 
 export async function commit({ request, temporary, existing }: Staged, ports: PublishPorts): Promise<void> {
@@ -97,7 +126,7 @@ export async function commit({ request, temporary, existing }: Staged, ports: Pu
     await discard(temporary, ports.files);
     throw publishError(destination, error);
   }
-  await syncFolder(dirname(destination), ports.files);
+  await foldersOf(ports).sync(dirname(destination));
 }
 
 /** Removes what was staged; a failure is left to the sweep of the next publish. */
@@ -170,23 +199,6 @@ export async function keepBackup(path: string, destination: string, ports: Publi
   }
 }
 
-/**
- * Brings a rename to the disk. A failure is no failure of the publish: the file is in its place for every reader, and
- * after a power cut the folder holds the old one or the new one, each of them whole.
- */
-export async function syncFolder(folder: string, files: Files): Promise<void> {
-  try {
-    const handle = await files.open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // Some volumes cannot sync a folder, and a folder may be writable without being readable.
-  }
-}
-
 export function temporaryName(destination: string, random: Random): string {
   return join(dirname(destination), temporaryPrefix(destination) + randomName(random));
 }
@@ -198,11 +210,15 @@ export function randomName(random: Random): string {
 }
 
 /** Removes what a killed process left of this destination: it may hold a secret. */
-export async function sweep(destination: string, files: Files): Promise<void> {
+export async function sweep(destination: string, ports: PublishPorts): Promise<void> {
   const folder = dirname(destination);
-  const names = await files.readdir(folder).catch(() => []);
   const prefix = temporaryPrefix(destination);
-  for (const name of names) if (name.startsWith(prefix)) await discard(join(folder, name), files);
+  for (const name of await foldersOf(ports).names(folder))
+    if (name.startsWith(prefix)) await discard(join(folder, name), ports.files);
+}
+
+export function foldersOf({ files, folders }: PublishPorts): Folders {
+  return folders ?? createFolders(files);
 }
 
 export function absent(error: unknown): undefined {

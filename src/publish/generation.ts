@@ -17,13 +17,13 @@ import {
   discard,
   type Existing,
   examine,
+  foldersOf,
   isUpToDate,
   keepBackup,
   type PublishPorts,
   type PublishRequest,
   randomName,
   sweep,
-  syncFolder,
   temporaryName,
   writeNew,
 } from "./file.ts";
@@ -73,7 +73,7 @@ export async function publishGeneration(
         await files.rm(join(root, generation), { recursive: true, force: true }).catch(() => undefined);
         throw error;
       });
-      await syncFolder(root, files);
+      await foldersOf(ports).sync(root);
       // The links last: where they are new, everybody was told.
       await announce(root, base, members, files);
       await linkAll(folder, members, ports);
@@ -120,12 +120,12 @@ async function build(
     if (base !== undefined) await takeOver(root, base, generation, members, files);
     for (const { name: file, request, owner, existing, upToDate } of members) {
       const path = join(generation, file);
-      await sweep(request.destination, files);
+      await sweep(request.destination, ports);
       if (upToDate && existing) await files.link(existing.path, path);
       else await writeNew(path, request, owner, existing, files);
       if (request.backup && existing && !upToDate) await keepBackup(existing.path, request.destination, ports);
     }
-    await syncFolder(generation, files);
+    await foldersOf(ports).sync(generation);
     await files.rename(generation, join(root, name));
     return name;
   } catch (error) {
@@ -167,7 +167,7 @@ async function linkAll(folder: string, members: readonly Member[], ports: Publis
       throw publishError(destinationOf(member), error, written);
     }
   }
-  await syncFolder(folder, ports.files);
+  await foldersOf(ports).sync(folder);
 }
 
 /**

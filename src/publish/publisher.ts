@@ -7,6 +7,7 @@ import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/
 import type { TemplateStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { createEvaluations, type Evaluation } from "./evaluations.ts";
+import { createFolders } from "./folders.ts";
 import { createHistory } from "./history.ts";
 import { type FileTarget, isFile, type PublishedTemplate, type Rendered, requestsOf } from "./published-template.ts";
 import { observe, quietAt, type Unrest } from "./quiet.ts";
@@ -87,6 +88,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   /** Changed since they were written, by something else than a secret. */
   const stale = new Set(templates);
   const turns = createTurns();
+  const ports = { ...deps, folders: createFolders(deps.files) };
 
   function onWork(one: PublishedTemplate): void {
     stale.add(one);
@@ -180,7 +182,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   async function write(complete: readonly Complete[], strategy: Strategy, key: string | null): Promise<Outcome> {
     const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
     const requests = requestsOf(complete);
-    const results = await publishTogether(requests, strategy, deps);
+    const results = await publishTogether(requests, strategy, ports);
     const replaced = new Set(
       requests.filter((_, index) => results[index]?.changed).map(({ destination }) => destination),
     );

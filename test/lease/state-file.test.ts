@@ -11,7 +11,7 @@ import {
   type StateFileOptions,
   secretOf,
 } from "../../src/lease/state-file.ts";
-import { publishFile } from "../../src/publish/file.ts";
+import { replaceFile } from "../../src/publish/file.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 import { secretFrom } from "../../src/vault/answer.ts";
 import { held } from "./policies.ts";
@@ -31,10 +31,7 @@ function open(changes: Partial<StateFileOptions> = {}): StateFile {
     binding: BINDING,
     key: null,
     files: fs,
-    write: async (destination, content) => {
-      const request = { destination, content, perms: 0o600, createDestDirs: false, backup: false };
-      await publishFile(request, { files: fs, random: Math.random });
-    },
+    write: (path, content) => replaceFile(path, content, 0o600, { files: fs, random: Math.random }),
     ...changes,
   });
 }

@@ -15,6 +15,7 @@ import { type Dependency, dependencyKey } from "../../src/render/template.ts";
 import { secretFrom } from "../../src/vault/answer.ts";
 import type { VaultSecret } from "../../src/vault/secret.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { faultyFiles } from "./faulty-files.ts";
 
 const A: Dependency = { kind: "read", path: "database/creds/a" };
 const B: Dependency = { kind: "read", path: "database/creds/b" };
@@ -604,6 +605,29 @@ describe("who is told", () => {
     know(A, "p2");
     expect(await commands()).toEqual([true, "reload one"]);
     expect(await commands()).toEqual([false]);
+  });
+});
+
+describe("hundreds of credentials at once", () => {
+  /** On a busy machine every call waits for its turn: with a dozen for each file the last one came half a minute late. */
+  it("cost few calls for each file, and the look at their folder and its sync only few in all", async () => {
+    const { calls, files } = faultyFiles({ from: 0, lasting: false, code: "", spares: () => true });
+    const paths = Array.from({ length: 100 }, (_, number) => `database/creds/${number}`);
+    const template = (path: string) => ONLY_A.replace("database/creds/a", path);
+    const { publisher, know } = await open(
+      Object.fromEntries(paths.map((path, number) => [`${number}.yaml`, template(path)])),
+      files,
+    );
+    const dependencies = paths.map((path): Dependency => ({ kind: "read", path }));
+    for (const dependency of dependencies) know(dependency, "p1");
+    await Promise.all(dependencies.map((one) => publisher.publish(dependencyKey(one), "rename", NOW)));
+    expect((await fs.readdir(folder)).length).toBe(100);
+    const count = (name: string) => calls.filter((call) => call === name).length;
+    expect(count("rename")).toBe(100);
+    expect(count("readdir")).toBeLessThan(30);
+    // Each file's own, and the folder's.
+    expect(count("handle.sync") - 100).toBeLessThan(30);
+    expect(calls.length / 100).toBeLessThan(10);
   });
 });
 
