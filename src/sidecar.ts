@@ -20,6 +20,7 @@ import { createMemory } from "./lease/memory.ts";
 import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
 import { openState } from "./lease/state-place.ts";
+import { COUNTED } from "./lease/token-operations.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
 import { createLocalChanges } from "./local-changes.ts";
 import type { Emit, World } from "./ports.ts";
@@ -166,8 +167,10 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     }),
     onLogin: (session) => sinks.put(session.token),
     onChange: (change) => keepers.take(change),
-    onFailure: (error) => {
-      if (autoAuth.method.exitOnErr)
+    onFailure: (error, isFirst) => {
+      if (isFirst && error instanceof LesseeError && error.code === COUNTED)
+        options.onEnd({ code: 1, reason: `no token that can be worked with: ${describe(error)}` });
+      else if (autoAuth.method.exitOnErr)
         options.onEnd({ code: 1, reason: `the login failed, and exit_on_err is set: ${describe(error)}` });
     },
   });
@@ -260,6 +263,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       const last = setup;
       setup = await createSetup(next, setupPorts);
       await last.close();
+      keepers.take({ is: "reconnected" });
       keepers.take({ is: "templates changed" });
       await local.publish();
     },

@@ -1,6 +1,6 @@
 /** Taking up what an earlier sidecar held (rule W10). */
 import { DatabaseError, describe, TransportError, VaultError } from "../errors.ts";
-import type { Clock, Databases, DatabaseUser, Emit, Random } from "../ports.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Random, Verification } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
@@ -106,8 +106,10 @@ async function adoptOne(
   const secret = secretOf(credential);
   const { username, password } = secret.data.reveal() ?? {};
   const databases = deps.databasesFor(dependency);
+  let blind = credential.blind ?? false;
   if (databases !== null && typeof username === "string" && typeof password === "string") {
-    await prove({ username, password: new Sensitive(password) }, databases);
+    const seen = await prove({ username, password: new Sensitive(password) }, databases);
+    blind = seen?.blind ?? blind;
   }
   const horizon = credential.horizon ?? Number.POSITIVE_INFINITY;
   const granted = alive.ttlSeconds * 1_000;
@@ -123,6 +125,7 @@ async function adoptOne(
     tokenExpiry: session.expiry,
     tokenHorizon: session.horizon,
     tokenAsked: session.asked,
+    blind,
     ...(credential.ends === undefined ? {} : { ends: credential.ends }),
     probeAt: credential.horizon === null && policy.probe ? sentAt : Number.POSITIVE_INFINITY,
     // At once: whoever was killed may be killed again, and a lease of seconds must not end over that.
@@ -141,11 +144,12 @@ async function adoptOne(
 }
 
 /** Only a query proves a credential. A Postgres that cannot be asked proves nothing, and what may work is not discarded. */
-async function prove(user: DatabaseUser, databases: Databases): Promise<void> {
+async function prove(user: DatabaseUser, databases: Databases): Promise<Verification | null> {
   try {
-    await databases.verify(user, AbortSignal.timeout(30_000));
+    return await databases.verify(user, AbortSignal.timeout(30_000));
   } catch (error) {
     if (!(error instanceof DatabaseError && error.blames === "server")) throw error;
+    return null;
   }
 }
 

@@ -82,6 +82,8 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       return forward(state, outcome.id, (candidate) => readied(candidate, now, policy));
     case "horizon given up":
       return forward(state, outcome.id, (candidate) => settled(candidate, now, policy));
+    case "reconnected":
+      return { ...state, retiring: state.retiring.map((one) => ({ ...one, attached: false })) };
     case "templates changed":
       return printedAnew(state, policy);
     case "published":

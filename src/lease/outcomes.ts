@@ -91,6 +91,8 @@ export type Outcome =
   | { readonly is: "verification given up"; readonly id: number }
   /** How long it can live is not known in time. */
   | { readonly is: "horizon given up"; readonly id: number }
+  /** The databases are asked through other connections than before. */
+  | { readonly is: "reconnected" }
   /** Other templates than before. */
   | { readonly is: "templates changed" }
   | { readonly is: "published"; readonly id: number; readonly tell: boolean }

@@ -32,6 +32,8 @@ export interface SavedCredential {
   readonly horizon: number | null;
   readonly publishedAt: number | null;
   readonly oids: readonly number[] | undefined;
+  /** Its sessions were not shown (rule M12). */
+  readonly blind?: boolean;
   /** What its files say of its end: they must not change when it is taken up. */
   readonly ends?: Ends;
   /** The secret's answer as text, so that numbers keep their spelling. */
@@ -112,7 +114,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
 export function createSaver(): (dependency: Dependency, record: HeldRecord) => SavedCredential {
   const last = new WeakMap<VaultSecret, SavedCredential>();
   return (dependency, { held, oids, publishedAt, secret, stage }) => {
-    const { duration, ends, lease, readAt, user } = held;
+    const { blind, duration, ends, lease, readAt, user } = held;
     const horizon = Number.isFinite(held.horizon) ? held.horizon : null;
     const before = last.get(secret);
     const same =
@@ -120,15 +122,16 @@ export function createSaver(): (dependency: Dependency, record: HeldRecord) => S
       before.horizon === horizon &&
       before.publishedAt === publishedAt &&
       before.oids === oids &&
-      before.ends === ends;
+      before.ends === ends &&
+      before.blind === blind;
     if (before && same) return before;
     const answer = stringify({
       lease_id: secret.lease.id,
       renewable: secret.lease.renewable,
       data: secret.data.reveal(),
     });
-    const printed = ends === undefined ? {} : { ends };
-    const saved = { dependency, stage, lease, user, readAt, duration, horizon, publishedAt, oids, ...printed, answer };
+    const seen = { publishedAt, oids, ...(blind !== undefined && { blind }), ...(ends !== undefined && { ends }) };
+    const saved = { dependency, stage, lease, user, readAt, duration, horizon, ...seen, answer };
     last.set(secret, saved);
     return saved;
   };

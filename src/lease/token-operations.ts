@@ -12,8 +12,8 @@ export interface TokenOperationsDeps extends LoginDeps {
   /** Others have the token too: it is never revoked, but left to expire (rule W8). */
   readonly givenAway: boolean;
   policy(): TokenPolicy;
-  /** A login failed. */
-  onFailure(error: unknown): void;
+  /** A login failed; `isFirst`: none has succeeded yet. */
+  onFailure(error: unknown, isFirst: boolean): void;
 }
 
 export interface TokenOperations {
@@ -32,6 +32,9 @@ export interface TokenOperations {
 
 /** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
 const PROBE_SECONDS = 99_999_999;
+
+/** No other try brings another token, until somebody changes the role. */
+export const COUNTED = "token-num-uses";
 
 type Verdict =
   | { readonly verdict: "lost" | "kept" | "unknown" }
@@ -53,6 +56,7 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
   async function logIn(stop: AbortSignal): Promise<TokenOutcome> {
     try {
       const login = await logInOnce(deps, stop);
+      if (login.numUses > 0) throw await refused(login);
       const token = take(login);
       emit({
         is: "login",
@@ -66,16 +70,19 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       return { is: "logged in", token };
     } catch (error) {
       if (stop.aborted) return { is: "stop" };
-      deps.onFailure(error);
+      deps.onFailure(error, lastNumber === 0);
       return { is: "login failed", error: describe(error), ...retryAfter(error) };
     }
   }
 
+  /** Its leases would die with its last use (rule M3); of a login of ours nothing is left behind. */
+  async function refused({ numUses, token }: Login): Promise<LesseeError> {
+    if (!deps.method.borrowsToken) await client.revokeSelf(token).catch(() => undefined);
+    const message = `the token may be used ${numUses} times only, and its leases die with the last use`;
+    return new LesseeError(COUNTED, message, { hint: "set token_num_uses = 0 on the auth role" });
+  }
+
   function take({ sentAt, ...auth }: Login): HeldToken {
-    if (auth.numUses > 0) {
-      const message = `the token may be used ${auth.numUses} times only, and its leases die with the last use`;
-      throw new LesseeError("auth", message, { hint: "set token_num_uses = 0 on the auth role" });
-    }
     const number = ++lastNumber;
     const isOurs = !deps.givenAway && !deps.method.borrowsToken && !deps.wrapTtl;
     const revocable = isOurs && auth.type !== "batch";

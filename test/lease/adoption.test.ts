@@ -79,6 +79,33 @@ describe("W10: a sidecar that follows another", () => {
     expect(await lab.users()).toEqual([before.user]);
   });
 
+  it("M12: is as blind as the one before it, and leaves the old one to the lead alone", async () => {
+    // As a provider that shows nobody the sessions of others, nor their own.
+    await lab.admin.query(
+      "CREATE SCHEMA blind; GRANT USAGE ON SCHEMA blind TO PUBLIC; " +
+        "CREATE VIEW blind.pg_stat_activity AS SELECT * FROM pg_catalog.pg_stat_activity WHERE false; " +
+        "GRANT SELECT ON blind.pg_stat_activity TO PUBLIC",
+    );
+    const { connectionUrl } = lab.block();
+    const blind = lab.block({ connectionUrl: `${connectionUrl}&options=-csearch_path%3Dblind,pg_catalog,public` });
+    const options = { ...observed(), postgres: [blind] };
+    try {
+      const before = await killed(options);
+      const sidecar = await successor(before.state, options, before.now);
+      await sidecar.until("published");
+      const session = await lab.login(sidecar);
+      sidecar.keeper.take({ is: "rotation asked" });
+      await sidecar.until("published");
+      await sidecar.pass(10 * MINUTE);
+      expect([sidecar.count("drained"), sidecar.keeper.status().retiring[0]?.user]).toEqual([0, before.user]);
+      expect((await session.query("SELECT count(*) FROM orders")).rowCount).toBe(1);
+      await sidecar.until("drained");
+      await session.end();
+    } finally {
+      await lab.admin.query("DROP SCHEMA blind CASCADE");
+    }
+  });
+
   it("gives a candidate back that was never published, and keeps the one in use", async () => {
     let writable = true;
     const options = { ...observed(), publishes: () => writable };

@@ -56,6 +56,25 @@ describe("the token", () => {
     expect(lab.requests(READ)).toBe(0);
   });
 
+  it("M3: that may be used a few times only from now on leaves the one that there is in use, with back-off", async () => {
+    await lab.authRole("changed", { token_num_uses: 0 });
+    const sidecar = await lab.start({ authRole: "changed" });
+    await sidecar.pass(2 * SECOND);
+    const { lease } = sidecar.keeper.state().current!;
+    await lab.authRole("changed", { token_num_uses: 5 });
+    sidecar.tokens.renew();
+    const { retryIn } = await sidecar.until("login failed");
+    expect(retryIn).toBeGreaterThanOrEqual(SECOND);
+    await sidecar.pass(10 * MINUTE);
+    expect(sidecar.count("login failed")).toBeLessThanOrEqual(10);
+    expect([sidecar.keeper.state().current?.lease, sidecar.count("lost")]).toEqual([lease, 0]);
+    // Nothing is left of the tokens that were refused.
+    expect(lab.requests(REVOKE_SELF)).toBe(sidecar.count("login failed"));
+    await lab.authRole("changed", { token_num_uses: 0 });
+    await sidecar.until("login");
+    expect(sidecar.keeper.state().current?.lease).toBe(lease);
+  });
+
   it("M4: of the kind batch is neither renewed nor revoked, and its end is the horizon of its leases", async () => {
     await lab.authRole("batch", { token_type: "batch", token_ttl: "1h" });
     const sidecar = await lab.start({ authRole: "batch", connectionMaxLifetime: 5 * MINUTE });

@@ -209,6 +209,23 @@ describe("at start, ends with 1 where that is asked for:", () => {
     expect((await agent.event("stopping")).reason).toMatch(/exit_on_err is set: cannot read .*\/nowhere\/token/);
   });
 
+  it.each([[], ["-exit-after-auth"]])(
+    "a token that may be used so often only, and its role is to be changed %s",
+    async (...args) => {
+      const pod = await world.pod(LONG);
+      await pod.seed.api.expect("POST", "auth/kubernetes/role/pg", { token_num_uses: 7 });
+      const agent = await pod.agent(configuration(pod), { args });
+      expect(await agent.ended).toEqual({ code: 1, signal: null });
+      expect((await agent.event("stopping")).reason).toMatch(
+        /may be used 7 times only, and its leases die with the last use \(set token_num_uses = 0 on the auth role\)/,
+      );
+      // Nothing of it is left: neither a user nor the token.
+      expect(pod.requests(({ path }) => path.includes("/creds/"))).toBe(0);
+      expect(pod.requests(({ path }) => path.endsWith("/login"))).toBe(1);
+      expect(pod.requests(({ path }) => path.endsWith("revoke-self"))).toBe(1);
+    },
+  );
+
   it("a configuration that is not there", async () => {
     const pod = await world.pod();
     const agent = await pod.agent("", { args: [`-config=${pod.path("missing.hcl")}`] });

@@ -28,6 +28,33 @@ function rotate(pod: Pod, ...args: string[]): Promise<{ code: number; out: strin
 }
 
 describe("lessee rotate", { timeout: 60_000 }, () => {
+  it("R8: keeps a connection of the old user open to end its sessions by, after a reload too", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("published");
+    const { username: user, password } = await pod.credential();
+    const session = new pg.Client({ ...world.postgres, user, password });
+    await session.connect();
+    const rotated = rotate(pod, `-config=${pod.path("agent.hcl")}`);
+    const own = async () => {
+      const query = "SELECT pid FROM pg_stat_activity WHERE usename = $1 AND application_name = 'lessee'";
+      return (await session.query(query, [user])).rows.map(({ pid }) => Number(pid));
+    };
+    await agent.event("published", (entry) => entry.user !== user);
+    await expect.poll(own, { timeout: 15_000 }).toHaveLength(1);
+    const [before] = await own();
+    agent.signal("SIGHUP");
+    await agent.event("configuration reloaded");
+    await expect.poll(async () => (await own()).filter((pid) => pid !== before), { timeout: 15_000 }).toHaveLength(1);
+    await session.end();
+    const { username, password: next } = await pod.credential();
+    const successor = new pg.Client({ ...world.postgres, user: username, password: next });
+    await successor.connect();
+    expect((await rotated).code).toBe(0);
+    await successor.end();
+    await agent.stop();
+  });
+
   it("replaces the credential while the application works, prints the stages, and ends when the old one is gone", async () => {
     const pod = await world.pod(LONG);
     const app = await pod.application("per-connection");
