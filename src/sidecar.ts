@@ -9,7 +9,7 @@ import { createSinks } from "./auth/sinks.ts";
 import { createRunCommand } from "./command.ts";
 import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
 import { createConsequences } from "./consequences.ts";
-import { describe, LesseeError } from "./errors.ts";
+import { LesseeError } from "./errors.ts";
 import { takeUp } from "./lease/adoption.ts";
 import { handOver } from "./lease/hand-over.ts";
 import { createHoldings } from "./lease/holdings.ts";
@@ -20,8 +20,8 @@ import { createMemory } from "./lease/memory.ts";
 import { jitterOf } from "./lease/policy.ts";
 import type { Stopping } from "./lease/state.ts";
 import { openState } from "./lease/state-place.ts";
-import { COUNTED } from "./lease/token-operations.ts";
 import { createTokens, type Tokens } from "./lease/tokens.ts";
+import { endsLogin } from "./lease/verdict.ts";
 import { createLocalChanges } from "./local-changes.ts";
 import type { Emit, World } from "./ports.ts";
 import { publishFile, replaceFile } from "./publish/file.ts";
@@ -168,10 +168,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     onLogin: (session) => sinks.put(session.token),
     onChange: (change) => keepers.take(change),
     onFailure: (error, isFirst) => {
-      if (isFirst && error instanceof LesseeError && error.code === COUNTED)
-        options.onEnd({ code: 1, reason: `no token that can be worked with: ${describe(error)}` });
-      else if (autoAuth.method.exitOnErr)
-        options.onEnd({ code: 1, reason: `the login failed, and exit_on_err is set: ${describe(error)}` });
+      const reason = endsLogin(error, isFirst, autoAuth.method.exitOnErr);
+      if (reason !== null) options.onEnd({ code: 1, reason });
     },
   });
   const { place, warning } = await openState({

@@ -5,7 +5,7 @@ import type { TokenInfo } from "../vault/client.ts";
 import { type Login, type LoginDeps, logInOnce } from "./login.ts";
 import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
 import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
-import { isPassing, isRefusal, retryAfter } from "./verdict.ts";
+import { COUNTED, isPassing, isRefusal, retryAfter } from "./verdict.ts";
 
 export interface TokenOperationsDeps extends LoginDeps {
   readonly methodName: string;
@@ -32,9 +32,6 @@ export interface TokenOperations {
 
 /** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
 const PROBE_SECONDS = 99_999_999;
-
-/** No other try brings another token, until somebody changes the role. */
-export const COUNTED = "token-num-uses";
 
 type Verdict =
   | { readonly verdict: "lost" | "kept" | "unknown" }
