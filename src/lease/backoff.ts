@@ -35,5 +35,8 @@ export function pace(left: number): number {
 export function backoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
   const doubled = Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
   const jittered = doubled * (1 - chance / 4);
-  return retryAfter === undefined ? jittered : Math.max(jittered, Math.min(retryAfter, 10 * policy.max));
+  if (retryAfter === undefined) return jittered;
+  // All are told the same time, and must not come at it together.
+  const spread = chance * Math.max(policy.min, retryAfter / 10);
+  return Math.max(jittered, Math.min(retryAfter + spread, 10 * policy.max));
 }

@@ -195,10 +195,16 @@ export function loginDue(token: HeldToken, policy: TokenPolicy): number {
 
 // ---- internal ----
 
-/** `min_backoff` is the least that is waited, so that the jitter of the first wait lies above it. */
+/**
+ * From three quarters of the doubled wait to one and a half of it: pods that were started together come apart with every
+ * try. `min_backoff` is the least that is waited, `max_backoff` the most.
+ */
 function loginBackoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
-  const least = Math.min(policy.min * (1 + chance / 4), policy.max);
-  return Math.max(least, backoff(policy, failures, chance, retryAfter));
+  const doubled = Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
+  const least = Math.min(policy.max, Math.max(policy.min, 0.75 * doubled));
+  const most = Math.min(policy.max, 1.5 * doubled);
+  const wait = least + chance * (most - least);
+  return retryAfter === undefined ? wait : Math.max(wait, backoff(policy, failures, chance, retryAfter));
 }
 
 function login(state: TokenState, now: number, policy: TokenPolicy): TokenAction {
