@@ -2,7 +2,7 @@
  * `log_file`: the log a second time, in a file that is put aside when it is full or old. Written synchronously, as the
  * log is. Whatever goes wrong with it is said once and tried again; the sidecar goes on.
  */
-import { closeSync, fstatSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { LogConfig } from "../config/types.ts";
 import type { Clock } from "../ports.ts";
@@ -97,10 +97,7 @@ export function openLogFile(settings: LogFileSettings, { clock, complain }: LogF
         (file !== null || attempt("open", open)) &&
         (!isDue() || attempt("rotate", rotate) || file !== null) &&
         attempt("write", () => {
-          const text = Buffer.from(line);
-          let written = 0;
-          while (written < text.length) written += writeSync(file!.descriptor, text, written);
-          file!.bytes += written;
+          file!.bytes += append(file!.descriptor, Buffer.from(line));
         });
       // What is still due could not be put aside.
       if (!fit || !trouble || isDue()) return;
@@ -112,6 +109,18 @@ export function openLogFile(settings: LogFileSettings, { clock, complain }: LogF
 }
 
 // ---- internal ----
+
+/** All of it or nothing: what follows half a line would be read as its end. */
+function append(descriptor: number, text: Uint8Array): number {
+  let written = 0;
+  try {
+    while (written < text.length) written += writeSync(descriptor, text, written);
+    return written;
+  } catch (error) {
+    if (written > 0) ftruncateSync(descriptor, fstatSync(descriptor).size - written);
+    throw error;
+  }
+}
 
 function partsOf(path: string): { readonly dir: string; readonly stem: string; readonly extension: string } {
   const extension = extname(path);

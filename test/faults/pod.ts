@@ -57,6 +57,10 @@ export interface PodOptions {
   readonly connectTimeout?: string;
   /** The template reads a file too, which is `extra`. */
   readonly extra?: boolean;
+  /** The token is written to `sink/token`, or the template writes `beside/user` too. */
+  readonly writes?: "sink" | "beside";
+  /** Before the first sidecar. */
+  prepare?(folder: string): Promise<void>;
 }
 
 export interface Asked {
@@ -140,7 +144,7 @@ export async function startPod(ground: Ground, options: PodOptions = {}): Promis
   const disk = createDisk();
   const destination = join(folder, "secrets", "config.yaml");
   const stateFolder = join(folder, "state");
-  await fs.mkdir(join(folder, "secrets"));
+  for (const name of ["secrets", "beside", "sink", "state"]) await fs.mkdir(join(folder, name));
   const path = `database/creds/${plot}`;
   const inSandbox = join(folder, "sandbox", "extra.json");
   await fs.mkdir(join(folder, "sandbox"));
@@ -149,6 +153,7 @@ export async function startPod(ground: Ground, options: PodOptions = {}): Promis
     if (content !== null) await fs.writeFile(inSandbox, content);
     else await fs.symlink(jwt, inSandbox);
   }
+  await options.prepare?.(folder);
   await extra('{"flavour":"vanilla"}');
   const verifyQuery = (body: string) => ground.define(`check_${plot}`, body);
   await verifyQuery("");
@@ -427,9 +432,11 @@ function emulated(fault: Exclude<HttpFault, "refused" | "timeout" | "slow">): Fa
 
 function worldOf(clock: Clock, files: World["files"], folder: string): World {
   const output = { write: () => true };
+  let drawn = 0;
   return {
     clock,
-    random: () => 0.5,
+    // In the middle, and never the same twice: names are made of it.
+    random: () => 0.5 + ++drawn * 1e-9,
     files,
     spawn,
     kill: process.kill,
@@ -453,8 +460,10 @@ interface Places {
 
 /** The lead is 3 min 56 s, of which two minutes are the connections' lifetime. */
 function configuration({ vault, jwt, folder, path, gate, endpoint }: Places, options: PodOptions): string {
-  const { credential = "", extra = false, verifyFunction = false } = options;
+  const { credential = "", extra = false, verifyFunction = false, writes } = options;
   const plot = path.split("/").at(-1);
+  const beside = writes === "beside" ? `{{ .Data.username | writeToFile "${folder}/beside/user" "" "" "0644" }}` : "";
+  const sink = writes === "sink" ? `sink "file" { config = { path = "${folder}/sink/token" } }` : "";
   const more = extra ? `flavour: {{ (file "${folder}/sandbox/extra.json" | parseJSON).flavour }}{{ "\\n" }}` : "";
   return `vault { address = "${vault.address}" }
 auto_auth {
@@ -465,12 +474,13 @@ auto_auth {
       token_path = "${jwt}"
     }
   }
+  ${sink}
 }
 template {
   destination = "${folder}/secrets/config.yaml"
   ${extra ? `sandbox_path = "${folder}/sandbox"` : ""}
   contents    = <<EOT
-${more}{{- with secret "${path}" -}}
+${more}{{- with secret "${path}" -}}${beside}
 username: {{ .Data.username }}
 password: {{ .Data.password }}
 {{- end -}}

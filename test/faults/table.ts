@@ -59,6 +59,10 @@ export interface Case {
   readonly recovery?: number;
   /** The fault is not gone before the end: what it keeps from being given back ends with its lease. */
   readonly lastsToTheEnd?: boolean;
+  /** Once everything is well again: what is expected beside the application's queries. */
+  expectWell?(pod: Pod): Promise<void>;
+  /** After the pod has ended. */
+  dispose?(pod: Pod): Promise<void>;
 }
 
 export interface Void {
