@@ -77,7 +77,7 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
     throw new LesseeError("usage", "only one of -template and -secrets can be -");
   const source = await readInput(template, world);
   const destination = flag("destination") ?? "";
-  const known = withEnds(offlineBrain(await readInput(secrets, world)), world.clock.now());
+  const known = offlineBrain(await readInput(secrets, world), world.clock.now());
   const brain = withCertificates(known, await certificatesAt(destination, world));
   const host = createHost({ ...world, print: (text) => world.stderr.write(text) });
   const options = {
@@ -99,19 +99,6 @@ async function certificatesAt(
   const text = destination === "" ? "" : await files.readFile(destination, "utf8").catch(() => "");
   return (dependency) =>
     dependency.kind === "pki" ? (certificateIn(text, dependency.data, clock.now(), 1) ?? undefined) : undefined;
-}
-
-/** As if each lease had been granted now. What its max TTL is stands in no answer. */
-function withEnds(brain: Brain, now: number): Brain {
-  return {
-    ...brain,
-    recall(dependency) {
-      const secret = brain.recall(dependency);
-      if (!secret || secret.lease.id === "") return secret;
-      const expiry = now + secret.lease.durationSeconds * 1_000;
-      return { ...secret, ends: { expiry, horizon: secret.lease.renewable ? null : expiry } };
-    },
-  };
 }
 
 function withCertificates(brain: Brain, standing: (dependency: Dependency) => VaultSecret | undefined): Brain {

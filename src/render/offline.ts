@@ -42,15 +42,17 @@ export async function executeWhole(template: Template, brain: Brain, host: Templ
 
 /**
  * The secrets of a file `{"reads": {path: answer}, "lists": {path: answer}, "writes": [{path, data, response}]}`, each
- * answer Vault's own, as an object or as JSON text. A path of `reads` may end in `?version=2`. Throws a LesseeError.
+ * answer Vault's own, as an object or as JSON text. A path of `reads` may end in `?version=2`. Every lease was granted `now`.
+ * Throws a LesseeError.
  */
-export function offlineBrain(text: string): Brain {
+export function offlineBrain(text: string, now: number): Brain {
   const file = parseFile(text);
   const secrets = new Map<string, VaultSecret>();
   for (const [key, answer] of entries(file.reads, "reads")) {
     const [path = "", version] = key.split("?version=");
     const dependency: Dependency = version === undefined ? { kind: "read", path } : { kind: "read", path, version };
-    secrets.set(dependencyKey(dependency), secretFrom(answerOf(answer, `reads[${JSON.stringify(key)}]`)));
+    const secret = secretFrom(answerOf(answer, `reads[${JSON.stringify(key)}]`));
+    secrets.set(dependencyKey(dependency), withEnds(secret, now));
   }
   for (const [i, write] of writesOf(file.writes).entries()) {
     const where = `writes[${i}]`;
@@ -70,6 +72,14 @@ export function offlineBrain(text: string): Brain {
     recall: (dependency) => secrets.get(dependencyKey(dependency)),
     list: (path) => lists.get(path),
   };
+}
+
+/** What the max TTL of a lease is stands in no answer. */
+function withEnds(secret: VaultSecret, now: number): VaultSecret {
+  const { durationSeconds, id, renewable } = secret.lease;
+  if (id === "") return secret;
+  const expiry = now + durationSeconds * 1_000;
+  return { ...secret, ends: { expiry, horizon: renewable ? null : expiry } };
 }
 
 function parseFile(text: string): { readonly [key: string]: JsonValue } {

@@ -4,12 +4,12 @@ import { compileTemplate } from "../../src/render/engine.ts";
 import { functionsExcept } from "../../src/render/functions/catalogue.ts";
 import { BUILTINS } from "../../src/render/go/builtins.ts";
 import { executeWhole, offlineBrain } from "../../src/render/offline.ts";
-import { hostOf, optionsOf } from "../render/fixture.ts";
+import { hostOf, NOW, optionsOf } from "../render/fixture.ts";
 import { codes, examples, page, rows } from "./markdown.ts";
 
 const document = page("docs/templates.md");
 const [, reference = ""] = document.text.split(/^## All functions$/m);
-const known = offlineBrain(examples(document, "json")[0]?.code ?? "");
+const known = offlineBrain(examples(document, "json")[0]?.code ?? "", NOW);
 const table = rows({ path: document.path, text: reference }, /^### /).filter(([first]) => first !== "function");
 
 async function render(engine: "go" | "handlebars", source: string): Promise<string> {

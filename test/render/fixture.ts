@@ -17,9 +17,11 @@ export interface Dataset {
 
 export const NOTHING_KNOWN: Brain = { recall: () => undefined, list: () => undefined };
 
+export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+
 /** A brain that knows what the data set holds. */
 export function brainOf(dataset: Dataset): Brain {
-  return offlineBrain(JSON.stringify(dataset));
+  return offlineBrain(JSON.stringify(dataset), NOW);
 }
 
 export interface HostParts {
@@ -30,7 +32,7 @@ export interface HostParts {
 
 export function hostOf({ env = {}, files = {}, printed = [] }: HostParts = {}): TemplateHost {
   return {
-    now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    now: () => NOW,
     random: (bytes) => Uint8Array.from({ length: bytes }, (_, i) => (i * 37 + 11) & 255),
     hash: (algorithm, data) => createHash(algorithm).update(data).digest(),
     hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
