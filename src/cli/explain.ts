@@ -9,13 +9,14 @@ import { trapsOf, unknowns } from "../lease/traps.ts";
 import { escapeInvisible } from "../log/invisible.ts";
 import { createScrubber } from "../log/scrub.ts";
 import type { World } from "../ports.ts";
-import { createSetup, type Setup } from "../setup.ts";
+import type { Setup } from "../setup.ts";
 import type { Status } from "../status.ts";
 import { AGENT_FLAGS } from "./agent-flags.ts";
 import { configPaths } from "./config-paths.ts";
 import { type Asked, askServer, NOTHING_KNOWN } from "./explain-ask.ts";
 import { type Explanation, explanationJson, explanationText, say } from "./explain-text.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
+import { inertSetup } from "./inert-setup.ts";
 import type { ProcessSignals } from "./process.ts";
 
 const EXPLAIN = "Explain";
@@ -93,7 +94,7 @@ export async function runExplain(args: readonly string[], world: World, { stop }
       env: world.env,
       flags,
     });
-    const setup = await openSetup(loaded, world);
+    const setup = await inertSetup(loaded.config, world);
     try {
       const asked = leasedPaths(loaded, setup);
       if (asked.length === 0)
@@ -157,24 +158,6 @@ function explain(path: string, policy: Asked["policy"], facts: Facts, source: st
   const planned = forecast(facts, policy, count);
   const traps = trapsOf(facts, planned, policy, say);
   return { path, source, facts, forecast: planned, traps, unknown: unknowns(facts, policy) };
-}
-
-/** Nothing is written, run or told: only policies and servers are wanted of it. */
-function openSetup({ config }: Loaded, world: World): Promise<Setup> {
-  const { clock, files, kill, pid, uid } = world;
-  const nothing = async () => {
-    throw new LesseeError("explain", "nothing is run");
-  };
-  return createSetup(config, {
-    world,
-    notify: { clock, files, kill, pid, uid, transport: nothing, run: nothing },
-    brain: { recall: () => undefined, list: () => undefined },
-    inUse: () => undefined,
-    emit: () => {},
-    restart: null,
-    redact: (text) => text,
-    onProgress: () => {},
-  });
 }
 
 /** What has a block of its own, and what the templates ask for by the name of a database credential. */

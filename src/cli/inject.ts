@@ -99,7 +99,7 @@ async function injectAll(
   for (const path of paths) {
     const name = path === "-" ? "standard input" : path;
     try {
-      const done = await injectText(await input(path, world), options);
+      const done = await injectText(await readInput(path, world), options);
       texts.push(done.text);
       warnings.push(...done.warnings.map((warning) => `${name}: ${warning}`));
     } catch (error) {
@@ -113,7 +113,7 @@ async function injectAll(
 /** The overlays as YAML, under what is to be done with them. */
 async function overlay(flags: ReadonlyMap<string, readonly string[]>, settings: Settings, world: World) {
   const yaml = await import("yaml");
-  const texts = await Promise.all((flags.get("f") ?? []).map((path) => input(path, world)));
+  const texts = await Promise.all((flags.get("f") ?? []).map((path) => readInput(path, world)));
   const present = texts.flatMap((text) => yaml.parseAllDocuments(text).map((document) => document.toJS() as unknown));
   const annotations = (flags.get("annotation") ?? []).map((text) => {
     const [name = "", ...value] = text.split("=");
@@ -134,12 +134,6 @@ async function overlay(flags: ReadonlyMap<string, readonly string[]>, settings: 
 const OVERLAY_HEAD = `# To be merged into the ManagementPlane that there is: only what stands below spec.components is new. docs/webhook.md
 # says how, step by step.
 `;
-
-async function input(path: string, world: World): Promise<string> {
-  return readInput(path, world).catch((error: NodeJS.ErrnoException) => {
-    throw new LesseeError("usage", `cannot be read: ${error.code ?? error.message}`);
-  });
-}
 
 /** Two files become one stream of documents. */
 function parted(before: string, after: string): string {

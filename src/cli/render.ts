@@ -75,9 +75,9 @@ async function render(flags: ReadonlyMap<string, readonly string[]>, world: Worl
   const secrets = flag("secrets") ?? required("secrets");
   if (template === "-" && secrets === "-")
     throw new LesseeError("usage", "only one of -template and -secrets can be -");
-  const source = await readInput(template, world);
+  const source = await named(template, readInput(template, world));
   const destination = flag("destination") ?? "";
-  const known = offlineBrain(await readInput(secrets, world), world.clock.now());
+  const known = offlineBrain(await named(secrets, readInput(secrets, world)), world.clock.now());
   const brain = withCertificates(known, await certificatesAt(destination, world));
   const host = createHost({ ...world, print: (text) => world.stderr.write(text) });
   const options = {
@@ -103,6 +103,12 @@ async function certificatesAt(
 
 function withCertificates(brain: Brain, standing: (dependency: Dependency) => VaultSecret | undefined): Brain {
   return { ...brain, recall: (dependency) => brain.recall(dependency) ?? standing(dependency) };
+}
+
+async function named<T>(path: string, reading: Promise<T>): Promise<T> {
+  return reading.catch((error: unknown) => {
+    throw new LesseeError("usage", `${path}: ${describe(error)}`);
+  });
 }
 
 function engineOf(name: string | undefined, template: string): "go" | "handlebars" {

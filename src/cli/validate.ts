@@ -7,6 +7,7 @@ import type { World } from "../ports.ts";
 import { AGENT_FLAGS } from "./agent-flags.ts";
 import { configPaths } from "./config-paths.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
+import { inertSetup } from "./inert-setup.ts";
 
 const VALIDATE_FLAGS: readonly FlagDefinition[] = [
   {
@@ -46,7 +47,12 @@ export async function runValidate(args: readonly string[], world: World): Promis
       flags,
     });
     say("warning: ", loaded.warnings);
-    say("warning: an agent will not start: ", [...loaded.refusals, ...methodFaults(loaded.config)]);
+    const refusals = [...loaded.refusals, ...methodFaults(loaded.config)];
+    const isWhole = loaded.refusals.length === 0;
+    say(
+      "warning: an agent will not start: ",
+      isWhole ? [...refusals, ...(await templateFaults(loaded.config, world))] : refusals,
+    );
     world.stdout.write(
       flags.values.get("json")?.at(-1) === "true"
         ? `${JSON.stringify(loaded.parsed, null, 2)}\n`
@@ -58,6 +64,17 @@ export async function runValidate(args: readonly string[], world: World): Promis
     say("warning: ", error.warnings);
     say("", error.faults);
     return 1;
+  }
+}
+
+/** Of templates that cannot be read here, or do not parse. */
+async function templateFaults(config: AgentConfig, world: World): Promise<readonly Fault[]> {
+  try {
+    await (await inertSetup(config, world)).close();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
   }
 }
 

@@ -34,7 +34,11 @@ export interface Loaded {
 export async function loadConfig({ paths, files, env, flags }: LoadInput): Promise<Loaded> {
   if (paths.length === 0) {
     throw new ConfigError([
-      { file: "lessee", message: "Must specify exactly at least one config path using -config", hint: "-config=FILE" },
+      {
+        file: "lessee",
+        message: "Must specify exactly at least one config path using -config",
+        hint: `-config=${flags.positional[0] ?? "FILE"}`,
+      },
     ]);
   }
   const errors: Fault[] = [];

@@ -42,16 +42,18 @@ export function parseConnectionUrl(template: string, user: DatabaseUser): Connec
       );
     }
   }
-  const name = parameter("user") ?? decodeURIComponent(url.username);
+  const name = parameter("user") ?? decoded(url.username);
   if (name !== "" && name !== user.username) {
     throw fault(`it names the user "${name}"`, "write {{username}}:{{password}}@ where the credential's go");
   }
   const port = Number(parameter("port") ?? (url.port || 5432));
-  if (!Number.isInteger(port)) throw fault("its port is not a number", "it has the form HOST:PORT");
+  if (!(Number.isInteger(port) && port > 0 && port < 65_536)) {
+    throw fault("its port is not a number from 1 to 65535", "it has the form HOST:PORT");
+  }
   return {
-    host: parameter("host") ?? (decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1") || "localhost"),
+    host: parameter("host") ?? (decoded(url.hostname).replace(/^\[(.*)\]$/, "$1") || "localhost"),
     port,
-    database: parameter("dbname") ?? (decodeURIComponent(url.pathname.slice(1)) || user.username),
+    database: parameter("dbname") ?? (decoded(url.pathname.slice(1)) || user.username),
     sslMode: sslMode(parameter("sslmode")),
     sslRootCert: parameter("sslrootcert"),
     sslCert: parameter("sslcert"),
@@ -102,6 +104,14 @@ function readUrl(template: string, user: DatabaseUser): URL {
     throw fault(`it begins with ${url.protocol}`, "it begins with postgresql://");
   }
   return url;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw fault("a % in it is not followed by two hexadecimal digits", "a % itself is written %25");
+  }
 }
 
 function sslMode(text: string | undefined): SslMode {

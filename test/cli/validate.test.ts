@@ -45,6 +45,32 @@ describe("lessee validate", () => {
     expect(stderr).toContain('warning: an agent will not start: agent.hcl:2: unknown auth method "aws"');
   });
 
+  it("tells of templates that do not parse or cannot be read", async () => {
+    const hcl = `${MINIMAL}template {
+  destination = "/tmp/x"
+  contents = "{{ secrt }}"
+}
+template {
+  destination = "/tmp/y"
+  source = "/nowhere.ctmpl"
+}
+`;
+    const { code, stderr } = await validate({ "agent.hcl": hcl }, ["-config=agent.hcl"]);
+    expect([code, stderr.split("\n")]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^warning: an agent will not start: agent\.hcl:9: .*function "secrt" not defined/),
+        expect.stringMatching(/^warning: an agent will not start: agent\.hcl:13: .*cannot read the source: ENOENT/),
+        "",
+      ],
+    ]);
+  });
+
+  it("names the file that stands where -config=FILE should", async () => {
+    const { code, stderr } = await validate({ "agent.hcl": MINIMAL }, ["agent.hcl"]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/using -config \(-config=agent\.hcl\)\n$/)]);
+  });
+
   it("reports every fault as file:line, and exits 1", async () => {
     const hcl = `${MINIMAL}pid_file = true\nhealth { adress = "" }\nnope = 1\n`;
     expect(await validate({ "agent.hcl": hcl }, ["-config=agent.hcl"])).toEqual({

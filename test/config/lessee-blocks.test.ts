@@ -190,6 +190,21 @@ describe("lessee's own blocks", () => {
     ['credential "x" { escalate = ["idl"] }', 'escalate knows no "idl" (did you mean "idle"?)'],
     ['credential "x" { postgres {} }', "postgres needs a connection_url"],
     ['credential "x" { notify {} }', "notify needs a kind"],
+    [
+      'credential "x" { postgres { connection_url = "postgresql://h/db?sslmode=full" } }',
+      "connection_url cannot be used: sslmode=full is not known",
+    ],
+    [
+      'credential "x" { postgres { connection_url = "h:5432/db" } }',
+      "connection_url cannot be used: it begins with h:",
+    ],
+    [
+      'credential "x" { postgres { connection_url = "postgresql://h:0/db" } }',
+      "its port is not a number from 1 to 65535",
+    ],
+    ['credential "x" { postgres { connection_url = "postgresql://%zz@h/db" } }', "a % in it is not followed by"],
+    ['credential "x" { notify "http" { url = "localhost:8080" } }', '"localhost:8080" is not an address'],
+    ['health { address = "0.0.0.0:65536" }', 'health.address must be host:port, got "0.0.0.0:65536"'],
     ['credential "x" { notify "https" { url = "x" } }', 'unknown kind of notify "https" (did you mean "http"?)'],
     ['credential "x" { notify "http" {} }', 'credential.notify "http" needs a url'],
     ['credential "x" { notify "exec" { command = [] } }', 'notify "exec" needs a command'],

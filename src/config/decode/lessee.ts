@@ -1,5 +1,8 @@
 /** lessee's own blocks: `credential`, `health`, `state`, `job` and `kubernetes`. An unknown word in them is a fault. */
 
+import { LesseeError } from "../../errors.ts";
+import { parseConnectionUrl } from "../../postgres/connection-url.ts";
+import { Sensitive } from "../../sensitive.ts";
 import { defaultCredential } from "../defaults.ts";
 import { toMilliseconds } from "../duration.ts";
 import {
@@ -117,7 +120,7 @@ function decodePostgres(block: BlockReader): readonly PostgresConfig[] {
       "postgres needs a connection_url",
       'as "postgresql://{{username}}:{{password}}@host:5432/database?sslmode=verify-full"',
     );
-  }
+  } else checkConnectionUrl(block, connectionUrl);
   const postgres = {
     verifyQuery: nonEmptyString(block, "verify_query") ?? "SELECT 1",
     drain: choice(block, "drain", ["watch", "terminate", "off"]) ?? "watch",
@@ -125,6 +128,16 @@ function decodePostgres(block: BlockReader): readonly PostgresConfig[] {
   };
   block.finish("refused");
   return connectionUrl === undefined ? [] : [{ connectionUrl, ...postgres }];
+}
+
+/** With the places of the credential standing for themselves. */
+function checkConnectionUrl(block: BlockReader, url: string): void {
+  try {
+    parseConnectionUrl(url, { username: "{{username}}", password: new Sensitive("{{password}}") });
+  } catch (error) {
+    if (!(error instanceof LesseeError)) throw error;
+    block.fault(error.message, error.hint, block.attribute("connection_url")?.line);
+  }
 }
 
 const NOTIFY_KINDS = ["signal", "http", "exec", "file"] as const;
@@ -165,7 +178,10 @@ function decodeTarget(block: BlockReader, kind: (typeof NOTIFY_KINDS)[number]): 
       return undefined;
     }
     case "http": {
-      const url = required(block, "url", 'as "http://127.0.0.1:8080/-/reload"');
+      const url = required(block, "url", EXAMPLE_URL);
+      if (url !== undefined && !isAddress(url)) {
+        block.fault(`notify "http": ${quote(url)} is not an address`, EXAMPLE_URL, block.attribute("url")?.line);
+      }
       const rest = {
         method: (nonEmptyString(block, "method") ?? "POST").toUpperCase(),
         headers: stringMap(block, "headers") ?? {},
@@ -189,11 +205,18 @@ function decodeTarget(block: BlockReader, kind: (typeof NOTIFY_KINDS)[number]): 
   }
 }
 
+const EXAMPLE_URL = 'as "http://127.0.0.1:8080/-/reload", or "unix:/run/app.sock:/-/reload"';
+
+function isAddress(text: string): boolean {
+  return /^unix:(\/\/)?\//.test(text) || /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+}
+
 function decodeHealth(root: BlockReader): HealthConfig | undefined {
   const block = onlyBlock(root, "health");
   if (!block) return undefined;
   const address = string(block, "address");
-  if (address && !/^(\[[^\]]*\]|[^:]*):\d{1,5}$/.test(address)) {
+  const port = Number(/^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(address ?? "")?.[1]);
+  if (address && !(port < 65_536)) {
     block.fault(
       `health.address must be host:port, got ${quote(address)}`,
       'as "0.0.0.0:9102", or "" for none',
