@@ -40,14 +40,14 @@ describe("an annotation of lessee's", () => {
       credentialOf({
         "lessee/drain": "terminate",
         "lessee/escalate": "notify, idle",
-        "lessee/postgres-connection-url": `${URL}?a=1\n${URL}?a=2`,
+        "lessee/postgres-connection-url": `${URL}?port=1\n${URL}?port=2`,
         "lessee/verify-query": "SELECT 1 FROM association LIMIT 1",
         "lessee/connect-timeout": "3s",
       }),
     ).toEqual({
       escalate: ["notify", "idle"],
-      postgres: [1, 2].map((a) => ({
-        connection_url: `${URL}?a=${a}`,
+      postgres: [1, 2].map((port) => ({
+        connection_url: `${URL}?port=${port}`,
         drain: "terminate",
         verify_query: "SELECT 1 FROM association LIMIT 1",
         connect_timeout: "3s",
