@@ -21,10 +21,12 @@ export function mergeBlocks(all: Blocks, { credential, ...rest }: Blocks): Block
     const before = top[name];
     top[name] = isObject(before) && isObject(block) ? { ...before, ...block } : block;
   }
-  const credentials = { ...all.credential };
-  for (const [path, block] of Object.entries(credential ?? {}))
-    credentials[path] = mergeCredential(credentials[path] ?? {}, block);
-  return credential === undefined ? top : { ...top, credential: credentials };
+  if (credential === undefined) return top;
+  // A Map, because a path may be any word, `__proto__` too.
+  const credentials = new Map(Object.entries(all.credential ?? {}));
+  for (const [path, block] of Object.entries(credential))
+    credentials.set(path, mergeCredential(credentials.get(path) ?? {}, block));
+  return { ...top, credential: Object.fromEntries(credentials) };
 }
 
 // ---- internal ----

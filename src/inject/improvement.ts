@@ -87,7 +87,10 @@ function isNative({ nativeSidecar }: OwnWishes, settings: Settings): boolean {
 /** The first free one; on the node's own network none is free for sure. */
 function choosePort({ spec }: Pod, wanted: OwnWishes["healthPort"]): number | null {
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
-  const ownerOf = (port: number) => all.find(({ ports }) => ports?.some((one) => one.containerPort === port));
+  const owners = new Map(
+    all.toReversed().flatMap((one) => (one.ports ?? []).map(({ containerPort }) => [containerPort, one] as const)),
+  );
+  const ownerOf = (port: number) => owners.get(port);
   if (wanted === "off") return null;
   if (wanted !== undefined) {
     const owner = ownerOf(wanted);

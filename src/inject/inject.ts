@@ -9,6 +9,7 @@ import { annotationsOf, type Container, type Pod, readPod, type VolumeMount } fr
 import { ownAnnotations, readOwnAnnotations, wantsImprovement } from "./own-annotations.ts";
 import { Refusal, within } from "./refusal.ts";
 import { type InjectionRequest, readRequest, type Surroundings } from "./request.ts";
+import { checkContainer, checkOwnSize, checkValues } from "./values.ts";
 import { injectedVolumes, isInjectedVolume, STATE_MOUNT, secretMounts, stateVolume } from "./volumes.ts";
 
 export type Injection =
@@ -78,6 +79,8 @@ function faithful(pod: Pod, request: InjectionRequest): Pod {
 }
 
 function improved(pod: Pod, request: InjectionRequest, settings: Surroundings["settings"]) {
+  checkValues(pod, request);
+  checkOwnSize(annotationsOf(pod));
   const wishes = readOwnAnnotations(annotationsOf(pod), request.secrets);
   const improvement = improvementOf(pod, request, wishes, settings);
   const { blocks, native, shareProcessNamespace, warnings } = improvement;
@@ -99,6 +102,7 @@ function improved(pod: Pod, request: InjectionRequest, settings: Surroundings["s
           patched({ ...one, ...observed(request, improvement) }, request, "agent-json-patch"),
         ),
   }));
+  for (const one of [...init, ...sidecar]) checkContainer(one);
   const own = [...init, ...(native ? sidecar.map((one) => ({ ...one, restartPolicy: "Always" })) : [])];
   const others = pod.spec.initContainers ?? [];
   const present = (pod.spec.volumes ?? []).map(({ name }) => name);

@@ -1,4 +1,5 @@
 /** RFC 6902: what an annotation wants changed in a container. */
+import { shapeOf } from "./json-shape.ts";
 import { isObject, type Loose } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -11,6 +12,7 @@ export interface Operation {
 
 /** Reads the text of an annotation. Throws a Refusal. */
 export function parsePatch(text: string): readonly Operation[] {
+  if (shapeOf(text).depth > DEEPEST) throw new Refusal(`the patch is nested more than ${DEEPEST} deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -31,10 +33,33 @@ export function parsePatch(text: string): readonly Operation[] {
 
 /** The document after the operations, which itself stays as it is. Throws a Refusal for one that cannot be done. */
 export function applyPatch(document: unknown, operations: readonly Operation[]): unknown {
-  return operations.reduce(applyOperation, document);
+  let copied = 0;
+  return operations.reduce((before, operation) => {
+    // What is copied over and over doubles each time.
+    if (operation.op === "copy") copied += sizeOf(valueAt(before, split(operation.from ?? ""))?.value, MOST_COPIED);
+    if (copied >= MOST_COPIED) throw new Refusal("failed to apply JSON patch: it copies too much");
+    return applyOperation(before, operation);
+  }, document);
 }
 
 // ---- internal ----
+
+const DEEPEST = 100;
+
+/** Values of all copies together; an injector's container has some hundred. */
+const MOST_COPIED = 10_000;
+
+/** How many values there are in it, counted no further than to `most`. */
+function sizeOf(value: unknown, most: number): number {
+  const left = [value];
+  let size = 0;
+  while (left.length > 0 && size < most) {
+    size++;
+    const one = left.pop();
+    if (typeof one === "object" && one !== null) for (const inner of Object.values(one)) left.push(inner);
+  }
+  return size;
+}
 
 function applyOperation(document: unknown, operation: Operation): unknown {
   const { op, path } = operation;

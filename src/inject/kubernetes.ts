@@ -99,14 +99,22 @@ export function annotationsOf(pod: Pod): Annotations {
 
 // ---- internal ----
 
+/** Of all names and values together. */
+const MOST_ANNOTATIONS = 256 * 1024;
+
 function readMetadata(metadata: Loose): void {
   for (const key of ["name", "generateName", "namespace"])
     optional(metadata[key], (value) => text(value, `metadata.${key}`));
   optional(metadata.annotations, (all) => {
+    let size = 0;
     for (const [name, value] of Object.entries(object(all, "metadata.annotations"))) {
-      if (typeof value === "string") continue;
-      throw new Refusal(`the annotation ${name} must be a text, and is ${kindOf(value)}`, "put quotes around it");
+      if (typeof value !== "string")
+        throw new Refusal(`the annotation ${name} must be a text, and is ${kindOf(value)}`, "put quotes around it");
+      size += name.length + value.length;
     }
+    // As the API server will say, which validates what is admitted, and only then.
+    if (size > MOST_ANNOTATIONS)
+      throw new Refusal(`metadata.annotations: Too long: must have at most ${MOST_ANNOTATIONS} bytes`);
   });
   optional(metadata.ownerReferences, (all) =>
     list(all, "metadata.ownerReferences").forEach((one, at) => void object(one, `metadata.ownerReferences[${at}]`)),

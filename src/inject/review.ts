@@ -5,6 +5,7 @@ import type { ReviewOutcome } from "../events.ts";
 import { toBase64 } from "./base64.ts";
 import { difference } from "./difference.ts";
 import { type Injection, inject } from "./inject.ts";
+import { shapeOf } from "./json-shape.ts";
 import { asObject, type Loose } from "./loose.ts";
 import { Refusal } from "./refusal.ts";
 import type { Settings } from "./settings.ts";
@@ -51,8 +52,10 @@ export function review(text: string, { settings, failOpen }: ReviewOptions): Rev
     reason,
   });
 
-  const kind = asObject(request.kind)?.kind;
-  if (kind !== undefined && kind !== "Pod") return unchanged(`it is a ${kind}, and no Pod`);
+  const { kind, group = "" } = asObject(request.kind) ?? {};
+  if (kind !== undefined && (kind !== "Pod" || group !== "")) return unchanged(`it is a ${kind}, and no Pod`);
+  if (request.subResource !== undefined && request.subResource !== "")
+    return unchanged(`nothing is injected at ${request.subResource}`);
   if (request.operation !== undefined && request.operation !== "CREATE")
     return unchanged(`nothing is injected at ${request.operation}`);
   try {
@@ -63,7 +66,7 @@ export function review(text: string, { settings, failOpen }: ReviewOptions): Rev
     const patched = { allowed: true, patchType: "JSONPatch", patch, ...(warnings.length === 0 ? {} : { warnings }) };
     return { ...about, answer: answer(patched), outcome: "injected", injected: typeOf(injection) };
   } catch (error) {
-    const reason = describe(error);
+    const reason = short(describe(error));
     if (error instanceof Refusal)
       return { ...about, answer: answer(denied(422, "Invalid", reason)), outcome: "refused", reason };
     const failed = failOpen
@@ -75,7 +78,15 @@ export function review(text: string, { settings, failOpen }: ReviewOptions): Rev
 
 // ---- internal ----
 
+/** As deep as Kubernetes' own objects go, and more; many times as many as a pod's. */
+const DEEPEST = 200;
+const MOST = 150_000;
+
 function read(text: string): { readonly apiVersion: string; readonly request: Loose; readonly uid: string } {
+  const { depth, containers } = shapeOf(text);
+  if (depth > DEEPEST) throw new NotAReview(`the body is nested ${depth} deep, and no object of Kubernetes is`);
+  if (containers > MOST)
+    throw new NotAReview(`the body has ${containers} objects and lists, and at most ${MOST} may be`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -94,6 +105,13 @@ function read(text: string): { readonly apiVersion: string; readonly request: Lo
 
 function denied(code: number, reason: string, message: string): object {
   return { allowed: false, status: { code, reason, message } };
+}
+
+/** What somebody wrote may be as long as an annotation, and who reads the refusal has a line. */
+const LONGEST = 2_000;
+
+function short(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}… (${text.length - LONGEST} characters more)`;
 }
 
 function typeOf({ init, sidecar }: Extract<Injection, { readonly outcome: "injected" }>): Reviewed["injected"] {

@@ -9,7 +9,7 @@ export function telemetryOf(annotations: AnnotationReader): object | undefined {
   const values: Record<string, unknown> = {};
   for (const [name, text] of given) {
     const key = name.replaceAll("-", "_").toLowerCase();
-    const kind = KINDS[key];
+    const kind = Object.hasOwn(KINDS, key) ? KINDS[key] : undefined;
     const value = decoded(text);
     if (kind === undefined || value === null) continue;
     if (!fits(kind, value)) return undefined;

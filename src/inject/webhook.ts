@@ -40,8 +40,11 @@ export interface Webhook {
   stop(): Promise<void>;
 }
 
-/** The API server sends no more than 3 MiB of an object, and for an update the old one with it. */
-const LARGEST = 7 * 1024 * 1024;
+/** The API server takes no object of more than 3 MiB, and asks about new ones only, which come without an old one. */
+const LARGEST = 4 * 1024 * 1024;
+
+/** Of the bodies that are being read: with more callers than that fits, the memory would not. */
+const MOST_AT_ONCE = 4 * LARGEST;
 
 const LIMITS = {
   headersTimeout: 3_000,
@@ -55,12 +58,15 @@ const LIMITS = {
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   let inFlight = 0;
   let ready = true;
+  const room = { left: MOST_AT_ONCE };
 
   async function mutate(request: IncomingMessage): Promise<Reply> {
     if (request.method !== "POST") throw new Unread(405, "a review is sent with POST");
+    const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+    if (encoding !== "identity") throw new Unread(415, `a review is sent as it is, not as ${encoding}`);
     const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
     if (type !== "application/json") throw new Unread(415, `a review is application/json, not ${type || "nothing"}`);
-    const text = await bodyOf(request);
+    const text = await bodyOf(request, room);
     const began = options.clock.now();
     const { answer, ...reviewed } = options.review(text);
     options.emit({ is: "review", ...reviewed, took: options.clock.now() - began });
@@ -74,7 +80,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
     } catch (error) {
       const status = error instanceof Unread ? error.status : error instanceof NotAReview ? 400 : 500;
       options.emit({ is: "review not read", status, error: describe(error) });
-      return text(status, describe(error));
+      return { ...text(status, describe(error)), ...(status === 405 ? { allow: "POST" } : {}) };
     } finally {
       inFlight--;
     }
@@ -119,6 +125,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
 
 interface Reply {
   readonly status: number;
+  readonly allow?: string;
   readonly contentType: string;
   readonly body: string;
 }
@@ -147,11 +154,13 @@ function answering(routes: Routes): (request: IncomingMessage, response: ServerR
   };
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Reply): void {
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const { status, contentType, body, allow } = reply;
   response.writeHead(status, {
     "Content-Type": contentType,
     "Content-Length": Buffer.byteLength(body),
     "X-Content-Type-Options": "nosniff",
+    ...(allow === undefined ? {} : { Allow: allow }),
     // What nobody has read is not waited for.
     ...(request.complete || request.method === "GET" ? {} : { Connection: "close" }),
   });
@@ -159,18 +168,31 @@ function send(request: IncomingMessage, response: ServerResponse, { status, cont
 }
 
 /** What is too much is read to its end all the same, without being kept: who still talks would not hear the answer. */
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage, room: { left: number }): Promise<string> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size <= LARGEST) pieces.push(piece);
-    else pieces.length = 0;
-    if (size > 8 * LARGEST) throw new Unread(413, "far too much");
+  let kept = 0;
+  let crowded = false;
+  try {
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > 8 * LARGEST) throw new Unread(413, "far too much");
+      crowded ||= room.left < piece.length;
+      if (size > LARGEST || crowded) {
+        pieces.length = 0;
+        continue;
+      }
+      pieces.push(piece);
+      kept += piece.length;
+      room.left -= piece.length;
+    }
+    if (size > LARGEST) throw new Unread(413, `a review has at most ${LARGEST / 1024 / 1024} MiB`);
+    if (crowded) throw new Unread(503, "too many large reviews at once");
+    if (size === 0) throw new Unread(400, "the body is empty");
+    return Buffer.concat(pieces).toString("utf8");
+  } finally {
+    room.left += kept;
   }
-  if (size > LARGEST) throw new Unread(413, `a review has at most ${LARGEST / 1024 / 1024} MiB`);
-  if (size === 0) throw new Unread(400, "the body is empty");
-  return Buffer.concat(pieces).toString("utf8");
 }
 
 function text(status: number, body: string): Reply {

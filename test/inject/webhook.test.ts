@@ -1,41 +1,26 @@
 /** `lessee webhook` over real HTTPS: reviews, bad callers, certificates that are replaced, the orderly end. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import http from "node:http";
+import { mkdtempSync, rmSync } from "node:fs";
 import https from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { connect as connectTls, type SecureVersion } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readExposition } from "../health/exposition.ts";
 import { podOf, reviewOf, VAULT } from "./pods.ts";
-
-const LAUNCHER = new URL("../../bin/lessee", import.meta.url).pathname;
-
-interface Entry {
-  readonly msg: string;
-  readonly address?: string;
-  readonly [key: string]: unknown;
-}
-
-interface Running {
-  readonly port: number;
-  readonly health: number;
-  event(message: string, wanted?: (entry: Entry) => boolean): Promise<Entry>;
-  end(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-const openssl = (() => {
-  try {
-    return execFileSync("openssl", ["version"]).length > 0;
-  } catch {
-    return false;
-  }
-})();
+import {
+  ask,
+  get,
+  LAUNCHER,
+  makeCertificate,
+  mounted,
+  openssl,
+  type Running,
+  startWebhook,
+} from "./webhook-process.ts";
 
 describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => {
   const folder = mkdtempSync(join(tmpdir(), "lessee-webhook-"));
@@ -49,69 +34,14 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** As a Secret is mounted: files are links through `..data`, which is swapped. */
-  function mounted(): { readonly flags: readonly string[]; swap(name: string): void } {
-    const mount = mkdtempSync(join(folder, "mount-"));
-    const swap = (name: string) => {
-      symlinkSync(join(folder, name), join(mount, "..next"));
-      renameSync(join(mount, "..next"), join(mount, "..data"));
-    };
-    swap("first");
-    for (const file of ["tls.crt", "tls.key"]) symlinkSync(`..data/${file}`, join(mount, file));
-    return { flags: [`-tls-cert-file=${mount}/tls.crt`, `-tls-key-file=${mount}/tls.key`], swap };
-  }
-
   async function start(...flags: readonly string[]): Promise<Running> {
-    const child = spawn(
-      LAUNCHER,
-      [
-        ...["webhook", "-listen=127.0.0.1:0", "-health-address=127.0.0.1:0", "-log-format=json", "-log-level=debug"],
-        ...["-vault-image=lessee:1", "-vault-address=https://vault:8200", "-shutdown-delay=0s", ...flags],
-      ],
-      {
-        env: { PATH: process.env.PATH, NAMESPACE: "lessee", POD_NAME: "lessee-0" },
-        stdio: ["ignore", "ignore", "pipe"],
-      },
-    );
-    const entries: Entry[] = [];
-    const lines: string[] = [];
-    const waiting = new Set<() => void>();
-    const ended = once(child, "exit").then(([code]) => code as number | null);
-    createInterface({ input: child.stderr }).on("line", (line) => {
-      lines.push(line);
-      if (line.startsWith("{")) entries.push(JSON.parse(line));
-      for (const look of waiting) look();
-    });
-    const event = (message: string, wanted: (entry: Entry) => boolean = () => true) =>
-      new Promise<Entry>((resolve, reject) => {
-        const look = () => {
-          const found = entries.find((entry) => entry.msg === message && wanted(entry));
-          if (found !== undefined) resolve(found);
-          return found;
-        };
-        if (look() === undefined) {
-          waiting.add(look);
-          void ended.then(() => reject(new Error(`it ended before "${message}":\n${lines.join("\n")}`)));
-        }
-      });
-    const portOf = ({ address = "" }: Entry) => Number(address.split(":").at(-1));
-    const port = portOf(await event("listening"));
-    const health = portOf(await event("listening", (entry) => portOf(entry) !== port));
-    const one: Running = {
-      port,
-      health,
-      event,
-      end: async (signal = "SIGTERM") => {
-        child.kill(signal);
-        return ended;
-      },
-    };
+    const one = await startWebhook(...flags);
     running.push(one);
     return one;
   }
 
   it("answers reviews, counts them, and says what it did", async () => {
-    const { port, health, event } = await start(...mounted().flags);
+    const { port, health, event } = await start(...mounted(folder).flags);
     const asked = await ask(port, { body: JSON.stringify(reviewOf(podOf())) });
     expect(asked.status).toBe(200);
     expect(asked.headers["content-type"]).toBe("application/json");
@@ -151,7 +81,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 
   it("refuses what is no review, and goes on", async () => {
-    const { port, event } = await start(...mounted().flags);
+    const { port, event } = await start(...mounted(folder).flags);
     const body = JSON.stringify(reviewOf(podOf()));
     const cases = [
       [{ body, type: "text/plain" }, 415, "a review is application/json, not text/plain"],
@@ -160,8 +90,8 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
       [{ body: "" }, 400, "the body is empty"],
       [{ body: "not json" }, 400, "the body is no JSON"],
       [{ body: "{}" }, 400, "no AdmissionReview"],
-      [{ body: `"${"x".repeat(8 * 1024 * 1024)}"` }, 413, "at most 7 MiB"],
-      [{ body: "x".repeat(8 * 1024 * 1024), chunked: true }, 413, "at most 7 MiB"],
+      [{ body: `"${"x".repeat(8 * 1024 * 1024)}"` }, 413, "at most 4 MiB"],
+      [{ body: "x".repeat(8 * 1024 * 1024), chunked: true }, 413, "at most 4 MiB"],
       [{ path: "/other", body }, 404, "nothing here"],
     ] as const;
     for (const [options, status, words] of cases) {
@@ -173,7 +103,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 
   it("takes a pod of megabytes in its stride", async () => {
-    const { port } = await start(...mounted().flags);
+    const { port } = await start(...mounted(folder).flags);
     const env = Array.from({ length: 20_000 }, (_, i) => ({ name: `V${i}`, value: "x".repeat(100) }));
     const pod = podOf();
     const huge = { ...pod, spec: { ...pod.spec, containers: [{ ...pod.spec.containers[0], env }] } };
@@ -184,7 +114,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 
   it("cuts off whoever is slow, and answers others meanwhile", async () => {
-    const { port } = await start(...mounted().flags);
+    const { port } = await start(...mounted(folder).flags);
     // One that never begins the handshake, and one that never ends its headers.
     const silent = connect(port, "127.0.0.1");
     const slow = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
@@ -198,7 +128,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 
   it("speaks TLS 1.2 and newer, or only newer", async () => {
-    const { port } = await start(...mounted().flags);
+    const { port } = await start(...mounted(folder).flags);
     const outcome = (to: number, version: SecureVersion) =>
       new Promise<string>((resolve) => {
         const socket = connectTls({
@@ -214,13 +144,13 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
     expect(await outcome(port, "TLSv1.2")).toBe("TLSv1.2");
     expect(await outcome(port, "TLSv1.3")).toBe("TLSv1.3");
     expect(await outcome(port, "TLSv1.1")).toBe("refused");
-    const newer = await start(...mounted().flags, "-tls-min-version=tls13");
+    const newer = await start(...mounted(folder).flags, "-tls-min-version=tls13");
     expect(await outcome(newer.port, "TLSv1.2")).toBe("refused");
     expect(await outcome(newer.port, "TLSv1.3")).toBe("TLSv1.3");
   });
 
   it("shows a replaced certificate without a restart, and keeps the old one when the new one is none", async () => {
-    const mount = mounted();
+    const mount = mounted(folder);
     const { port, event } = await start(...mount.flags);
     const shown = () =>
       new Promise<string>((resolve) => {
@@ -243,7 +173,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 
   it("ends in order: not ready, still answering, then gone with 0", async () => {
-    const { port, health, event, end } = await start(...mounted().flags, "-shutdown-delay=700ms");
+    const { port, health, event, end } = await start(...mounted(folder).flags, "-shutdown-delay=700ms");
     const agent = new https.Agent({ keepAlive: true });
     await ask(port, { body: JSON.stringify(reviewOf(podOf())), agent });
     const ended = end();
@@ -266,7 +196,7 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
     [["-tls-cert-file=x", "-tls-key-file=x", "-vault-imag=y"], "did you mean -vault-image?"],
     [["-listen=nowhere"], '"nowhere" is not an address'],
   ])("does not start with %j", async (flags, words) => {
-    const all = flags.some((flag) => flag.startsWith("-listen")) ? [...mounted().flags, ...flags] : flags;
+    const all = flags.some((flag) => flag.startsWith("-listen")) ? [...mounted(folder).flags, ...flags] : flags;
     const child = spawn(LAUNCHER, ["webhook", ...all], { stdio: ["ignore", "ignore", "pipe"] });
     const said = text(child.stderr);
     const [code] = await once(child, "exit");
@@ -274,50 +204,8 @@ describe.skipIf(!openssl)("the webhook (openssl makes the certificates)", () => 
   });
 });
 
-function makeCertificate(path: string): void {
-  execFileSync("mkdir", ["-p", path]);
-  execFileSync(
-    "openssl",
-    [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-      ...["-subj", "/CN=lessee-webhook", "-keyout", join(path, "tls.key"), "-out", join(path, "tls.crt")],
-    ],
-    { stdio: "ignore" },
-  );
-}
-
 function makeMismatch(folder: string): void {
   const path = join(folder, "mismatch");
   execFileSync("mkdir", ["-p", path]);
   execFileSync("cp", [join(folder, "first", "tls.key"), join(folder, "second", "tls.crt"), path]);
-}
-
-interface Asked {
-  readonly body?: string;
-  readonly path?: string;
-  readonly method?: string;
-  readonly type?: string;
-  /** Does not say beforehand how much it will be. */
-  readonly chunked?: boolean;
-  readonly agent?: https.Agent;
-}
-
-async function ask(port: number, { body, path = "/mutate", method = "POST", type, chunked, agent }: Asked) {
-  const request = https.request({
-    ...{ port, host: "127.0.0.1", path, method, rejectUnauthorized: false, ...(agent ? { agent } : { agent: false }) },
-    headers: type === "" ? {} : { "Content-Type": type ?? "application/json" },
-  });
-  // Who is told that it is too much may be cut off while he still talks.
-  request.on("error", () => undefined);
-  if (chunked) request.write(body);
-  request.end(chunked ? undefined : body);
-  const [response] = (await once(request, "response")) as [http.IncomingMessage];
-  return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
-}
-
-async function get(port: number, path: string) {
-  const [response] = (await once(http.get({ port, host: "127.0.0.1", path, agent: false }), "response")) as [
-    http.IncomingMessage,
-  ];
-  return { status: response.statusCode ?? 0, body: await text(response) };
 }

@@ -29,7 +29,15 @@ describe("the launcher", () => {
     ]);
   });
 
-  it.each([[["validate"]], [["agent", "-config=x", "-exit-after-auth"]], [["webhook", "-listen=:1"]], [[]]])(
+  it("bounds the memory of the webhook, and leaves it the JIT", async () => {
+    const { stdout } = await run(join(installed(), "bin/lessee"), ["webhook", "-listen=:1"], { env: ours });
+    expect(JSON.parse(stdout)).toEqual([
+      ["webhook", "-listen=:1"],
+      ["--max-old-space-size=96", "--max-semi-space-size=4"],
+    ]);
+  });
+
+  it.each([[["validate"]], [["agent", "-config=x", "-exit-after-auth"]], [["inject", "-f", "webhook"]], [[]]])(
     "leaves the JIT, which starts faster, to %j",
     async (args) => {
       const { stdout } = await run(join(installed(), "bin/lessee"), args, { env: ours });

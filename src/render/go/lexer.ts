@@ -53,20 +53,22 @@ class Lexer {
     return true;
   }
 
-  /** The left delimiter; comments are consumed here, whole. */
+  /** The left delimiter; comments are consumed here, whole, with the text behind them. */
   #delimiter(): boolean {
-    this.#at += this.#left.length;
-    const marker = hasLeftTrimMarker(this.#source, this.#at) ? TRIM_MARKER_LENGTH : 0;
-    if (this.#source.startsWith("/*", this.#at + marker)) {
+    for (;;) {
+      this.#at += this.#left.length;
+      const marker = hasLeftTrimMarker(this.#source, this.#at) ? TRIM_MARKER_LENGTH : 0;
+      if (!this.#source.startsWith("/*", this.#at + marker)) {
+        this.#emit("leftDelim");
+        this.#at += marker;
+        this.#skip();
+        this.#parentheses = 0;
+        return true;
+      }
       this.#at += marker;
       this.#skip();
-      return this.#comment() && this.#text() && this.#delimiter();
+      if (!this.#comment() || !this.#text()) return false;
     }
-    this.#emit("leftDelim");
-    this.#at += marker;
-    this.#skip();
-    this.#parentheses = 0;
-    return true;
   }
 
   #comment(): boolean {
