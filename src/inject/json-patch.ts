@@ -36,10 +36,19 @@ export function applyPatch(document: unknown, operations: readonly Operation[]):
   let copied = 0;
   return operations.reduce((before, operation) => {
     // What is copied over and over doubles each time.
-    if (operation.op === "copy") copied += sizeOf(valueAt(before, split(operation.from ?? ""))?.value, MOST_COPIED);
+    if (operation.op === "copy") copied += sizeOf(valueAt(before, keysOf(operation.from ?? ""))?.value, MOST_COPIED);
     if (copied >= MOST_COPIED) throw new Refusal("failed to apply JSON patch: it copies too much");
     return applyOperation(before, operation);
   }, document);
+}
+
+/** The parts of a JSON pointer. */
+export function keysOf(pointer: string): readonly string[] {
+  if (pointer === "") return [];
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 // ---- internal ----
@@ -66,12 +75,12 @@ function applyOperation(document: unknown, operation: Operation): unknown {
   const missing = (words: string) => new Refusal(`failed to apply JSON patch: ${words}`);
   const lost = (at: string) => missing(`${op} operation does not apply: doc is missing path: "${at}": missing value`);
   const read = (at: string) => {
-    const found = valueAt(document, split(at));
+    const found = valueAt(document, keysOf(at));
     if (found === undefined) throw lost(at);
     return found.value;
   };
   const change = (what: (parent: unknown, key: string) => unknown) =>
-    edited(document, split(path), () => lost(path), what);
+    edited(document, keysOf(path), () => lost(path), what);
   switch (op) {
     case "add":
       return change((parent, key) => inserted(parent, key, operation.value));
@@ -98,14 +107,6 @@ function applyOperation(document: unknown, operation: Operation): unknown {
     default:
       throw missing(`Unexpected kind: ${op}`);
   }
-}
-
-function split(pointer: string): readonly string[] {
-  if (pointer === "") return [];
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function valueAt(document: unknown, keys: readonly string[]): { readonly value: unknown } | undefined {

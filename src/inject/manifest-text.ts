@@ -1,8 +1,9 @@
 /** Manifests as text: YAML of several documents, in which comments and order stay, or JSON. What is not injected stays to the byte. */
 import type { Document, Node, ParsedNode } from "yaml";
 import { describe } from "../errors.ts";
-import { applyPatch, type Operation } from "./json-patch.ts";
+import { applyPatch, keysOf, type Operation } from "./json-patch.ts";
 import { injectManifest, type ManifestOptions, type ManifestOutcome } from "./manifest.ts";
+import { indentsLists, splice } from "./manifest-splice.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface InjectedText extends Pick<ManifestOutcome, "injected" | "warnings"> {
@@ -73,9 +74,11 @@ function injectPiece(yaml: Yaml, piece: string, line: number, options: ManifestO
   const { operations, ...rest } = injectManifest(value, options);
   if (operations.length === 0) return { ...rest, text: piece };
   const expected = applyPatch(value, operations);
-  const edited = edit(yaml, body, operations);
-  if (edited !== undefined && same(contentOf(yaml, edited, line), expected))
-    return { ...rest, text: separator + (body.includes("\r\n") ? edited.replace(/\r?\n/g, "\r\n") : edited) };
+  for (const attempt of [splice, edit]) {
+    const edited = attempt(yaml, body, operations);
+    if (edited !== undefined && isIt(yaml, edited, expected))
+      return { ...rest, text: separator + (body.includes("\r\n") ? edited.replace(/\r?\n/g, "\r\n") : edited) };
+  }
   const [name = "a document"] = rest.injected;
   return {
     ...rest,
@@ -105,7 +108,7 @@ function edit(yaml: Yaml, text: string, operations: readonly Operation[]): strin
   const document = yaml.parseDocument(text, { schema: "failsafe" });
   try {
     for (const { op, path, value } of operations) {
-      const keys = path.split("/").slice(1).map(keyOf);
+      const keys = keysOf(path);
       if (op === "remove") document.deleteIn(keys);
       else place(yaml, document, keys, op, asWritten(yaml, value));
     }
@@ -133,17 +136,18 @@ function styleOf(text: string) {
   const indent = /^( +)[^\s#-]/m.exec(text)?.[1]?.length ?? 2;
   return {
     indent: Math.min(Math.max(indent, 1), 8),
-    indentSeq: !/^( *)[^\s#-][^\n]*:[^\S\n]*(?:#.*)?\n(?:[^\S\n]*(?:#.*)?\n)*\1- /m.test(text),
+    indentSeq: indentsLists(text),
     // A text with escapes stays in its line.
     doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
     flowCollectionPadding: !/[[{][\w"']/.test(text),
   };
 }
 
-function keyOf(key: string): string {
-  return key.replaceAll("~1", "/").replaceAll("~0", "~");
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Whether the text means that, and nothing else has changed. */
+function isIt(yaml: Yaml, text: string, expected: unknown): boolean {
+  try {
+    return JSON.stringify(contentOf(yaml, text, 1)) === JSON.stringify(expected);
+  } catch {
+    return false;
+  }
 }

@@ -5,7 +5,7 @@
  */
 
 import { PREFIX } from "./annotations.ts";
-import type { Operation } from "./json-patch.ts";
+import { keysOf, type Operation } from "./json-patch.ts";
 import type { Annotations } from "./kubernetes.ts";
 import type { Loose } from "./loose.ts";
 import { injectManifest, type ManifestOptions } from "./manifest.ts";
@@ -170,11 +170,4 @@ function overlayPath(object: unknown, { op, path }: Operation): string {
       throw new Refusal(`${path} cannot be said in an overlay`, "an element has no name, or would stand in between");
     return `${said}[name:${name}]`;
   }, "");
-}
-
-function keysOf(pointer: string): readonly string[] {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
