@@ -99,15 +99,17 @@ const WORKLOADS: readonly Workload[] = [
   },
 ];
 
-/** What changes in the arguments, by the texts that are looked for. */
+/** What changes in the arguments, and the expression that finds it: the first argument that it matches is replaced. */
 const ARGUMENTS = [
-  { was: "/etc/db/config\\.yaml", is: "/etc/dbvault/config.yaml" },
-  { was: "86400s", is: "1h" },
+  { was: "/etc/db/config.yaml", found: "/etc/db/config\\.yaml", is: "/etc/dbvault/config.yaml" },
+  { was: "86400s", found: "86400s", is: "1h" },
 ];
 
 function overlayOf(workload: Workload, options: OverlayOptions) {
   const { apiVersion, kind, name, template } = workload;
-  const object = withAnnotations(find(workload, options.present) ?? assumed(workload), template, {
+  const present = find(workload, options.present);
+  const { fitting, unlike } = argumentsOf(workload, present);
+  const object = withAnnotations(present ?? assumed(workload), template, {
     ...SEED,
     ...workload.annotations,
     ...options.annotations,
@@ -120,17 +122,35 @@ function overlayOf(workload: Workload, options: OverlayOptions) {
   const own = operations.filter(({ path }) => path.startsWith(`${metadata}annotations/prometheus.io~1`));
   const path = `${template.join(".")}.spec.containers[name:${name}].args`;
   return {
-    warnings,
+    warnings: [...unlike, ...warnings],
     annotations: Object.fromEntries(own.map((one) => [keysOf(one.path).at(-1), one.value])),
     overlay: {
       apiVersion,
       kind,
       name,
       patches: [
-        ...ARGUMENTS.map(({ was, is }) => ({ path: `${path}.[:${was}]`, value: is })),
+        ...fitting.map(({ found, is }) => ({ path: `${path}.[:${found}]`, value: is })),
         ...changes.map((operation) => ({ path: overlayPath(object, operation), value: operation.value })),
       ],
     },
+  };
+}
+
+/** An overlay whose argument is not there would stop the operator, and one that finds a longer one would spoil that. */
+function argumentsOf({ kind, name, template }: Workload, present: Loose | undefined) {
+  if (present === undefined) return { fitting: ARGUMENTS, unlike: [] };
+  const pod = template.reduce<unknown>((inner, key) => (inner as Loose | undefined)?.[key], present) as
+    | Loose
+    | undefined;
+  const { containers = [] } = (pod?.spec ?? {}) as { readonly containers?: readonly Loose[] };
+  const args = (containers.find((one) => one.name === name)?.args ?? []) as readonly unknown[];
+  const fits = ({ was, found }: (typeof ARGUMENTS)[number]) =>
+    args.find((one) => new RegExp(found).test(String(one))) === was;
+  return {
+    fitting: ARGUMENTS.filter(fits),
+    unlike: ARGUMENTS.filter((one) => !fits(one)).map(
+      ({ was, is }) => `${kind} ${name} has no argument ${was}: make ${is} of what stands there in its place, by hand`,
+    ),
   };
 }
 

@@ -135,6 +135,20 @@ describe("the overlay for Tetrate Service Bridge", () => {
     expect(sync.some(({ path }) => path.endsWith("initContainers"))).toBe(true);
   });
 
+  it("changes only arguments that are there as Tetrate has them, and says which are not", () => {
+    const other = workload("tsb");
+    const [container] = (other.spec.template ?? expect.fail()).spec.containers;
+    container!.args = ["--config=/etc/db/config.yaml", "--lifetime", "86400s"];
+    const { resource, warnings } = tsbOverlay({ ...OPTIONS, present: [other] });
+    const paths = JSON.stringify(resource);
+    expect(paths).toContain("[name:tsb].args.[:86400s]");
+    expect(paths).not.toContain("[name:tsb].args.[:/etc/db/config");
+    expect(paths).toContain("[name:spm].args.[:/etc/db/config");
+    expect(warnings).toEqual([
+      "Deployment tsb has no argument /etc/db/config.yaml: make /etc/dbvault/config.yaml of what stands there in its place, by hand",
+    ]);
+  });
+
   it("takes other annotations, and says what is wrong with them", () => {
     const annotations = { [`${VAULT}/role`]: "spm", "lessee/connection-max-lifetime": "30m" };
     const sidecar = overlay("spm", { annotations }).patches.find(({ path }) => path.endsWith("containers.[-1]"));
