@@ -4,8 +4,6 @@
  */
 import { parseAuthMethod } from "./auth/methods.ts";
 import { followCredentials } from "./auth/renewed-credentials.ts";
-import { createWatch } from "./auth/watch.ts";
-import { createRunCommand } from "./command.ts";
 import type { AgentConfig } from "./config/types.ts";
 import { startControl } from "./control/server.ts";
 import { describe, type Fault, LesseeError } from "./errors.ts";
@@ -13,18 +11,20 @@ import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
 import { startHealth } from "./health/server.ts";
-import { followJob, jobLifetime } from "./job.ts";
 import type { Recorder } from "./kubernetes/recorder.ts";
 import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
-import { writePidFile } from "./pid-file.ts";
-import { openPodEvents } from "./pod-events.ts";
 import type { World } from "./ports.ts";
-import type { Served } from "./serve.ts";
-import { createSidecar, type End, type Sidecar } from "./sidecar.ts";
+import { followJob, jobLifetime } from "./program/job.ts";
+import { openPodEvents } from "./program/pod-events.ts";
+import type { Served } from "./program/serve.ts";
+import { createSidecar, type End, type Sidecar } from "./program/sidecar.ts";
 import type { Status } from "./status.ts";
 import { createSupervisor } from "./supervise/supervisor.ts";
-import { createServiceManager } from "./systemd.ts";
+import { createRunCommand } from "./system/command.ts";
+import { writePidFile } from "./system/pid-file.ts";
+import { createServiceManager } from "./system/systemd.ts";
+import { createWatch } from "./system/watch.ts";
 import { thisMachine } from "./telemetry/machine.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 import { certificateFiles, openVault } from "./vault/connect.ts";
@@ -119,7 +119,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   async function listen(): Promise<Served | null> {
     if (config.listeners.length === 0) return null;
     // Most sidecars have no listener, and need not load what it takes.
-    const { serve } = await import("./serve.ts");
+    const { serve } = await import("./program/serve.ts");
     const onQuit = () => {
       quit = true;
       end.resolve({ code: 0, reason: "a client asked for it at /agent/v1/quit" });

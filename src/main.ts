@@ -3,9 +3,9 @@
 import files from "node:fs/promises";
 import { runCommand } from "./cli/commands.ts";
 import type { ProcessSignals } from "./cli/process.ts";
-import { createSystemClock } from "./clock.ts";
 import { describe } from "./errors.ts";
 import type { Spawn, World } from "./ports.ts";
+import { createSystemClock } from "./system/clock.ts";
 
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);

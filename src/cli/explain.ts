@@ -9,7 +9,7 @@ import { trapsOf, unknowns } from "../lease/traps.ts";
 import { escapeInvisible } from "../log/invisible.ts";
 import { createScrubber } from "../log/scrub.ts";
 import type { World } from "../ports.ts";
-import type { Setup } from "../setup.ts";
+import type { Setup } from "../program/setup.ts";
 import type { Status } from "../status.ts";
 import { AGENT_FLAGS } from "./agent-flags.ts";
 import { configPaths } from "./config-paths.ts";

@@ -2,7 +2,7 @@
 import type { AgentConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { World } from "../ports.ts";
-import { createSetup, type Setup } from "../setup.ts";
+import { createSetup, type Setup } from "../program/setup.ts";
 
 /** Rejects with a ConfigError for templates that cannot be read or do not parse. */
 export function inertSetup(config: AgentConfig, world: World): Promise<Setup> {

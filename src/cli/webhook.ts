@@ -1,5 +1,5 @@
 /** `lessee webhook`: injects the sidecar into the pods of a cluster, as its API server asks. */
-import { createWatch } from "../auth/watch.ts";
+
 import { durationFault, parseDuration, toMilliseconds } from "../config/duration.ts";
 import { describe, LesseeError } from "../errors.ts";
 import type { LesseeEvent } from "../events.ts";
@@ -11,6 +11,7 @@ import { startWebhook } from "../inject/webhook.ts";
 import { LOG_LEVELS, type LogLevel } from "../log/entry.ts";
 import { createLog } from "../log/log.ts";
 import type { World } from "../ports.ts";
+import { createWatch } from "../system/watch.ts";
 import { type FlagDefinition, helpText, parseFlags } from "./flags.ts";
 import { loadSettings, SETTING_FLAGS } from "./inject-settings.ts";
 import type { ProcessSignals } from "./process.ts";

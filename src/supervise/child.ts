@@ -1,9 +1,9 @@
 /** One process of the application: started, signalled, ended with all that it started, and heard to its end. */
 import { constants } from "node:os";
-import { commandLines, isShellLine } from "../command-line.ts";
 import type { ExecConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import type { Clock, Files, Kill, Spawn } from "../ports.ts";
+import { commandLines, isShellLine } from "../system/command-line.ts";
 import { isAlive, trySignal } from "./group.ts";
 
 export interface ChildPorts {

@@ -19,7 +19,7 @@ const WORDS = [
 
 /** Rules: the same answer for the same arguments, always. A name that ends in a slash is a folder with all that is in it … */
 const PURE = [
-  "src/command-line.ts",
+  "src/system/command-line.ts",
   "src/config/",
   "src/inject/",
   "src/lease/",
@@ -66,9 +66,7 @@ const IMPURE = [
   .concat(["certificate", "webhook"].map((name) => `src/inject/${name}.ts`));
 
 /** Where the parts are put together, beside cli/. */
-const PROGRAM = ["agent", "consequences", "job", "local-changes", "pod-events", "serve", "setup", "sidecar"].map(
-  (name) => `src/${name}.ts`,
-);
+const PROGRAM = ["src/agent.ts", "src/program/"];
 
 /** Packages that are rules themselves: they neither read nor write anything. */
 const PURE_PACKAGES = ["handlebars", "yaml"];
@@ -200,7 +198,7 @@ function layerOf(path: string): Layer {
   if (WORDS.includes(path)) return "words";
   if (!IMPURE.includes(path) && PURE.some((name) => path === name || (name.endsWith("/") && path.startsWith(name))))
     return "rules";
-  if (PROGRAM.includes(path) || path.startsWith("src/cli/")) return "program";
+  if ([...PROGRAM, "src/cli/"].some((name) => path.startsWith(name))) return "program";
   return "adapters";
 }
 

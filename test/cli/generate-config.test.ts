@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { vaultApi } from "../../dev/vault/client.ts";
 import { type EmulatedVault, startEmulatedVault } from "../../dev/vault/emulated-vault.ts";
 import { runGenerateConfig } from "../../src/cli/generate-config.ts";
-import { createSystemClock } from "../../src/clock.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { World } from "../../src/ports.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
 
 let vault: EmulatedVault;
 let home = "";

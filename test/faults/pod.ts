@@ -18,7 +18,7 @@ import type { LesseeEvent } from "../../src/events.ts";
 import { createLog } from "../../src/log/log.ts";
 import { createScrubber } from "../../src/log/scrub.ts";
 import type { Clock, HttpRequest, HttpResponse, World } from "../../src/ports.ts";
-import { createSidecar, type Sidecar } from "../../src/sidecar.ts";
+import { createSidecar, type Sidecar } from "../../src/program/sidecar.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createTransport } from "../../src/vault/transport.ts";
 import { noAnswer } from "../../src/vault/transport-failure.ts";

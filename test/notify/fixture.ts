@@ -4,13 +4,13 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
-import { createSystemClock } from "../../src/clock.ts";
-import { createRunCommand } from "../../src/command.ts";
 import type { NotifyConfig } from "../../src/config/types.ts";
 import { NotifyError } from "../../src/errors.ts";
 import { createNotifier } from "../../src/notify/notifiers.ts";
 import type { NotifyPorts } from "../../src/notify/ports.ts";
 import type { CredentialChange } from "../../src/ports.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
+import { createRunCommand } from "../../src/system/command.ts";
 import { createTransport } from "../../src/vault/transport.ts";
 
 export const never = new AbortController().signal;

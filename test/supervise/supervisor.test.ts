@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createSystemClock } from "../../src/clock.ts";
 import type { ExecConfig } from "../../src/config/types.ts";
 import type { LesseeEvent } from "../../src/events.ts";
 import type { Clock } from "../../src/ports.ts";
 import { isAlive } from "../../src/supervise/group.ts";
 import { createSupervisor } from "../../src/supervise/supervisor.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
 
 const system = createSystemClock(Date.now, () => performance.now());
 

@@ -1,15 +1,15 @@
 /** The listeners of an agent, with what they are to have of its sidecar: the token, and the secrets that it holds. */
-import type { AgentConfig } from "./config/types.ts";
-import { expiryOf } from "./lease/schedule.ts";
-import type { World } from "./ports.ts";
-import { namespaceOf } from "./proxy/endings.ts";
-import type { HeldSecrets } from "./proxy/held.ts";
-import { fullPath } from "./proxy/request.ts";
-import { type ProxyServer, startProxyServer } from "./proxy/server.ts";
-import { resolveOwner } from "./publish/owner.ts";
+import type { AgentConfig } from "../config/types.ts";
+import { expiryOf } from "../lease/schedule.ts";
+import type { World } from "../ports.ts";
+import { namespaceOf } from "../proxy/endings.ts";
+import type { HeldSecrets } from "../proxy/held.ts";
+import { fullPath } from "../proxy/request.ts";
+import { type ProxyServer, startProxyServer } from "../proxy/server.ts";
+import { resolveOwner } from "../publish/owner.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { connectVault, type RenewableTransport, type VaultConnection } from "../vault/connect.ts";
 import type { Sidecar } from "./sidecar.ts";
-import type { Telemetry } from "./telemetry/telemetry.ts";
-import { connectVault, type RenewableTransport, type VaultConnection } from "./vault/connect.ts";
 
 export interface ServeOptions {
   readonly config: AgentConfig;

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../src/config/load.ts";
-import { ConfigError } from "../src/errors.ts";
-import { leadOf } from "../src/lease/schedule.ts";
-import type { World } from "../src/ports.ts";
-import { createSetup, type Setup } from "../src/setup.ts";
-import { createFakeClock } from "./support/fake-clock.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { leadOf } from "../../src/lease/schedule.ts";
+import type { World } from "../../src/ports.ts";
+import { createSetup, type Setup } from "../../src/program/setup.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 
 let folder = "";
 const opened: Setup[] = [];

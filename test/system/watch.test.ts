@@ -2,7 +2,7 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createWatch, type Watch } from "../../src/auth/watch.ts";
+import { createWatch, type Watch } from "../../src/system/watch.ts";
 
 let folder = "";
 let watch: Watch | undefined;

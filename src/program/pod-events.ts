@@ -1,8 +1,8 @@
 /** Kubernetes events on the pod, where the configuration asks for them: `kubernetes { events = true }`. */
-import type { AgentConfig } from "./config/types.ts";
-import { describe } from "./errors.ts";
-import type { Recorder } from "./kubernetes/recorder.ts";
-import type { Emit, World } from "./ports.ts";
+import type { AgentConfig } from "../config/types.ts";
+import { describe } from "../errors.ts";
+import type { Recorder } from "../kubernetes/recorder.ts";
+import type { Emit, World } from "../ports.ts";
 
 export interface PodEventsOptions {
   readonly config: AgentConfig;
@@ -18,9 +18,9 @@ export async function openPodEvents({ config, world, emit, redact }: PodEventsOp
   const warn = (message: string) => emit({ is: "warning", code: "pod-events", message });
   try {
     // Most sidecars put no events, and need not load what it takes.
-    const { openCluster } = await import("./kubernetes/cluster.ts");
-    const { ownContainer } = await import("./kubernetes/container.ts");
-    const { createRecorder } = await import("./kubernetes/recorder.ts");
+    const { openCluster } = await import("../kubernetes/cluster.ts");
+    const { ownContainer } = await import("../kubernetes/container.ts");
+    const { createRecorder } = await import("../kubernetes/recorder.ts");
     const cluster = await openCluster(kubernetes.serviceAccountPath, world);
     const container = job?.container ?? (await ownContainer(world.files));
     return createRecorder({ ...world, cluster, container, redact, warn });

@@ -2,11 +2,12 @@
  * What changes beside the secrets: the files that templates read, and their sources. Templates that use no secret
  * belong here as well. Nothing is read from Vault for it that was read before.
  */
-import { createWatch } from "./auth/watch.ts";
-import { describe } from "./errors.ts";
-import { backoff, LOCAL_BACKOFF } from "./lease/backoff.ts";
-import type { Keepers } from "./lease/keepers.ts";
-import type { Clock, Emit, Files, Notifier, Random } from "./ports.ts";
+
+import { describe } from "../errors.ts";
+import { backoff, LOCAL_BACKOFF } from "../lease/backoff.ts";
+import type { Keepers } from "../lease/keepers.ts";
+import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
+import { createWatch } from "../system/watch.ts";
 import type { Setup } from "./setup.ts";
 
 export interface LocalChangesDeps {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createSystemClock } from "../src/clock.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
 
 const never = new AbortController().signal;
 

@@ -2,8 +2,8 @@
  * Telling systemd how the service is doing, where it started us as `Type=notify`. By its own program, because Node has
  * no datagram sockets of the kind that NOTIFY_SOCKET names.
  */
-import { describe } from "./errors.ts";
-import type { RunCommand } from "./ports.ts";
+import { describe } from "../errors.ts";
+import type { RunCommand } from "../ports.ts";
 
 export interface ServiceManager {
   /** In the order of the calls; nobody waits. */

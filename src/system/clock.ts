@@ -3,7 +3,7 @@
  * monotonic clock's advance, because the monotonic one stands still while a machine sleeps and the wall clock may be
  * set back. A sleep may be longer than setTimeout's 24.8 days. Once a minute all sleeps are looked at together.
  */
-import type { Clock } from "./ports.ts";
+import type { Clock } from "../ports.ts";
 
 /** By less than this they agree: one is rounded to milliseconds, and between the two looks the process may be put aside. */
 const AGREEMENT = 1_000;

@@ -2,38 +2,38 @@
  * The parts of the sidecar, put together: keepers, the token under them, templates and hooks, and the memory of what is
  * held. They know each other only through what is handed to them here; each is asked only once all of them stand.
  */
-import type { AuthMethod } from "./auth/method.ts";
-import { createSinkContent } from "./auth/sink-content.ts";
-import { probeSinks } from "./auth/sink-probe.ts";
-import { createSinks } from "./auth/sinks.ts";
-import { createRunCommand } from "./command.ts";
-import type { AgentConfig, AutoAuthConfig } from "./config/types.ts";
+import type { AuthMethod } from "../auth/method.ts";
+import { createSinkContent } from "../auth/sink-content.ts";
+import { probeSinks } from "../auth/sink-probe.ts";
+import { createSinks } from "../auth/sinks.ts";
+import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
+import { LesseeError } from "../errors.ts";
+import { takeUp } from "../lease/adoption.ts";
+import { handOver } from "../lease/hand-over.ts";
+import { createHoldings } from "../lease/holdings.ts";
+import { createKeeper, type Keeper } from "../lease/keeper.ts";
+import { createKeepers, type Keepers } from "../lease/keepers.ts";
+import { createPulse } from "../lease/lane.ts";
+import { createMemory } from "../lease/memory.ts";
+import { jitterOf } from "../lease/policy.ts";
+import type { Stopping } from "../lease/state.ts";
+import { openState } from "../lease/state-place.ts";
+import { createTokens, type Tokens } from "../lease/tokens.ts";
+import { endsLogin } from "../lease/verdict.ts";
+import type { Emit, World } from "../ports.ts";
+import { publishFile, replaceFile } from "../publish/file.ts";
+import type { Publisher } from "../publish/publisher.ts";
+import { type Dependency, dependencyKey } from "../render/template.ts";
+import type { Sensitive } from "../sensitive.ts";
+import type { Supervisor } from "../supervise/supervisor.ts";
+import { createRunCommand } from "../system/command.ts";
+import { clientFor } from "../vault/certificates.ts";
+import type { VaultConnection } from "../vault/connect.ts";
+import { withMounts } from "../vault/mounts.ts";
+import { vaultVariables } from "../vault/variables.ts";
 import { createConsequences } from "./consequences.ts";
-import { LesseeError } from "./errors.ts";
-import { takeUp } from "./lease/adoption.ts";
-import { handOver } from "./lease/hand-over.ts";
-import { createHoldings } from "./lease/holdings.ts";
-import { createKeeper, type Keeper } from "./lease/keeper.ts";
-import { createKeepers, type Keepers } from "./lease/keepers.ts";
-import { createPulse } from "./lease/lane.ts";
-import { createMemory } from "./lease/memory.ts";
-import { jitterOf } from "./lease/policy.ts";
-import type { Stopping } from "./lease/state.ts";
-import { openState } from "./lease/state-place.ts";
-import { createTokens, type Tokens } from "./lease/tokens.ts";
-import { endsLogin } from "./lease/verdict.ts";
 import { createLocalChanges } from "./local-changes.ts";
-import type { Emit, World } from "./ports.ts";
-import { publishFile, replaceFile } from "./publish/file.ts";
-import type { Publisher } from "./publish/publisher.ts";
-import { type Dependency, dependencyKey } from "./render/template.ts";
-import type { Sensitive } from "./sensitive.ts";
 import { createSetup } from "./setup.ts";
-import type { Supervisor } from "./supervise/supervisor.ts";
-import { clientFor } from "./vault/certificates.ts";
-import type { VaultConnection } from "./vault/connect.ts";
-import { withMounts } from "./vault/mounts.ts";
-import { vaultVariables } from "./vault/variables.ts";
 
 export interface SidecarOptions {
   readonly config: AgentConfig;

@@ -1,7 +1,7 @@
 /** What there is to know of the job beside us: when it is over, and how long it may run. */
-import type { AgentConfig } from "./config/types.ts";
-import { describe } from "./errors.ts";
-import type { Emit, World } from "./ports.ts";
+import type { AgentConfig } from "../config/types.ts";
+import { describe } from "../errors.ts";
+import type { Emit, World } from "../ports.ts";
 import type { End } from "./sidecar.ts";
 
 export interface JobOptions {
@@ -22,15 +22,15 @@ export async function followJob({ config, world, emit, onEnd }: JobOptions, stop
   if (reason !== null) onEnd({ code: 0, reason, isJobOver: true });
 
   async function untilProcess(): Promise<string | null> {
-    const { untilStrangersEnd } = await import("./supervise/strangers.ts");
+    const { untilStrangersEnd } = await import("../supervise/strangers.ts");
     return untilStrangersEnd({ ...world, emit, ...job! }, stop);
   }
 
   // Most sidecars have no job, and need not load what it takes.
   async function untilContainers(): Promise<string | null> {
-    const { openCluster } = await import("./kubernetes/cluster.ts");
-    const { ownContainer } = await import("./kubernetes/container.ts");
-    const { untilContainersEnd } = await import("./supervise/containers.ts");
+    const { openCluster } = await import("../kubernetes/cluster.ts");
+    const { ownContainer } = await import("../kubernetes/container.ts");
+    const { untilContainersEnd } = await import("../supervise/containers.ts");
     const cluster = await openCluster(config.kubernetes?.serviceAccountPath, world);
     const own = job!.container ?? (await ownContainer(world.files));
     return untilContainersEnd({ ...world, ...cluster, emit, bystanders: { own, sidecars: job!.sidecars } }, stop);
@@ -48,8 +48,8 @@ export async function jobLifetime({ config, world, emit }: Omit<JobOptions, "onE
   if (config.job === undefined && config.kubernetes === undefined) return null;
   if (config.credentials.length > 0 && config.credentials.every(({ lifetime }) => lifetime !== undefined)) return null;
   try {
-    const { openCluster } = await import("./kubernetes/cluster.ts");
-    const { untilDeadline } = await import("./kubernetes/deadline.ts");
+    const { openCluster } = await import("../kubernetes/cluster.ts");
+    const { untilDeadline } = await import("../kubernetes/deadline.ts");
     const cluster = await openCluster(config.kubernetes?.serviceAccountPath, world);
     return await untilDeadline(cluster, world.clock.now(), AbortSignal.timeout(PATIENCE));
   } catch (error) {

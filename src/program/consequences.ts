@@ -3,12 +3,12 @@
  * written, the application gets its variables, and perhaps that was all.
  */
 import { setImmediate } from "node:timers";
-import type { AgentConfig } from "./config/types.ts";
-import type { Keeper } from "./lease/keeper.ts";
-import type { Keepers } from "./lease/keepers.ts";
-import type { Clock } from "./ports.ts";
-import type { Publisher } from "./publish/publisher.ts";
-import type { Supervisor } from "./supervise/supervisor.ts";
+import type { AgentConfig } from "../config/types.ts";
+import type { Keeper } from "../lease/keeper.ts";
+import type { Keepers } from "../lease/keepers.ts";
+import type { Clock } from "../ports.ts";
+import type { Publisher } from "../publish/publisher.ts";
+import type { Supervisor } from "../supervise/supervisor.ts";
 
 export interface ConsequencesOptions {
   readonly keepers: Keepers;

@@ -3,9 +3,9 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSystemClock } from "../src/clock.ts";
-import { createRunCommand } from "../src/command.ts";
-import type { CommandConfig } from "../src/config/types.ts";
+import type { CommandConfig } from "../../src/config/types.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
+import { createRunCommand } from "../../src/system/command.ts";
 
 const clock = createSystemClock(Date.now, () => performance.now());
 const never = new AbortController().signal;

@@ -1,9 +1,9 @@
 /** A command of the configuration: run with a timeout, in a process group of its own, heard to its exit code. */
 import type { Readable } from "node:stream";
+import type { CommandConfig, CommandEnvironment } from "../config/types.ts";
+import { LesseeError } from "../errors.ts";
+import type { Clock, Kill, Random, RunCommand, Spawn } from "../ports.ts";
 import { type CommandLine, commandLines } from "./command-line.ts";
-import type { CommandConfig, CommandEnvironment } from "./config/types.ts";
-import { LesseeError } from "./errors.ts";
-import type { Clock, Kill, Random, RunCommand, Spawn } from "./ports.ts";
 
 export interface CommandPorts {
   readonly spawn: Spawn;

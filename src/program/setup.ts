@@ -1,20 +1,20 @@
 /** What follows from the configuration and is replaced whole when that is read anew: templates, policies, hooks. */
-import { defaultCredential } from "./config/defaults.ts";
-import type { AgentConfig, CommandConfig, CredentialConfig } from "./config/types.ts";
-import { jitterOf, policyOf } from "./lease/policy.ts";
-import { leadOf } from "./lease/schedule.ts";
-import type { Policy } from "./lease/state.ts";
-import { commandNotifier } from "./notify/exec.ts";
-import { createNotifier } from "./notify/notifiers.ts";
-import type { NotifyPorts } from "./notify/ports.ts";
-import type { Databases, Emit, Notifier, World } from "./ports.ts";
-import { openDatabases } from "./postgres/databases.ts";
-import { type Command, createCommand } from "./publish/command.ts";
-import { createPublisher, type Publisher } from "./publish/publisher.ts";
-import { loadEnvTemplates, loadTemplates } from "./publish/templates.ts";
-import type { Brain, Dependency } from "./render/template.ts";
-import { createVariables, type Variables } from "./supervise/variables.ts";
-import type { VaultSecret } from "./vault/secret.ts";
+import { defaultCredential } from "../config/defaults.ts";
+import type { AgentConfig, CommandConfig, CredentialConfig } from "../config/types.ts";
+import { jitterOf, policyOf } from "../lease/policy.ts";
+import { leadOf } from "../lease/schedule.ts";
+import type { Policy } from "../lease/state.ts";
+import { commandNotifier } from "../notify/exec.ts";
+import { createNotifier } from "../notify/notifiers.ts";
+import type { NotifyPorts } from "../notify/ports.ts";
+import type { Databases, Emit, Notifier, World } from "../ports.ts";
+import { openDatabases } from "../postgres/databases.ts";
+import { type Command, createCommand } from "../publish/command.ts";
+import { createPublisher, type Publisher } from "../publish/publisher.ts";
+import { loadEnvTemplates, loadTemplates } from "../publish/templates.ts";
+import type { Brain, Dependency } from "../render/template.ts";
+import { createVariables, type Variables } from "../supervise/variables.ts";
+import type { VaultSecret } from "../vault/secret.ts";
 
 export interface CredentialSetup {
   readonly config: CredentialConfig;

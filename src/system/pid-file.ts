@@ -1,6 +1,6 @@
 /** The pid file of Vault Agent's configuration: there while the agent runs, decimal, without a line feed, mode 0600. */
-import { describe, LesseeError } from "./errors.ts";
-import type { Files } from "./ports.ts";
+import { describe, LesseeError } from "../errors.ts";
+import type { Files } from "../ports.ts";
 
 export interface PidFile {
   remove(): Promise<void>;
