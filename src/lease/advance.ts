@@ -30,6 +30,8 @@ export function advance(state: State, outcome: Outcome, now: number, policy: Pol
 
 function follow(state: State, outcome: Outcome, now: number, policy: Policy, chance: number): State {
   switch (outcome.is) {
+    case "asking":
+      return state;
     case "reading":
       return { ...state, reading: true };
     case "read":

@@ -18,6 +18,7 @@ import type { Action, Lane, Outcome } from "./outcomes.ts";
 import { createReleaseOperations } from "./release.ts";
 import { publishBy } from "./schedule.ts";
 import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "./state.ts";
+import { REQUESTS } from "./trouble.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
 export interface KeeperDeps
@@ -137,6 +138,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
 
   function perform(action: Action): Promise<Outcome> {
     const held = "id" in action ? allHeld(state).find((one) => one.id === action.id) : undefined;
+    if (state.trouble !== null && isRequest(action)) apply({ is: "asking", requests: REQUESTS[action.do] });
     switch (action.do) {
       case "read":
         apply({ is: "reading" });
@@ -213,6 +215,10 @@ export function createKeeper(deps: KeeperDeps): Keeper {
 }
 
 // ---- internal ----
+
+function isRequest(action: Action): action is Action & { do: keyof typeof REQUESTS } {
+  return action.do in REQUESTS;
+}
 
 function userIn(secret: VaultSecret | undefined): DatabaseUser | null {
   const data = secret?.data.reveal();

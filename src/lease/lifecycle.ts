@@ -64,7 +64,7 @@ function issue(state: State, now: number, policy: Policy): Action {
   if (state.stopping !== null) return { do: "done" };
   if (state.candidate !== null) return wait(now);
   if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
-  const free = freeToAsk(state.trouble, REQUESTS.read, REQUESTS.renew, now);
+  const free = freeToAsk(state.trouble, REQUESTS.read, now);
   const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy), free);
   return at <= now ? { do: "read" } : wait(now, at);
 }
@@ -76,10 +76,7 @@ function keep(state: State, now: number): Action {
   }
   const due = leaseCall(state, now);
   // On the way out there is only so much time, and that bounds it as well.
-  const free =
-    due === null || state.stopping !== null
-      ? now
-      : freeToAsk(state.trouble, REQUESTS[due.do], state.reading ? 1 : 0, now);
+  const free = due === null || state.stopping !== null ? now : freeToAsk(state.trouble, REQUESTS[due.do], now);
   if (due !== null && free <= now) return due;
   if (isOver(state)) return { do: "done" };
   return wait(

@@ -109,7 +109,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         }
         failed(outcome.error);
         const kept = allHeld(after).find((one) => one.id === outcome.id);
-        const renewAt = Math.max(kept?.renewAt ?? now, freeToAsk(after.trouble, REQUESTS.renew, 0, now));
+        const renewAt = Math.max(kept?.renewAt ?? now, freeToAsk(after.trouble, REQUESTS.renew, now));
         const retryIn = kept === undefined || !Number.isFinite(renewAt) ? null : renewAt - now;
         emit({
           is: "renewal failed",

@@ -37,6 +37,8 @@ export interface SeenRole {
 export type Outcome =
   /** A read is about to be made: nothing may be called finished before it is answered (rule M2). */
   | { readonly is: "reading" }
+  /** So many requests to the server may be made now. */
+  | { readonly is: "asking"; readonly requests: number }
   | { readonly is: "read"; readonly grant: Grant }
   | {
       readonly is: "read failed";

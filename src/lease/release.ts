@@ -29,6 +29,7 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
   async function release(held: Retiring): Promise<Outcome> {
     const token = tokens.tokenOf(held.token);
     if (token === undefined) return { is: "released", id: held.id };
+    const tried = mayRevoke;
     try {
       if (mayRevoke) {
         try {
@@ -51,7 +52,8 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
         });
         return { is: "left", id: held.id };
       }
-      if ((await whyHeld(held, token)) === null) return released(held);
+      // A try costs two requests at most (trouble.ts): why it has failed after a refused revocation, the next one asks.
+      if (tried === mayRevoke && (await whyHeld(held, token)) === null) return released(held);
       return releaseFailed(held, error);
     }
   }

@@ -11,35 +11,38 @@ const IN_THE_FIRST_MINUTE = 10;
 const A_MINUTE_LATER = 2;
 
 /** What one try may cost at most: a refused renewal is followed by a lookup, a refused revocation by a short renewal. */
-export const REQUESTS = { read: 1, probe: 1, renew: 2, release: 3, "check release": 1 } as const;
+export const REQUESTS = { read: 1, probe: 1, renew: 2, release: 2, "check release": 1 } as const;
 
+/** What a try may cost is counted when it begins: whoever decides in another lane meanwhile has to know of it. */
 export function troubleAfter(trouble: Trouble | null, outcome: Outcome, now: number): Trouble | null {
+  if (outcome.is === "asking" && trouble !== null) return counted(trouble, outcome.requests, now);
   const seen = verdictOf(outcome);
   if (seen === null) return trouble;
-  if (trouble === null && !seen.failed) return null;
-  const before = trouble ?? { since: now, reads: false, leases: false, asked: [] };
-  const next = { ...before, [seen.kind]: seen.failed };
-  if (!next.reads && !next.leases) return null;
-  const asked = before.asked.filter((at) => at > now - MINUTE);
-  return { ...next, asked: [...asked, ...Array<number>(seen.requests).fill(now)] };
+  if (trouble !== null) {
+    const next = { ...trouble, [seen.kind]: seen.failed };
+    return next.reads || next.leases ? next : null;
+  }
+  const first = { since: now, reads: false, leases: false, asked: [] };
+  return seen.failed ? counted({ ...first, [seen.kind]: true }, seen.requests, now) : null;
 }
 
-/**
- * When a try that may cost so many requests can be made; not after `now` where it can be made at once. `underWay` may be
- * on their way in the other lane, and are counted when they are answered.
- */
-export function freeToAsk(trouble: Trouble | null, requests: number, underWay: number, now: number): number {
+/** When a try that may cost so many requests can be made; not after `now` where it can be made at once. */
+export function freeToAsk(trouble: Trouble | null, requests: number, now: number): number {
   if (trouble === null) return now;
   if (now < trouble.since + MINUTE) {
-    return trouble.asked.length + requests + underWay <= IN_THE_FIRST_MINUTE ? now : trouble.since + MINUTE;
+    return trouble.asked.length + requests <= IN_THE_FIRST_MINUTE ? now : trouble.since + MINUTE;
   }
-  // A try that costs more than there is in a minute has that minute to itself.
-  const room = Math.max(0, A_MINUTE_LATER - requests);
-  const counted = trouble.asked.filter((at) => at > now - MINUTE);
-  return counted.length <= room ? now : counted[counted.length - 1 - room]! + MINUTE;
+  const room = A_MINUTE_LATER - requests;
+  const recent = trouble.asked.filter((at) => at > now - MINUTE);
+  return recent.length <= room ? now : recent[recent.length - 1 - room]! + MINUTE;
 }
 
 // ---- internal ----
+
+function counted(trouble: Trouble, requests: number, now: number): Trouble {
+  const asked = trouble.asked.filter((at) => at > now - MINUTE);
+  return { ...trouble, asked: [...asked, ...Array<number>(requests).fill(now)] };
+}
 
 interface Verdict {
   readonly kind: "reads" | "leases";

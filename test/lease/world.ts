@@ -7,6 +7,7 @@ import { decide } from "../../src/lease/lifecycle.ts";
 import type { Action, Grant, Lane, Outcome } from "../../src/lease/outcomes.ts";
 import { horizonFrom, incrementFor, leadFor, probeDue, renewalDue } from "../../src/lease/schedule.ts";
 import { allHeld, type Held, NOTHING_YET, type Policy, type State, type Stopping } from "../../src/lease/state.ts";
+import { REQUESTS } from "../../src/lease/trouble.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -348,6 +349,7 @@ export function walk(options: WorldOptions): Walk {
         waiting.set(lane, action.until);
       } else if (action.do === "note") take(action.outcome);
       else {
+        if (action.do in REQUESTS) take({ is: "asking", requests: REQUESTS[action.do as keyof typeof REQUESTS] });
         if (action.do === "read") take({ is: "reading" });
         busy.set(lane, perform(lane, action));
       }
