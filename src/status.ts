@@ -47,6 +47,8 @@ export interface CredentialStatus {
   readonly lastError: string | null;
   /** The application goes on with an old credential though it should have taken the current one; null while it listens. */
   readonly notListening: NotListening | null;
+  /** No template asks for it any more; what is held is given back. */
+  readonly unasked?: true;
 }
 
 export interface NotListening {

@@ -48,7 +48,8 @@ function templateReasons(template: TemplateStatus): readonly string[] {
 }
 
 function credentialReasons(credential: CredentialStatus, now: number): readonly string[] {
-  const { path, current, lastError, notListening } = credential;
+  const { path, current, lastError, notListening, unasked } = credential;
+  if (unasked) return [];
   const because = lastError === null ? "" : `: ${lastError}`;
   if (current === null) return [`${path}: there is no credential${because}`];
   if (current.expiry <= now) return [`${path}: the credential has expired${because}`];

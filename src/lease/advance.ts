@@ -4,7 +4,7 @@ import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop
 import { printedAnew, readied, settle, settled } from "./ends.ts";
 import { heard, reminded, seeValidity, watched } from "./hearing.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import { abandon, drained, retire, retirement, stop } from "./retirement.ts";
+import { abandon, drained, retire, retirement, stop, unasked } from "./retirement.ts";
 import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
 import { troubleAfter } from "./trouble.ts";
@@ -145,6 +145,10 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       return state.candidate?.step === "publish" ? changeCandidate(state, state.candidate.id, { retryAt: now }) : state;
     case "rotation asked":
       return rotationAsked(state, outcome.hasty ?? false);
+    case "unasked":
+      return unasked(state, now);
+    case "asked again":
+      return { ...state, unasked: false };
     case "stop":
       return stop(state, outcome.stopping, now);
   }
@@ -164,9 +168,9 @@ function taken(state: State, grant: Grant, now: number, policy: Policy): State {
     issued: leased && grant.user !== null ? [...withinTheHour(state.issued, now), now] : state.issued,
     read: { failures: 0, retryAt: now },
   };
-  if (state.stopping === null) return { ...next, candidate };
-  // It came after the stop: nobody will use it.
-  const kept = leased && state.stopping.release !== "never";
+  if (state.stopping === null && !state.unasked) return { ...next, candidate };
+  // It came too late: nobody will use it.
+  const kept = leased && state.stopping?.release !== "never";
   return kept ? { ...next, retiring: [...state.retiring, abandon(candidate, now)] } : next;
 }
 

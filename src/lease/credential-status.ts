@@ -27,6 +27,7 @@ export function statusOf(
     maxNewPerHour: policy.maxNewPerHour,
     budgetFreeAt: free > now ? free : null,
     lastError,
+    ...(state.unasked && { unasked: true as const }),
     notListening: describeDeafness(state, policy, now),
   };
 }

@@ -10,6 +10,8 @@ import { createSaver, type SavedCredential, type SavedState } from "./state-file
 export interface Holdings {
   /** Looks at this keeper anew: what it holds, and the secret that it has for templates, may be others now. */
   update(keeper: Pick<Keeper, "dependency" | "records" | "parents" | "secret">): Changes;
+  /** It holds nothing any more, and is gone. */
+  forget(keeper: object): void;
   /** All of it; null where there is nothing to keep. */
   state(tokenOf: (number: number) => Sensitive<string> | undefined): SavedState | null;
   /** Numbers of the tokens that something depends on. */
@@ -61,6 +63,7 @@ export function createHoldings(): Holdings {
         secret: part.secret !== before?.secret,
       };
     },
+    forget: (keeper) => void parts.delete(keeper),
     state(tokenOf) {
       const all = [...parts.values()];
       const token = all.flatMap(({ tokens }) => tokens.map(tokenOf)).findLast((one) => one !== undefined);

@@ -17,6 +17,8 @@ export interface Keepers {
   get(key: string): Keeper | undefined;
   /** Makes a keeper for every secret that has none; it begins its work at `start`, or at once after it. */
   ensure(dependencies: readonly Dependency[]): void;
+  /** Those of secrets that are not among these. */
+  beside(dependencies: readonly Dependency[]): readonly Keeper[];
   start(): void;
   /** Replaces what is at this path, or all that is leased, as soon as the budget allows it. */
   rotate(path: string | null, hasty: boolean): RotationAnswer;
@@ -31,7 +33,7 @@ interface Entry {
   ended: Promise<void> | null;
 }
 
-export function createKeepers(create: (dependency: Dependency) => Keeper): Keepers {
+export function createKeepers(create: (dependency: Dependency) => Keeper, forget: (keeper: Keeper) => void): Keepers {
   const keepers = new Map<string, Entry>();
   /** Templates ask for the same again and again. */
   const keys = new WeakMap<Dependency, string>();
@@ -45,6 +47,16 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
 
   function secretOf(dependency: Dependency): VaultSecret | undefined {
     return keepers.get(keyOf(dependency))?.keeper.secret();
+  }
+
+  /** One that nobody asks for ends when it holds nothing any more; if it is asked for at that moment, it begins anew. */
+  function run(entry: Entry, key: string): void {
+    entry.ended = entry.keeper.run().then(() => {
+      if (stage === "stopping") return;
+      if (!entry.keeper.state().unasked) return run(entry, key);
+      keepers.delete(key);
+      forget(entry.keeper);
+    });
   }
 
   return {
@@ -61,19 +73,26 @@ export function createKeepers(create: (dependency: Dependency) => Keeper): Keepe
     ensure(dependencies) {
       for (const dependency of dependencies) {
         const key = dependencyKey(dependency);
-        if (stage === "stopping" || !isSecret(dependency) || keepers.has(key)) continue;
+        if (stage === "stopping" || !isSecret(dependency)) continue;
+        const known = keepers.get(key);
+        if (known?.keeper.state().unasked) known.keeper.take({ is: "asked again" });
+        if (known !== undefined) continue;
         const entry: Entry = { keeper: create(dependency), ended: null };
         keepers.set(key, entry);
         // Last, because its first step comes back here: it would be made a second time.
-        if (stage === "running") entry.ended = entry.keeper.run();
+        if (stage === "running") run(entry, key);
       }
+    },
+    beside(dependencies) {
+      const asked = new Set(dependencies.map(keyOf));
+      return [...keepers].flatMap(([key, { keeper }]) => (asked.has(key) ? [] : [keeper]));
     },
     start() {
       stage = "running";
-      for (const entry of keepers.values()) entry.ended ??= entry.keeper.run();
+      for (const [key, entry] of keepers) if (entry.ended === null) run(entry, key);
     },
     rotate(path, hasty) {
-      const all = [...keepers.values()].map(({ keeper }) => keeper);
+      const all = [...keepers.values()].map(({ keeper }) => keeper).filter((keeper) => !keeper.state().unasked);
       const asked = all.filter((keeper) =>
         path === null ? keeper.state().current?.lease !== "" : keeper.path === path.replace(/^\/+|\/+$/g, ""),
       );

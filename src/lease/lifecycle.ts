@@ -61,8 +61,8 @@ export function dueBecause(
 // ---- the lanes -----------------------------------------------------------------------------------------------------
 
 function issue(state: State, now: number, policy: Policy): Action {
-  if (state.stopping !== null) return { do: "done" };
-  if (state.candidate !== null) return wait(now);
+  if (state.stopping !== null || isOver(state)) return { do: "done" };
+  if (state.candidate !== null || state.unasked) return wait(now);
   if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
   const free = freeToAsk(state.trouble, REQUESTS.read, now);
   const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy), free);
@@ -208,7 +208,7 @@ function endDue(one: Held): number {
 }
 
 function isOver(state: State): boolean {
-  return state.stopping !== null && !state.reading && allHeld(state).length === 0;
+  return (state.stopping !== null || state.unasked) && !state.reading && allHeld(state).length === 0;
 }
 
 /** Renewed as long as somebody may use it. */

@@ -134,4 +134,7 @@ export type Outcome =
   | { readonly is: "woken" }
   /** `hasty` gives the old one back without waiting for its last sessions. */
   | { readonly is: "rotation asked"; readonly hasty?: boolean }
+  /** No template asks for it any more, and their files have been written without it; or one does again. */
+  | { readonly is: "unasked" }
+  | { readonly is: "asked again" }
   | { readonly is: "stop"; readonly stopping: Stopping };

@@ -1,4 +1,4 @@
-/** How what is held goes out of use: replaced, refused before it was used, or at the stop. */
+/** How what is held goes out of use: replaced, refused before it was used, asked for no longer, or at the stop. */
 import type { Candidate, Current, Held, Retiring, State, Stopping } from "./state.ts";
 
 export function stop(state: State, stopping: Stopping, now: number): State {
@@ -16,6 +16,18 @@ export function stop(state: State, stopping: Stopping, now: number): State {
       ? retiring.map((one) => (one.step === "drain" ? { ...one, step: "release" as const } : one))
       : retiring;
   return { ...stopped, candidate: null, current: null, retiring: ready };
+}
+
+/** Whoever used it has been told by now of the files that are without it. */
+export function unasked(state: State, now: number): State {
+  const current = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
+  const candidate = state.candidate !== null && state.candidate.lease !== "" ? [abandon(state.candidate, now)] : [];
+  const retiring = [...state.retiring, ...current, ...candidate].map((one) => ({
+    ...one,
+    heardAt: one.heardAt ?? now,
+  }));
+  const over = { candidate: null, current: null, wanted: null, hasty: false, deafSince: null };
+  return { ...state, ...over, retiring, unasked: true, watchAt: now };
 }
 
 export function retire(current: Current, now: number): Retiring {

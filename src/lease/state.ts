@@ -131,6 +131,8 @@ export interface State {
   readonly rejected: readonly number[];
   /** Why a rotation is due now whatever the times say. */
   readonly wanted: Wanted | null;
+  /** No template asks for it any more: what is held goes the way of what is replaced, and nothing is read. */
+  readonly unasked: boolean;
   /** What is replaced next is not to be drained, but ended. */
   readonly hasty: boolean;
   /** When the sessions are looked at next, if anybody wants to know. */
@@ -177,6 +179,7 @@ export const NOTHING_YET: State = {
   issued: [],
   rejected: [],
   wanted: null,
+  unasked: false,
   hasty: false,
   watchAt: 0,
   look: false,

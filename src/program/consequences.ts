@@ -20,8 +20,8 @@ export interface ConsequencesOptions {
   publisher(): Publisher;
   /** Every sink has the token. */
   sinksWritten(): boolean;
-  /** A command of what was written beside the secrets has not come to its first end. */
-  runsCommands(): boolean;
+  /** Of what was written beside the secrets. */
+  telling(): "first" | "again" | null;
   onEnd(end: { readonly code: number; readonly reason: string }): void;
 }
 
@@ -36,14 +36,23 @@ const TRIES_AT_START = 12;
 export function createConsequences(options: ConsequencesOptions): Consequences {
   const { application, clock, keepers, onEnd } = options;
   let news = false;
+  /** Those of secrets that no template asks for. */
+  let unasked: readonly Keeper[] = [];
 
   /** Of hundreds of keepers most change together: once for all that do in one turn of the event loop. */
   const follow = oncePerTurn(() => {
     const all = keepers.all();
     if (news) {
       news = false;
-      keepers.ensure(options.publisher().dependencies());
+      const asked = options.publisher().dependencies();
+      keepers.ensure(asked);
+      unasked = keepers.beside(asked).filter((keeper) => !keeper.state().unasked);
       for (const keeper of all) if (hasWaited(keeper, clock.now())) keeper.take({ is: "woken" });
+    }
+    if (unasked.length > 0 && isSettled(all)) {
+      const over = unasked;
+      unasked = [];
+      for (const keeper of over) keeper.take({ is: "unasked" });
     }
     // Whoever waits for it hears of a failure, and so does the end.
     application?.refresh().catch(() => undefined);
@@ -57,10 +66,17 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
   });
 
   function isComplete(all: readonly Keeper[]): boolean {
-    const told = !options.runsCommands() && !all.some(isTelling);
+    const told = options.telling() !== "first" && !all.some(isTelling);
     return (
       options.sinksWritten() && all.every((keeper) => keeper.isPublished()) && told && options.publisher().isComplete()
     );
+  }
+
+  /** Every file is written as the templates are now, and whoever used one of before has been told. */
+  function isSettled(all: readonly Keeper[]): boolean {
+    if (options.exitAfterAuth || options.config().exec?.restartOnSecretChanges === "never") return false;
+    const told = options.telling() === null && all.every((keeper) => !keeper.state().current?.telling);
+    return told && options.publisher().isSettled();
   }
 
   /** An init container fails with it. A sidecar goes on with what it has published, if it has. */

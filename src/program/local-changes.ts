@@ -22,13 +22,15 @@ export interface LocalChangesDeps {
   setup(): Setup;
   /** Something was written. */
   onWritten(): void;
+  /** Commands have come to an end, good or bad. */
+  onTold(): void;
 }
 
 export interface LocalChanges {
   /** Asks for the secrets of new templates, and writes all that can be written without waiting for one. */
   publish(): Promise<void>;
-  /** A command has not come to its first end. */
-  runsCommands(): boolean;
+  /** Whether commands run for the first time, or some again that have failed. */
+  telling(): "first" | "again" | null;
   stop(): Promise<void>;
 }
 
@@ -48,7 +50,7 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
   let waiting = false;
   let appointment = Number.POSITIVE_INFINITY;
   let failures = 0;
-  let firstRuns = 0;
+  const runs = new Set<{ isFirst: boolean }>();
 
   async function publish(): Promise<void> {
     if (signal.aborted) return;
@@ -67,10 +69,12 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
 
   /** Each again by itself until it has succeeded. */
   async function run(commands: readonly Notifier[], files: readonly string[]): Promise<void> {
+    if (commands.length === 0) return;
     const [path = ""] = files;
     const change = { path, username: undefined, leaseId: "", files, previousEnds: undefined };
+    const one = { isFirst: true };
+    runs.add(one);
     let left = commands;
-    if (left.length > 0) firstRuns++;
     for (let tries = 1; left.length > 0 && !signal.aborted; tries++) {
       const retryIn = backoff(LOCAL_BACKOFF, tries, random());
       const failed: Notifier[] = [];
@@ -86,12 +90,13 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
         }
       }
       left = failed;
-      if (tries === 1) {
-        firstRuns--;
-        deps.onWritten();
-      }
-      if (left.length > 0) await clock.sleep(clock.now() + retryIn, signal);
+      if (left.length === 0) break;
+      one.isFirst = false;
+      deps.onTold();
+      await clock.sleep(clock.now() + retryIn, signal);
     }
+    runs.delete(one);
+    deps.onTold();
   }
 
   /** Watches the folders of what is read now. */
@@ -141,7 +146,10 @@ export function createLocalChanges(deps: LocalChangesDeps): LocalChanges {
 
   return {
     publish,
-    runsCommands: () => firstRuns > 0,
+    telling() {
+      if (runs.size === 0) return null;
+      return [...runs].some(({ isFirst }) => isFirst) ? "first" : "again";
+    },
     async stop() {
       stopping.abort(new Error("stopping"));
       await watch.close();

@@ -94,7 +94,9 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   const outOfTime = new AbortController();
   const write = (request: Parameters<typeof publishFile>[0]) => publishFile(request, { files, random });
 
-  const keepers = createKeepers((dependency) => {
+  const holdings = createHoldings();
+  const keepers = createKeepers(keeperOf, holdings.forget);
+  function keeperOf(dependency: Dependency): Keeper {
     const own = () => setup.credential(dependency);
     const keeper: Keeper = createKeeper({
       dependency,
@@ -117,7 +119,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       onChange: () => changed(keeper),
     });
     return keeper;
-  });
+  }
   const threshold = () => setup.config.templateConfig.leaseRenewalThreshold;
   const certificates = { files, clock, threshold, publisher: () => setup.publisher };
   const run = createRunCommand({
@@ -201,9 +203,9 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     follows: !config.exitAfterAuth,
     setup: () => setup,
     onWritten: () => consequences.follow(true),
+    onTold: () => consequences.follow(false),
   });
   const pulse = createPulse();
-  const holdings = createHoldings();
   const consequences = createConsequences({
     keepers,
     clock,
@@ -212,7 +214,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     config: () => setup.config,
     publisher: () => setup.publisher,
     sinksWritten: () => sinks.written,
-    runsCommands: () => local.runsCommands(),
+    telling: () => local.telling(),
     onEnd: options.onEnd,
   });
   const takingUp = {

@@ -69,6 +69,8 @@ export interface Publisher {
   printsHorizon(): boolean;
   /** Every template was written, or fails without being fatal. */
   isComplete(): boolean;
+  /** Every template is written as it would be now. */
+  isSettled(): boolean;
   /** What a template says that has never been written, fails and is fatal; null where there is none. */
   fatality(): string | null;
   status(): readonly TemplateStatus[];
@@ -215,6 +217,12 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     return evaluations.trouble(one).error !== null;
   }
 
+  function isSettled(one: PublishedTemplate): boolean {
+    const { missing, error } = evaluations.trouble(one);
+    const last = evaluations.last(one);
+    return !stale.has(one) && error === null && missing.length === 0 && last !== undefined && history.isFrom(one, last);
+  }
+
   const exists = async (target: PublishedTemplate["target"]) =>
     isFile(target) && (await deps.files.stat(target.destination).catch(() => null)) !== null;
 
@@ -273,6 +281,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
     printsHorizon: evaluations.printsHorizon,
     isComplete: () => templates.every((one) => history.at(one) !== null || (fails(one) && !one.fatal)),
+    isSettled: () => templates.every(isSettled),
     fatality() {
       const one = templates.find((one) => one.fatal && fails(one) && history.at(one) === null);
       return one === undefined ? null : `${one.name}: ${evaluations.trouble(one).error}`;

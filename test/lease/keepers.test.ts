@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/json.ts";
 import type { Keeper } from "../../src/lease/keeper.ts";
 import { createKeepers } from "../../src/lease/keepers.ts";
-import type { Stopping } from "../../src/lease/state.ts";
+import { NOTHING_YET, type Stopping } from "../../src/lease/state.ts";
 import { type Dependency, dependencyKey } from "../../src/render/template.ts";
 import { secretFrom } from "../../src/vault/answer.ts";
 
@@ -13,23 +13,32 @@ const STOP: Stopping = { at: 0, until: 0, release: "always" };
 /** Keepers that hold `answers`, and run until they are stopped. */
 function open(answers: Readonly<Record<string, string>> = {}) {
   const log: string[] = [];
-  const keepers = createKeepers((dependency) => {
-    const key = dependencyKey(dependency);
-    const ended = Promise.withResolvers<void>();
-    const keeper: Pick<Keeper, "run" | "secret" | "stop" | "take"> = {
-      run() {
-        log.push(`run ${key}`);
-        return ended.promise;
-      },
-      secret: () => (answers[key] === undefined ? undefined : secretFrom(parseJson(answers[key]) as never)),
-      take: ({ is }) => void log.push(`${is} ${key}`),
-      stop() {
-        log.push(`stop ${key}`);
-        ended.resolve();
-      },
-    };
-    return keeper as Keeper;
-  });
+  const keepers = createKeepers(
+    (dependency) => {
+      const key = dependencyKey(dependency);
+      const ended = Promise.withResolvers<void>();
+      let state = NOTHING_YET;
+      const keeper: Pick<Keeper, "run" | "secret" | "state" | "stop" | "take"> = {
+        run() {
+          log.push(`run ${key}`);
+          return ended.promise;
+        },
+        secret: () => (answers[key] === undefined ? undefined : secretFrom(parseJson(answers[key]) as never)),
+        state: () => state,
+        take({ is }) {
+          log.push(`${is} ${key}`);
+          state = { ...state, unasked: is === "unasked" };
+          if (is === "unasked") ended.resolve();
+        },
+        stop() {
+          log.push(`stop ${key}`);
+          ended.resolve();
+        },
+      };
+      return keeper as Keeper;
+    },
+    ({ path }) => void log.push(`gone ${path}`),
+  );
   return { keepers, log };
 }
 

@@ -44,6 +44,7 @@ const worlds: fc.Arbitrary<WorldOptions> = fc.record({
   trouble: fc.constantFrom(0, 0.05, 0.3, 0.9, 1),
   steps: fc.constant(600),
   stopAfter: fc.integer({ min: 0, max: 500 }),
+  unaskedAfter: fc.option(fc.integer({ min: 0, max: 300 }), { nil: undefined }),
   release: fc.constantFrom("drained" as const, "always" as const, "never" as const),
 });
 

@@ -22,6 +22,8 @@ export interface WorldOptions {
   /** Stops after so many steps. */
   readonly stopAfter: number;
   readonly release: Stopping["release"];
+  /** No template asks for it after so many steps, and one does again a hundred later, or when nothing is held. */
+  readonly unaskedAfter?: number | undefined;
   /** The application answers every hook, and never uses another than its first credential; all else answers at once. */
   readonly deaf?: boolean;
   /**
@@ -320,6 +322,7 @@ export function walk(options: WorldOptions): Walk {
       before.current !== null &&
       before.current.id !== state.current?.id &&
       outcome.is !== "published" &&
+      outcome.is !== "unasked" &&
       outcome.is !== "stop"
     ) {
       check(
@@ -332,8 +335,23 @@ export function walk(options: WorldOptions): Walk {
     for (const lane of LANES) waiting.delete(lane);
   }
 
+  let askedAgainAfter: number | null = null;
+  const isToBeAskedAgain = () => askedAgainAfter !== null && stoppedAt === null;
   let step = 0;
-  for (; step < options.steps && finished.size < LANES.length; step++) {
+  for (; step < options.steps && (finished.size < LANES.length || isToBeAskedAgain()); step++) {
+    if (step === options.unaskedAfter) {
+      written = null;
+      appUser = null;
+      appSwitchesAt = Number.POSITIVE_INFINITY;
+      take({ is: "unasked" });
+      askedAgainAfter = step + 100;
+    }
+    if (isToBeAskedAgain() && (step === askedAgainAfter || finished.size === LANES.length)) {
+      askedAgainAfter = null;
+      // One that has come to its end begins anew.
+      finished.clear();
+      take({ is: "asked again" });
+    }
     if (step === options.stopAfter) {
       stoppedAt = now;
       appSwitchesAt = Number.POSITIVE_INFINITY;
@@ -354,6 +372,7 @@ export function walk(options: WorldOptions): Walk {
         busy.set(lane, perform(lane, action));
       }
     }
+    if (finished.size === LANES.length) continue;
     const times = [...[...busy.values()].map((one) => one.until), ...waiting.values(), appSwitchesAt].filter(
       (time) => time > now,
     );
