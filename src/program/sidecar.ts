@@ -122,11 +122,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
   const threshold = () => setup.config.templateConfig.leaseRenewalThreshold;
   const certificates = { files, clock, threshold, publisher: () => setup.publisher };
-  const run = createRunCommand({
-    ...world,
-    given: vaultVariables({ ...config.vault, address }),
-    onOutput: (command, output) => emit({ is: "command output", command, output }),
-  });
+  const onOutput = (command: string, output: string) => emit({ is: "command output", command, output });
+  const run = createRunCommand({ ...world, given: vaultVariables({ ...config.vault, address }), onOutput });
   const setupPorts = {
     world,
     notify: { clock, files, kill, transport: transport.send, run, pid, uid },

@@ -4,11 +4,11 @@
  */
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
 import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/template.ts";
-import type { TemplateStatus } from "../status.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { createEvaluations, type Evaluation } from "./evaluations.ts";
 import { createFolders } from "./folders.ts";
 import { createHistory } from "./history.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { type FileTarget, isFile, type PublishedTemplate, type Rendered, requestsOf } from "./published-template.ts";
 import { observe, quietAt, type Unrest } from "./quiet.ts";
 import { publishTogether, type Strategy } from "./together.ts";
@@ -48,7 +48,7 @@ interface Complete extends Rendered {
   readonly evaluation: Evaluation;
 }
 
-export interface Publisher {
+export interface Publisher extends Progress {
   /** Everything that the templates ask for at this moment, known or not. */
   dependencies(): readonly Dependency[];
   /** Writes every template that uses `key`; at `by` also those that wait for more changes. */
@@ -67,13 +67,6 @@ export interface Publisher {
   reproduces(key: string, secret: VaultSecret): Promise<boolean>;
   /** Some template may print what no renewal of a credential can pass. */
   printsHorizon(): boolean;
-  /** Every template was written, or fails without being fatal. */
-  isComplete(): boolean;
-  /** Every template is written as it would be now. */
-  isSettled(): boolean;
-  /** What a template says that has never been written, fails and is fatal; null where there is none. */
-  fatality(): string | null;
-  status(): readonly TemplateStatus[];
 }
 
 /** The template goes on as it was. */
@@ -213,16 +206,6 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     };
   }
 
-  function fails(one: PublishedTemplate): boolean {
-    return evaluations.trouble(one).error !== null;
-  }
-
-  function isSettled(one: PublishedTemplate): boolean {
-    const { missing, error } = evaluations.trouble(one);
-    const last = evaluations.last(one);
-    return !stale.has(one) && error === null && missing.length === 0 && last !== undefined && history.isFrom(one, last);
-  }
-
   const exists = async (target: PublishedTemplate["target"]) =>
     isFile(target) && (await deps.files.stat(target.destination).catch(() => null)) !== null;
 
@@ -280,19 +263,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     destinationsOf: (key) => filesOf(key).map(({ target }) => target.destination),
     reproduces: (key, secret) => reproduces(key, secret).catch(() => false),
     printsHorizon: evaluations.printsHorizon,
-    isComplete: () => templates.every((one) => history.at(one) !== null || (fails(one) && !one.fatal)),
-    isSettled: () => templates.every(isSettled),
-    fatality() {
-      const one = templates.find((one) => one.fatal && fails(one) && history.at(one) === null);
-      return one === undefined ? null : `${one.name}: ${evaluations.trouble(one).error}`;
-    },
-    status: () =>
-      templates.map((one) => ({
-        name: one.name,
-        destination: one.target.destination,
-        renderedAt: history.at(one),
-        ...evaluations.trouble(one),
-      })),
+    ...createProgress(templates, evaluations, history, stale),
   };
 }
 

@@ -23,7 +23,7 @@ export function createWatch(files: Pick<Files, "stat">, onChange: () => void, on
   let closed = false;
   /** One change at a time: of two watchers that are made beside each other one would never be closed. */
   let turn: Promise<void> = Promise.resolve();
-  let seen = "";
+  const seen = new Map<string, string>();
   let asked = 0;
 
   /** Others may be busy in the same folder. One look at a time, and another where something happened meanwhile. */
@@ -31,17 +31,22 @@ export function createWatch(files: Pick<Files, "stat">, onChange: () => void, on
     if (asked++ > 0) return;
     for (let answered = 0; answered < asked; ) {
       answered = asked;
-      const state = await stateOf(followed, files);
-      if (state !== seen && !closed) onChange();
-      seen = state;
+      const states = await statesOf(followed, files);
+      if (states.some(([path, state]) => seen.has(path) && seen.get(path) !== state) && !closed) onChange();
+      for (const [path, state] of states) seen.set(path, state);
     }
     asked = 0;
   }
 
   async function watchOnly(paths: readonly string[]): Promise<void> {
     if (closed) return;
+    // What has changed since it was looked at last is still to be told.
+    const unseen = await statesOf(
+      paths.filter((path) => !followed.includes(path)),
+      files,
+    );
+    for (const [path, state] of unseen) seen.set(path, state);
     followed = paths;
-    seen = await stateOf(paths, files);
     const folders = [...new Set(paths.map((path) => (isFolder(path) ? path : dirname(path))))].sort();
     if (folders.join("\0") === watched) return;
     watched = folders.join("\0");
@@ -89,10 +94,10 @@ function isBelow(path: string, folder: string): boolean {
 }
 
 /** What tells one content of a file from another without reading it, at the end of all links. */
-async function stateOf(paths: readonly string[], files: Pick<Files, "stat">): Promise<string> {
-  const states = paths.map(async (path) => {
+function statesOf(paths: readonly string[], files: Pick<Files, "stat">): Promise<[path: string, state: string][]> {
+  const states = paths.map(async (path): Promise<[string, string]> => {
     const found = await files.stat(path, { bigint: true }).catch(() => null);
-    return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(":");
+    return [path, found ? [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(":") : ""];
   });
-  return (await Promise.all(states)).join(" ");
+  return Promise.all(states);
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,6 +49,19 @@ describe("a watch", () => {
       await told;
       expect(await fs.readFile(join(folder, "token"), "utf8")).toBe(generation);
     }
+  });
+
+  it("tells of what has changed just before the same files are followed again", async () => {
+    const path = join(folder, "token");
+    await fs.writeFile(path, "first");
+    const { onChange, next } = changes();
+    watch = createWatch(fs, onChange);
+    await watch.follow([path]);
+    await watch.ready;
+    const told = next();
+    writeFileSync(path, "second");
+    await watch.follow([path, join(folder, "another")]);
+    await told;
   });
 
   it("tells of a file that is written, replaced, removed or made", async () => {
