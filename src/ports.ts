@@ -156,12 +156,23 @@ export interface RoleSessions {
   readonly validFor: number | null;
 }
 
+/** Another user with an end, as Vault makes them. */
+export interface OtherUser {
+  readonly username: string;
+  readonly sessions: number;
+  /** As of RoleSessions. */
+  readonly owned: number;
+  readonly ownedNames: readonly string[];
+}
+
 /** The servers of one credential's `postgres` blocks. Failures are DatabaseErrors. */
 export interface Databases {
   /** Logs in on every server, runs the verify query, looks at the role. */
   verify(user: DatabaseUser, signal: AbortSignal): Promise<Verification>;
   /** Asks, logged in as `as`, about the sessions of every role in `roles`. */
   sessions(as: DatabaseUser, roles: readonly WatchedRole[], signal: AbortSignal): Promise<readonly RoleSessions[]>;
+  /** Asks, logged in as `as`, about all other users with an end that own something or have sessions. */
+  others(as: DatabaseUser, signal: AbortSignal): Promise<readonly OtherUser[]>;
   /** Opens the user's own connections and keeps them until `forget`: later no login may be possible (rule R8). */
   attach(user: DatabaseUser, signal: AbortSignal): Promise<void>;
   /** Closes all that is open as this user. */

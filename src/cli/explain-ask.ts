@@ -9,7 +9,7 @@ import { incrementFor, leadOf } from "../lease/schedule.ts";
 import type { Policy } from "../lease/state.ts";
 import type { Databases, Files, World } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
-import type { VaultClient } from "../vault/client.ts";
+import type { Mount, VaultClient } from "../vault/client.ts";
 import { openVault } from "../vault/connect.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 
@@ -33,6 +33,8 @@ export interface AskOptions {
 
 export const NOTHING_KNOWN: Facts = { token: null, lease: null, rights: null, user: null, statements: null };
 
+/** Vault's default for default_lease_ttl and max_lease_ttl. */
+const SERVER_TTL = 768 * 3_600_000;
 /** The server answers with what there is (rule M1). */
 const PROBE_SECONDS = 99_999_999;
 
@@ -124,7 +126,7 @@ async function factsOf(
     note(`what the token may do cannot be asked for: ${describe(error)}`);
     return null;
   });
-  const role = await roleOf(one.path, client, login).catch((error) => {
+  const role = await roleOf(one.path, client, login, note).catch((error) => {
     if (!(error instanceof VaultError && error.status === 403)) note(`the role cannot be read: ${describe(error)}`);
     return null;
   });
@@ -153,16 +155,30 @@ async function roleOf(
   path: string,
   client: VaultClient,
   { token }: Login,
+  note: AskOptions["note"],
 ): Promise<{ lease: LeaseFacts; statements: Facts["statements"] } | null> {
   const [, mount, name] = /^(.+)\/creds\/([^/]+)$/.exec(path) ?? [];
   if (mount === undefined) return null;
   const data = (await client.read(token, `${mount}/roles/${name}`))?.data.reveal();
   if (!data) return null;
-  const [ttl, maxTtl] = [milliseconds(data.default_ttl), milliseconds(data.max_ttl)];
+  const ttls = { ttl: milliseconds(data.default_ttl), maxTtl: milliseconds(data.max_ttl) };
   const statements = { creation: lines(data.creation_statements), revocation: lines(data.revocation_statements) };
-  // Where the role names none, those of mount and system hold, which nobody here may read.
-  if (ttl === 0) return null;
-  return { lease: { renewable: true, ttl, maxTtl: maxTtl === 0 ? null : maxTtl }, statements };
+  const lease = effective(ttls, await client.mountOf(token, path), (what) => note(`${path}: ${what}`));
+  return { lease, statements };
+}
+
+/** Where the role says nothing its mount does, else the server; and neither lets it pass its own maximum. */
+function effective(
+  { ttl, maxTtl }: { readonly ttl: number; readonly maxTtl: number },
+  mount: Mount | null,
+  note: (what: string) => void,
+): LeaseFacts {
+  const [mountTtl, mountMax] = [mount?.defaultTtlSeconds ?? 0, mount?.maxTtlSeconds ?? 0].map((one) => one * 1_000);
+  if ((maxTtl || mountMax) === 0 || (ttl || mountTtl) === 0)
+    note("role and mount do not say all TTLs: those of the server are taken to be Vault's own, 768h");
+  const most = mountMax || SERVER_TTL;
+  const longest = maxTtl === 0 ? most : Math.min(maxTtl, most);
+  return { renewable: true, ttl: Math.min(ttl || mountTtl || SERVER_TTL, longest), maxTtl: longest };
 }
 
 /** Read, renewed as a sidecar renews it, logged in with, and given back. */
@@ -196,7 +212,9 @@ async function makeUser(
     const user = { username, password: new Sensitive(password) };
     learn(user.password);
     try {
-      return { ...(await asks.verify(user, stop)), leaseFor };
+      // First, because how many sessions they have is how much room another user needs.
+      const others = await asks.others(user, stop);
+      return { ...(await asks.verify(user, stop)), leaseFor, owners: others.filter(({ owned }) => owned > 0) };
     } catch (error) {
       note(`Postgres does not let the user in: ${describe(error)}`);
       return null;

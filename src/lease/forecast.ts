@@ -1,4 +1,5 @@
 /** What is to be expected of a credential before there is one: its rotations, by the formulas that the lifecycle goes by. Pure. */
+import type { OtherUser } from "../ports.ts";
 import { incrementFor, leadFits, leadFor, renewalDue, rotationDue, settlingOf } from "./schedule.ts";
 import type { Held, Policy } from "./state.ts";
 import { type HeldToken, loginDue, serves } from "./token.ts";
@@ -38,6 +39,8 @@ export interface UserFacts {
   readonly leaseFor: number;
   readonly ownsWhatItCreates: boolean;
   readonly warnings: readonly string[];
+  /** Of those that were made before it, and that cannot be dropped. */
+  readonly owners: readonly Pick<OtherUser, "username" | "owned" | "ownedNames">[];
 }
 
 /** All that is known, by whatever way. null is not known. */

@@ -1,5 +1,6 @@
 /** What is wrong, or may become so, with the TTLs, the rights and the roles behind a credential: each with its cure. Pure. */
 import { type Facts, type Forecast, leaseLife, tokenLife } from "./forecast.ts";
+import { ownedText } from "./owned.ts";
 import { usersPerHour } from "./schedule.ts";
 import type { Policy } from "./state.ts";
 
@@ -171,6 +172,11 @@ function ofUser({ statements, user }: Facts, say: (ms: number) => string): reado
       "the user may create tables, and would own them: such a user cannot be dropped, and the next one may not use them",
       owner,
     ),
+    ...user.owners.map((one) => ({
+      code: "owned-objects",
+      message: `of an earlier user: ${ownedText(one)}`,
+      cure: owner,
+    })),
     ...user.warnings.map((message) => ({ code: "postgres", message, cure: "see docs/troubleshooting.md" })),
   ];
 }

@@ -6,7 +6,7 @@ import { Sensitive } from "../sensitive.ts";
 import type { Connection } from "./connect.ts";
 import { type ConnectionTarget, parseConnectionUrl, targetName } from "./connection-url.ts";
 import { openConnections, type Server } from "./connections.ts";
-import { askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
+import { askOthers, askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
 import { describeTrust, warnOfRoom } from "./warnings.ts";
 
 interface Block extends Server {
@@ -62,6 +62,15 @@ export function openDatabases(
       generation = Math.max(generation, ...summed.map((role) => role.sessions));
       await Promise.all(summed.filter((role) => !role.exists).map((role) => connections.drop(role.username)));
       return summed;
+    },
+
+    async others(as, signal) {
+      const found = await Promise.all(
+        blocks.map((block) => connections.use(block, as, signal, (connection) => askOthers(connection, signal))),
+      );
+      const all = found.flat();
+      generation = Math.max(generation, ...all.map(({ sessions }) => sessions));
+      return all;
     },
 
     async attach(user, signal) {

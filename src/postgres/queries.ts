@@ -1,4 +1,5 @@
 /** The questions that are put to Postgres. Any login may ask all of them; none needs a superuser. */
+import type { OtherUser } from "../ports.ts";
 import { APPLICATION_NAME, type Connection } from "./connect.ts";
 
 /** The role that is logged in. Not `current_user`: a role may SET ROLE to its owner at login (rule M6). */
@@ -103,6 +104,29 @@ export async function askRoles(
     owned: Number(row.owned),
     ownedNames: (row.ownedNames as readonly string[]).map(String),
     validFor: numberOrNull(row.validFor),
+  }));
+}
+
+/** Only what has a VALID UNTIL that comes: the users of people and applications have none. */
+const OTHERS = `
+  SELECT * FROM (
+    SELECT r.oid, r.rolname AS username,
+      (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid)::int AS sessions,
+      (SELECT count(*) FROM pg_class c
+        WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))::int AS owned,
+      ARRAY(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+        ORDER BY c.oid LIMIT 3) AS "ownedNames"
+    FROM pg_roles r WHERE isfinite(r.rolvaliduntil) AND r.rolname <> session_user) others
+  WHERE sessions > 0 OR owned > 0 ORDER BY oid`;
+
+export async function askOthers(connection: Connection, signal: AbortSignal): Promise<readonly OtherUser[]> {
+  const rows = await connection.query(OTHERS, [], signal);
+  return rows.map((row) => ({
+    username: String(row.username),
+    sessions: Number(row.sessions),
+    owned: Number(row.owned),
+    ownedNames: (row.ownedNames as readonly string[]).map(String),
   }));
 }
 

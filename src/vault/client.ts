@@ -31,6 +31,9 @@ export interface Mount {
   readonly type: string;
   /** `2` for KV v2; empty where there are none. */
   readonly version: string;
+  /** What holds where its roles say nothing, and what they cannot pass; 0 is the server's own. */
+  readonly defaultTtlSeconds: number;
+  readonly maxTtlSeconds: number;
 }
 
 export interface LeaseInfo {
@@ -167,7 +170,15 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
         const data = dataOf(await api("preflight", token).read(`sys/internal/ui/mounts/${encodePath(below)}`));
         const options = isObject(data.options) ? data.options : {};
         const path = text(data.path);
-        return path === "" ? null : { path, type: text(data.type), version: text(options.version) };
+        if (path === "") return null;
+        const config = isObject(data.config) ? data.config : {};
+        return {
+          path,
+          type: text(data.type),
+          version: text(options.version),
+          defaultTtlSeconds: seconds(config.default_lease_ttl),
+          maxTtlSeconds: seconds(config.max_lease_ttl),
+        };
       } catch (error) {
         if (error instanceof VaultError && !isPassing(error)) return null;
         throw error;

@@ -16,7 +16,7 @@ const token = {
 const lease = { renewable: true, ttl: 12 * HOUR, maxTtl: 24 * HOUR };
 const rights = { read: true, renewLease: true, lookupLease: true, revokeLease: false, renewSelf: true };
 const seed: Facts = { token, lease, rights, user: null, statements: null };
-const user = { validFor: 12 * HOUR, leaseFor: 12 * HOUR, ownsWhatItCreates: false, warnings: [] };
+const user = { validFor: 12 * HOUR, leaseFor: 12 * HOUR, ownsWhatItCreates: false, warnings: [], owners: [] };
 const say = (ms: number) => `${ms / SECOND} s`;
 
 const codes = (changes: Partial<Facts>, policy = SEED_POLICY) => {
@@ -79,6 +79,7 @@ describe("the traps", () => {
     ["period-below-lead", { token: { ...token, period: HOUR, maxTtl: Number.POSITIVE_INFINITY } }],
     ["valid-until", { user: { ...user, validFor: HOUR } }],
     ["owned-objects", { user: { ...user, ownsWhatItCreates: true } }],
+    ["owned-objects", { user: { ...user, owners: [{ username: "v-old", owned: 1, ownedNames: ["public.t"] }] } }],
     ["postgres", { user: { ...user, warnings: ["little room for a second user's sessions"] } }],
   ] satisfies [string, Partial<Facts>][])("of %s are said", (code, changes) => {
     expect(codes(changes)).toContain(code);

@@ -188,7 +188,7 @@ export function useLab(): Lab {
       clock,
       emit,
     );
-    const { verify, sessions, attach, forget, terminate, close } = openDatabases(config.postgres, {
+    const { verify, sessions, others, attach, forget, terminate, close } = openDatabases(config.postgres, {
       clock: STILL,
       files: fs,
     });
@@ -198,6 +198,7 @@ export function useLab(): Lab {
         : {
             verify: counted(verify),
             sessions: counted(sessions),
+            others: counted(others),
             attach: counted(attach),
             forget: counted(forget),
             terminate: counted(terminate),

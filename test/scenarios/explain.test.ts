@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configuration } from "../support/configuration.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
@@ -35,6 +36,10 @@ async function explain(pod: Pod, credential: string, ...args: string[]) {
     );
   });
 }
+
+const CREATION =
+  `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; ` +
+  `GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{{name}}";`;
 
 const traps = (out: string) => [...out.matchAll(/TRAP ([a-z-]+)/g)].map(([, code]) => code);
 const reads = (pod: Pod) => pod.requests(({ path }) => path === "/v1/database/creds/pg-role");
@@ -108,6 +113,75 @@ describe("lessee explain", { timeout: 60_000 }, () => {
     expect(reads(pod)).toBe(1);
     await expect.poll(() => world.users.left(0), { timeout: 5_000 }).toEqual([]);
     expect(out).not.toContain("password");
+  });
+
+  const READS_ROLES = `path "database/creds/*" { capabilities = ["read"] }
+path "database/roles/*" { capabilities = ["read"] }`;
+  /** The seed's, but for these. */
+  const role = (pod: Pod, changes: object) =>
+    pod.seed.api.expect("POST", "database/roles/pg-role", {
+      db_name: "tsb",
+      creation_statements: CREATION,
+      default_ttl: "12h",
+      max_ttl: "24h",
+      ...changes,
+    });
+
+  it("goes by the mount where the role says no TTL, and by Vault's own where that does not either, and says so", async () => {
+    const pod = await world.pod(LIFE);
+    await pod.seed.api.expect("PUT", "sys/policies/acl/pg-auth", { policy: READS_ROLES });
+    await role(pod, { default_ttl: 0, max_ttl: 0 });
+    const own = await explain(pod, SEED);
+    expect(own.err).toContain("those of the server are taken to be Vault's own, 768h");
+    expect(own.out).toContain("lease: 768h");
+    const config = { default_lease_ttl: 3_600, max_lease_ttl: 7_200 };
+    pod.vault.faults.inject(({ path }) => path.startsWith("/v1/sys/internal/ui/mounts/"), {
+      kind: "answer",
+      status: 200,
+      body: { data: { path: "database/", type: "database", options: null, config } },
+    });
+    const { code, err, out } = await explain(pod, SEED);
+    expect([code, err, traps(out)]).toEqual([2, "", ["lead"]]);
+    expect(out).toContain("lease: 1h, at most 2h");
+    await role(pod, { default_ttl: "30m", max_ttl: "90m" });
+    expect((await explain(pod, SEED)).out).toContain("lease: 30m, at most 1h30m");
+    expect(reads(pod)).toBe(0);
+  });
+
+  it("M5: -make-user finds renewals that do not move VALID UNTIL", async () => {
+    const pod = await world.pod(LIFE);
+    await role(pod, { default_ttl: "5m", renew_statements: "SELECT 1" });
+    const { code, out } = await explain(pod, SEED, "-make-user");
+    expect([code, traps(out)]).toEqual([2, ["valid-until"]]);
+    expect(out).toMatch(/after a renewal to 1h40m5\ds Postgres lets the user log in for 5m\ds only/);
+  });
+
+  it("M6: -make-user names what earlier users own, and cannot be dropped for", async () => {
+    const pod = await world.pod(LIFE);
+    const admin = new pg.Client(world.postgres.url);
+    await admin.connect();
+    await admin.query(`CREATE ROLE "v-earlier" LOGIN VALID UNTIL '2030-01-01'; CREATE TABLE left_behind (id int);
+      ALTER TABLE left_behind OWNER TO "v-earlier"`);
+    const { code, out } = await explain(pod, SEED, "-make-user");
+    await admin.query('DROP TABLE left_behind; DROP ROLE "v-earlier"');
+    await admin.end();
+    expect([code, traps(out)]).toEqual([2, ["owned-objects"]]);
+    expect(out).toContain("of an earlier user: the role v-earlier owns 1 object (public.left_behind)");
+    expect(out).toContain('REASSIGN OWNED BY "v-earlier"');
+  });
+
+  it("M7: -make-user finds too little room for a second generation of the sessions that there are", async () => {
+    const pod = await world.pod(LIFE);
+    await role(pod, { creation_statements: CREATION.replace("WITH LOGIN", "WITH LOGIN CONNECTION LIMIT 3") });
+    expect(traps((await explain(pod, SEED, "-make-user")).out)).toEqual([]);
+    const { body } = await pod.seed.api.expect("GET", "database/creds/pg-role");
+    const { username, password } = body.data as { username: string; password: string };
+    const sessions = Array.from({ length: 3 }, () => new pg.Client({ ...world.postgres, user: username, password }));
+    for (const one of sessions) await one.connect();
+    const { code, out } = await explain(pod, SEED, "-make-user");
+    for (const one of sessions) await one.end();
+    expect([code, traps(out)]).toEqual([2, ["postgres"]]);
+    expect(out).toMatch(/little room .*the role's CONNECTION LIMIT is 3, 1 in use, 4 more may be needed/);
   });
 
   it("says which rights are missing", async () => {
