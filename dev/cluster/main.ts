@@ -18,7 +18,7 @@ const { env } = process;
 
 const postgres = await startPostgres({ maxConnections: 200 });
 await createTables(postgres.url);
-const rootToken = "s.root-of-the-cluster-0000000";
+const rootToken = "root-of-the-cluster";
 const vault = env.VAULT_BIN ? await startDevServer(env.VAULT_BIN, rootToken) : await startEmulatedVault({ rootToken });
 await setUpSeed({
   address: vault.address,

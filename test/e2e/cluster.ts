@@ -140,7 +140,7 @@ export async function userNames(): Promise<readonly string[]> {
 
 /** Writes in Vault, as root. */
 export async function vaultWrite(path: string, body: object): Promise<void> {
-  const header = "X-Vault-Token: s.root-of-the-cluster-0000000";
+  const header = "X-Vault-Token: root-of-the-cluster";
   const words = ["wget", "-qO-", "--header", header, "--post-data", JSON.stringify(body)];
   await kubectl("exec", "-n", "vault", "deploy/world", "--", ...words, `http://127.0.0.1:8200/v1/${path}`);
 }

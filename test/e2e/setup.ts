@@ -23,7 +23,14 @@ export async function setup(): Promise<void> {
   if (LESSEE_E2E_LOAD) await loadImages(LESSEE_E2E_LOAD);
   await applyText(JSON.stringify(namespace("vault")));
   await apply("world.yaml", { WORLD_VAULT: VAULT_BIN ? VAULT : "" });
-  await kubectl("rollout", "status", "-n", "vault", "deploy/world", "--timeout=180s");
+  try {
+    await kubectl("rollout", "status", "-n", "vault", "deploy/world", "--timeout=180s");
+  } catch (error) {
+    const said = await kubectl("logs", "-n", "vault", "deploy/world", "--tail=40").catch(String);
+    // Vitest does not tear down what was not set up.
+    await teardown();
+    throw new Error(`the world does not start: ${said}`, { cause: error });
+  }
 }
 
 /** The applications first: Vault must be there for what they give back. */
