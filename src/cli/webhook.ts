@@ -166,17 +166,16 @@ async function serve(options: Options, world: World, signals: ProcessSignals, ve
     emit,
   });
   for (const address of [webhook.address, webhook.healthAddress]) if (address) emit({ is: "listening", address });
-  const watch = createWatch(
-    files,
-    settled(async () => {
-      const next = await readCertificate(certFile, keyFile, files).catch((error: unknown) => describe(error));
-      if (typeof next === "string") return emit({ is: "certificate refused", error: next });
-      if (same(next, certificate)) return;
-      certificate = next;
-      webhook.replace(next);
-      emit({ is: "certificate loaded", ends: next.ends });
-    }, world),
-  );
+  const readAgain = settled(async () => {
+    const next = await readCertificate(certFile, keyFile, files).catch((error: unknown) => describe(error));
+    if (typeof next === "string") return emit({ is: "certificate refused", error: next });
+    if (same(next, certificate)) return;
+    certificate = next;
+    webhook.replace(next);
+    emit({ is: "certificate loaded", ends: next.ends });
+  }, world);
+  // Once it is watched it is read again: it may have been replaced before.
+  const watch = createWatch(files, readAgain, readAgain);
   await watch.follow([certFile, keyFile]);
 
   if (!signals.stop.aborted) await new Promise((resolve) => signals.stop.addEventListener("abort", resolve));

@@ -22,6 +22,7 @@ const valuesOf = (name: string) => join(import.meta.dirname, "values", `${name}.
 const versionFor = (name: string) => /^# kube-version: (\S+)$/m.exec(readFileSync(valuesOf(name), "utf8"))?.[1] ?? "";
 /** The newest that the schemas of the validator know. */
 const NEWEST_SCHEMA = 33;
+const OLDEST = 25;
 
 interface Manifest {
   readonly kind: string;
@@ -90,6 +91,18 @@ it("every value has its place in the schema, and the schema has no other", () =>
   };
   compare(values, schema, "");
   expect(differences).toEqual([]);
+});
+
+it("no place of the schema takes a key that it does not know", () => {
+  const open: string[] = [];
+  const look = (place: Readonly<Record<string, unknown>>, path: string) => {
+    if (place.properties !== undefined && place.additionalProperties !== false) open.push(path);
+    for (const [key, inner] of Object.entries((place.properties ?? {}) as Record<string, Record<string, unknown>>))
+      look(inner, `${path}.${key}`);
+    if (typeof place.items === "object") look(place.items as Record<string, unknown>, `${path}[]`);
+  };
+  look(JSON.parse(readFileSync(join(chart, "values.schema.json"), "utf8")), "values");
+  expect(open).toEqual([]);
 });
 
 describe.skipIf(needs("helm") !== "")(`the chart${needs("helm")}`, () => {
@@ -175,18 +188,18 @@ describe.skipIf(needs("helm") !== "")(`the chart${needs("helm")}`, () => {
 
 const validator = needs("helm", "kubernetes-validate");
 describe.skipIf(validator !== "")(`the chart's manifests${validator}`, () => {
-  // The validator reads all schemas each time: not every case is worth its seconds.
-  it.each(["default", "everything", "oldest"])("are what Kubernetes takes (%s)", async (name) => {
+  const versions = Array.from({ length: NEWEST_SCHEMA - OLDEST + 1 }, (_, at) => `1.${OLDEST + at}`);
+
+  it.each(versions)("are what Kubernetes %s takes, whatever the values", async (version) => {
     const folder = await mkdtemp(join(tmpdir(), "lessee-chart-"));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const file = join(folder, "manifests.yaml");
-    writeFileSync(file, renderCase(name));
-    const [major, minor] = versionFor(name).split(".").map(Number);
-    const version = `${major}.${Math.min(minor ?? 0, NEWEST_SCHEMA)}`;
-    const { code, text } = say("kubernetes-validate", ["--strict", "-k", version, file]);
-    expect({ code, text }).toMatchObject({
-      code: 0,
-      text: expect.stringContaining("deployment/lessee against version"),
+    const files = cases.map((name) => {
+      const file = join(folder, `${name}.yaml`);
+      writeFileSync(file, render(`--kube-version=${version}.0`, `--values=${valuesOf(name)}`));
+      return file;
     });
+    const { code, text } = say("kubernetes-validate", ["--strict", "-k", version, ...files]);
+    expect({ code, text }).toMatchObject({ code: 0 });
+    expect(text.match(/deployment\/lessee against version/g)).toHaveLength(cases.length);
   });
 });

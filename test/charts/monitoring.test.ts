@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { EVENT_METRICS } from "../../src/health/event-metrics.ts";
 import { STATUS_METRICS } from "../../src/health/status-metrics.ts";
+import { WEBHOOK_EVENT_METRICS, WEBHOOK_STATUS_METRICS } from "../../src/health/webhook-metrics.ts";
 import { anchors, page } from "../docs/markdown.ts";
 import { needs, say } from "./tool.ts";
 
@@ -43,8 +44,9 @@ const queries = dashboard.panels.flatMap(({ title, targets = [] }) =>
 const OF_THE_TARGET = ["namespace", "pod", "job", "instance", "le"];
 const labelsOf = new Map<string, readonly string[]>([
   ["up", []],
-  ...[...EVENT_METRICS, ...STATUS_METRICS].flatMap((row): [string, readonly string[]][] =>
-    (row.type === "histogram" ? ["_bucket", "_count", "_sum"] : [""]).map((end) => [`${row.name}${end}`, row.labels]),
+  ...[...EVENT_METRICS, ...STATUS_METRICS, ...WEBHOOK_EVENT_METRICS, ...WEBHOOK_STATUS_METRICS].flatMap(
+    (row): [string, readonly string[]][] =>
+      (row.type === "histogram" ? ["_bucket", "_count", "_sum"] : [""]).map((end) => [`${row.name}${end}`, row.labels]),
   ),
 ]);
 
@@ -102,6 +104,19 @@ describe(`the alerts in Prometheus' own tool${needs("promtool")}`, { skip: needs
 
   it("fire when they should, and only then", () => {
     expect(say("promtool", ["test", "rules", join(folder, "alerts.test.yaml")])).toMatchObject({ code: 0 });
+  });
+
+  it("are each tried where they fire and where they do not", () => {
+    const { tests } = parse(readFileSync(join(folder, "alerts.test.yaml"), "utf8")) as {
+      tests: readonly { alert_rule_test: readonly { alertname: string; exp_alerts: readonly object[] }[] }[];
+    };
+    const trials = tests.flatMap((one) => one.alert_rule_test);
+    for (const { alert } of alerts) {
+      const counts = trials.filter(({ alertname }) => alertname === alert).map(({ exp_alerts }) => exp_alerts.length);
+      expect({ alert, quiet: counts.includes(0), fires: counts.some((count) => count > 0) }).toEqual({
+        ...{ alert, quiet: true, fires: true },
+      });
+    }
   });
 
   it("are all tried, and each trial can fail", () => {
