@@ -93,6 +93,29 @@ it("every value has its place in the schema, and the schema has no other", () =>
   expect(differences).toEqual([]);
 });
 
+it.each(["README.md", "docs/operations.md", "docs/webhook.md", "docs/jobs.md"])(
+  "%s names values that the chart has",
+  (name) => {
+    const values = parse(readFileSync(join(chart, "values.yaml"), "utf8")) as Record<string, unknown>;
+    const text = readFileSync(join(chart, "../..", name), "utf8");
+    const set = [...text.matchAll(/--set(?:-string|-file)? ([\w.]+)=/g)].map(([, path = ""]) => path);
+    const named = [...text.matchAll(/`([a-z]\w*(?:\.\w+)+)(?:[=:][^`]*)?`/g)].map(([, path = ""]) => path);
+    const wrong = [...set, ...named.filter((path) => Object.hasOwn(values, path.split(".")[0] ?? ""))].filter(
+      (path) => {
+        let at: unknown = values;
+        for (const key of path.split(".")) {
+          if (typeof at !== "object" || at === null) return true;
+          // What is empty by default may hold anything that its schema takes.
+          if (Object.keys(at).length === 0) return false;
+          at = (at as Record<string, unknown>)[key];
+        }
+        return at === undefined;
+      },
+    );
+    expect(wrong).toEqual([]);
+  },
+);
+
 it("no place of the schema takes a key that it does not know", () => {
   const open: string[] = [];
   const look = (place: Readonly<Record<string, unknown>>, path: string) => {

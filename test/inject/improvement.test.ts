@@ -61,6 +61,19 @@ describe("an improved pod", () => {
     ).toContain("lessee/health-port: the container tsb has port 9103");
   });
 
+  it("is not scraped, or has no health at all, where its annotations say so", () => {
+    const unscraped = injected(podOf({ "lessee/scrape": "false" }));
+    expect(Object.keys(unscraped.pod.metadata?.annotations ?? {}).join()).not.toContain("prometheus.io");
+    expect(unscraped.sidecarContainer.ports).toMatchObject([{ containerPort: 9102 }]);
+    const off = injected(podOf({ "lessee/health-port": "off" }));
+    expect(Object.keys(off.pod.metadata?.annotations ?? {}).join()).not.toContain("prometheus.io");
+    expect(off.sidecarContainer).not.toHaveProperty("ports");
+    expect(off.sidecarContainer).not.toHaveProperty("livenessProbe");
+    expect(configOf(off.sidecarContainer)).toMatchObject({ health: { address: "" } });
+    expect(off.warnings).toEqual([]);
+    expect(refusalOf(podOf({ "lessee/scrape": "maybe" }))).toContain("lessee/scrape must be true or false");
+  });
+
   it("on the node's network has no health port by chance", () => {
     const done = injected(podOf({}, { hostNetwork: true }));
     expect(done.sidecarContainer.livenessProbe).toBeUndefined();
