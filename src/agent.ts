@@ -3,19 +3,18 @@
  * was left, log in, fetch what the templates ask for, publish it, keep it alive, and give it back on the way out.
  */
 import { parseAuthMethod } from "./auth/methods.ts";
-import { followCredentials } from "./auth/renewed-credentials.ts";
 import type { AgentConfig } from "./config/types.ts";
-import { startControl } from "./control/server.ts";
-import { describe, type Fault, LesseeError } from "./errors.ts";
+import { type Fault, LesseeError } from "./errors.ts";
 import type { LesseeEvent } from "./events.ts";
 import { assembleStatus } from "./health/assemble.ts";
 import { createObservers } from "./health/observers.ts";
-import { startHealth } from "./health/server.ts";
 import type { Recorder } from "./kubernetes/recorder.ts";
 import type { Log } from "./log/log.ts";
 import type { Scrubber } from "./log/scrub.ts";
 import type { World } from "./ports.ts";
+import { openAnswers } from "./program/answers.ts";
 import { followJob, jobLifetime } from "./program/job.ts";
+import { followOutside } from "./program/outside.ts";
 import { openPodEvents } from "./program/pod-events.ts";
 import type { Served } from "./program/serve.ts";
 import { createSidecar, type End, type Sidecar } from "./program/sidecar.ts";
@@ -24,11 +23,9 @@ import { createSupervisor } from "./supervise/supervisor.ts";
 import { createRunCommand } from "./system/command.ts";
 import { writePidFile } from "./system/pid-file.ts";
 import { createServiceManager } from "./system/systemd.ts";
-import { createWatch } from "./system/watch.ts";
 import { thisMachine } from "./telemetry/machine.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
-import { certificateFiles, openVault } from "./vault/connect.ts";
-import { followCertificates } from "./vault/replaced-certificates.ts";
+import { openVault } from "./vault/connect.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -52,6 +49,9 @@ export interface AgentOptions {
 /** What a terminal or its user sends to a program that runs in the foreground, beside the signals to stop. */
 const PASSED_ON = ["SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
 
+/** Whoever can be asked has answered by then. */
+const SOON = 1_000;
+
 /** Resolves to the exit code. Rejects with a LesseeError where a start is impossible. */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const { config, log, scrubber, version, warnings, world } = options;
@@ -65,7 +65,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     );
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
-  const { metrics, timeline } = observers;
   const telemetry = createTelemetry(config.telemetry, {
     ...thisMachine(),
     clock,
@@ -87,7 +86,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const method = autoAuth && parseAuthMethod(autoAuth.method.type, autoAuth.method.config);
   const end = Promise.withResolvers<End>();
   const ending = new AbortController();
-  void end.promise.then(() => ending.abort());
+  const isEnding = () => ending.abort();
+  void end.promise.then(isEnding, isEnding);
   const { exec } = config;
   const application =
     exec === undefined || config.exitAfterAuth
@@ -148,84 +148,30 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       warnings: observers.warnings(),
     });
   }
-  const health =
-    metrics &&
-    (await startHealth({ address: config.health.address, status, metrics, timeline, scrub: scrubber.scrub }).catch(
-      sayPort,
-    ));
-  function sayPort(error: unknown): null {
-    emit({ is: "warning", code: "health", message: describe(error) });
-    return null;
-  }
-
   telemetry.follow(status);
   const systemd = createServiceManager({
     ...world,
     run: createRunCommand(world),
     complain: (message) => emit({ is: "warning", code: "systemd", message }),
   });
+  const answers = await openAnswers({ config, sidecar, observers, status, world, emit, scrub: scrubber.scrub });
   systemd.tell("READY=1");
 
-  const control =
-    sidecar?.stateFolder && !config.exitAfterAuth
-      ? await startControl({
-          folder: sidecar.stateFolder,
-          files,
-          uid: world.uid,
-          status,
-          events: timeline.since,
-          rotate: sidecar.keepers.rotate,
-          scrub: scrubber.scrub,
-        }).catch((error) => {
-          emit({ is: "warning", code: "control", message: describe(error) });
-          return null;
-        })
-      : null;
-
   // Listen.
-  const certificates = followCertificates([vault.transport, ...(server === null ? [] : [server.transport])], {
-    clock,
+  const outside = followOutside({
+    config,
+    method,
+    vault,
+    server,
+    sidecar,
+    world,
     emit,
+    readConfig: options.readConfig,
+    onRead: (next) => log.setLevel(next.log.level),
+    systemd,
   });
-  const credentials = followCredentials({
-    renewal: config.exitAfterAuth ? undefined : method?.renewal,
-    ports: { files, warn: (message) => emit({ is: "warning", code: "credential", message }) },
-    clock,
-    onNew() {
-      sidecar?.tokens.wake();
-      if (autoAuth?.enableReauthOnNewCredentials) sidecar?.tokens.renew();
-    },
-  });
-  const watch = createWatch(files, () => {
-    sidecar?.tokens.wake();
-    credentials.look();
-    certificates.look();
-  });
-  async function follow(next: AgentConfig): Promise<void> {
-    // An init container is gone before it would be of use.
-    if (!config.exitAfterAuth) await watch.follow([...(method?.watches ?? []), ...certificateFiles(next.vault)]);
-  }
-  async function reload(): Promise<void> {
-    systemd.tell("RELOADING=1");
-    try {
-      const next = await options.readConfig();
-      await certificates.reload(next.vault);
-      await server?.reload();
-      await sidecar?.replace(next);
-      log.setLevel(next.log.level);
-      await follow(next);
-      emit({ is: "configuration reloaded" });
-    } catch (error) {
-      emit({ is: "configuration refused", error: describe(error) });
-    }
-    systemd.tell("READY=1");
-  }
-  let reloading = Promise.resolve();
   const subscriptions = [
-    // One after the other: whoever sends several means the last one.
-    options.onReload(() => {
-      reloading = reloading.then(reload);
-    }),
+    options.onReload(outside.reload),
     options.onSignal("SIGUSR1", () => void world.stderr.write(scrubber.scrub(telemetry.dump(status())))),
   ];
   if (application !== null) {
@@ -238,9 +184,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   if (options.stop.aborted) stopped();
 
   // Take up, log in, fetch, publish, keep alive.
-  await sidecar?.start(ending.signal);
-  // Late, because a watcher takes its time to load.
-  await follow(config);
+  const starting = sidecar?.start(ending.signal).catch(end.reject);
+  // Late, because a watcher takes its time to load; but a server that is away is not waited for.
+  await Promise.race([starting, clock.sleep(clock.now() + SOON, ending.signal)]);
+  await outside.watch();
   const deadlines = podEvents?.follow(status);
   const jobWatch = new AbortController();
   const job = followJob({ config, world, emit, onEnd: end.resolve }, jobWatch.signal);
@@ -250,12 +197,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   emit({ is: "stopping", reason });
   systemd.tell("STOPPING=1");
   jobWatch.abort();
-  await Promise.all([application?.stop(), job]);
+  await Promise.all([application?.stop(), job, starting]);
   for (const unsubscribe of subscriptions) unsubscribe();
-  await reloading;
-  credentials.stop();
-  certificates.stop();
-  await control?.stop();
+  await Promise.all([outside.stop(), answers.stop()]);
   const handsOver = config.exitAfterAuth && code === 0 && !options.stop.aborted;
   if (handsOver) await sidecar?.handOver(await jobLifetime({ config, world, emit }));
   // Who asks for the end uses nothing any more; otherwise nobody knows whether what clients were given is in use.
@@ -271,8 +215,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   emit({ is: "stopped", held });
   await Promise.all([
     pidFile.remove(),
-    watch.close(),
-    health?.stop(),
+    outside.close(),
+    answers.close(),
     telemetry.stop(),
     systemd.settled(),
     podEvents?.stop(),

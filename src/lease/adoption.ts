@@ -1,5 +1,5 @@
 /** Taking up what an earlier sidecar held (rule W10). */
-import { DatabaseError, describe, TransportError, VaultError } from "../errors.ts";
+import { DatabaseError, describe, LesseeError, TransportError, VaultError } from "../errors.ts";
 import type { Clock, Databases, DatabaseUser, Emit, Random, Verification } from "../ports.ts";
 import type { Dependency } from "../render/template.ts";
 import { Sensitive } from "../sensitive.ts";
@@ -59,10 +59,16 @@ type Patience = <T>(ask: () => Promise<T>) => Promise<T>;
 /** Asks until there is a verdict; rejects with it, with the last failure, or when `stop` aborts. */
 function createPatience({ clock, emit, random }: AdoptionDeps, stop: AbortSignal): Patience {
   let said = false;
+  const given = Promise.withResolvers<never>();
+  given.promise.catch(() => undefined);
+  const giveUp = () => given.reject(new LesseeError("adoption", "stopping"));
+  if (stop.aborted) giveUp();
+  stop.addEventListener("abort", giveUp, { once: true });
   return async (ask) => {
     for (let failures = 1; ; failures++) {
       try {
-        return await ask();
+        // Nothing is lost with a question, and who does not answer is not waited for at the end.
+        return await Promise.race([ask(), given.promise]);
       } catch (error) {
         const isAway = error instanceof TransportError || (error instanceof VaultError && isPassing(error));
         if (isRefusal(error) || stop.aborted || (!isAway && failures >= MOST_FAILURES)) throw error;

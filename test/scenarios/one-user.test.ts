@@ -87,22 +87,29 @@ describe("SIGTERM", () => {
     expect(await world.users.left(3_000)).toEqual([]);
   });
 
-  it("keeps the user of an earlier sidecar while the server is sealed, and whenever it is told to stop meanwhile", async () => {
+  it("keeps the user of an earlier sidecar while the server is sealed or silent, and whenever it is told to stop meanwhile", async () => {
     const pod = await world.pod(LONG);
     const agent = await pod.agent(configuration(pod));
     const { user } = await agent.event("published");
     await agent.kill();
-    const sealed = pod.vault.faults.inject(() => true, {
-      kind: "answer",
-      status: 503,
-      body: { errors: ["Vault is sealed"] },
-    });
+    const answer = { kind: "answer", status: 503, body: { errors: ["Vault is sealed"] } } as const;
+    const seal = () => pod.vault.faults.inject(() => true, answer);
+    let sealed = seal();
 
     const waiting = await pod.agent(configuration(pod));
     expect((await waiting.event("warning", ({ code }) => code === "adoption")).message).toContain("Vault is sealed");
     expect(await waiting.stop()).toEqual({ code: 0, signal: null });
     expect((await waiting.event("stopped")).held).toBe(1);
 
+    sealed.remove();
+    const silent = pod.vault.faults.inject(() => true, { kind: "hang" });
+    const asking = await pod.agent(configuration(pod));
+    await expect.poll(() => silent.hits, { timeout: 10_000 }).toBe(1);
+    expect(await asking.stop()).toEqual({ code: 0, signal: null });
+    expect((await asking.event("stopped")).held).toBe(1);
+    silent.remove();
+
+    sealed = seal();
     const patient = await pod.agent(configuration(pod));
     await patient.event("warning", ({ code }) => code === "adoption");
     sealed.remove();
