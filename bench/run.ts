@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the time until the credential is in its file, the memory and the processor time of idling, and the
- * size of the bundle. With VAULT_BIN (a `vault` or `bao`), its agent is measured too, in turn with ours, on the same
+ * size of the bundle, and how long templates take. With VAULT_BIN (a `vault` or `bao`), its agent is measured too, in turn with ours, on the same
  * configuration and the same servers. Options: --runs N, --idle SECONDS, --idle-runs N, --markdown.
  */
 import { mkdir, stat } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type IdleFigures, idleFigures, nameOf, type Program, timeToFile } from "./measure.ts";
+import { renderFigures } from "./render.ts";
 import { cells, markdown, type Row, text } from "./table.ts";
 import { type BenchWorld, startWorld } from "./world.ts";
 
@@ -41,6 +42,7 @@ try {
     { name: "idle memory, RSS", unit: "MB", ...of("rss"), limit: 65 },
     { name: "of which not shareable", unit: "MB", ...of("anonymous") },
     { name: "idle processor time", unit: "ms/s", ...of("cpu") },
+    ...(await renderFigures(200)),
     { name: "bundle", unit: "kB", ours: [(await stat(join(root, "dist/lessee.cjs"))).size / 1000] },
   ];
 } finally {

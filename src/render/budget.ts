@@ -7,8 +7,9 @@ import { fail, GoMap, Slice } from "./go/values.ts";
 const MAX_STEPS = 1_000_000;
 /** Characters of output (UTF-16 units); a sidecar has to fit into 128 MiB. */
 const MAX_LENGTH = 16 * 1024 * 1024;
-/** So many characters that go into a function or come out of it count as one step. */
-const CHARACTERS = 256;
+/** So many characters, or items of a list, that go into a function or come out of it count as one step. */
+const CHARACTERS = 16;
+const ITEMS = 4;
 
 /** Throws a FunctionError when it is used up. */
 export interface Budget {
@@ -53,6 +54,6 @@ function sizeOf(result: Result): number {
   }
   if (typeof result !== "object") return 0;
   const value = result instanceof Boxed ? result.value : result;
-  if (value instanceof Slice) return value.items.length / 16;
-  return value instanceof GoMap ? value.entries.size / 16 : 0;
+  if (value instanceof Slice) return value.items.length / ITEMS;
+  return value instanceof GoMap ? value.entries.size / ITEMS : 0;
 }

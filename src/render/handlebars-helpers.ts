@@ -24,12 +24,12 @@ export interface Place {
 /** Handlebars' own words stay its own: `with`, `each`, `if`, `unless`, `lookup`. */
 export function registerHelpers(
   environment: Environment,
-  functions: ReadonlyMap<string, TemplateFunction>,
+  functions: readonly TemplateFunction[],
   current: () => Evaluation,
 ): void {
   // What Handlebars calls itself, its logger included, is not for templates.
   environment.unregisterHelper("log");
-  for (const one of functions.values()) {
+  for (const one of functions) {
     if (one.name === "call") continue; // There are no values that are functions.
     environment.registerHelper(one.name, helper(one.name === "scratch" ? scratchByName(one) : one, current));
   }

@@ -14,6 +14,7 @@ import {
   type ParameterType,
   Slice,
   Struct,
+  type StructType,
   type Value,
 } from "./go/values.ts";
 
@@ -22,9 +23,18 @@ export interface Bridge {
   toHandlebars(result: Result): unknown;
 }
 
+/** Where a list or an object keeps the value that it stands for; no template can name it. */
+const ORIGIN = Symbol("origin");
+
+/** What Handlebars sees of a value whose parts it can ask for. */
+interface Viewed {
+  readonly value: GoMap | Struct | Integer;
+}
+
 /** What went to Handlebars comes back as the same value: it keeps its type. */
 export function createBridge(): Bridge {
-  const origins = new WeakMap<object, Value>();
+  const lists = new WeakMap<Slice, unknown[]>();
+  const names = createNames();
 
   function toGo(value: unknown, wanted: ParameterType): Value {
     if (value === null || value === undefined) return null;
@@ -37,17 +47,10 @@ export function createBridge(): Bridge {
         return Number.isInteger(value) && wanted !== "float64" ? BigInt(value) : value;
     }
     if (value instanceof JsonNumber) return value;
-    const origin = origins.get(value as object);
+    const origin = (value as { [ORIGIN]?: Value })[ORIGIN];
     if (origin !== undefined) return origin;
     if (Array.isArray(value)) return anySlice(value.map((item) => toGo(item, "interface {}")));
     return anyMap(Object.entries(value as object).map(([key, item]) => [key, toGo(item, "interface {}")]));
-  }
-
-  function remember<T extends object>(made: T, value: Value): T {
-    // Without a prototype an object would have no text at all, and printing it would throw.
-    if (!Array.isArray(made)) Object.defineProperty(made, Symbol.toPrimitive, { value: () => textOf(value) });
-    origins.set(made, value);
-    return made;
   }
 
   function toHandlebars(result: Result): unknown {
@@ -55,42 +58,75 @@ export function createBridge(): Bridge {
     if (value === undefined) return null;
     if (typeof value === "bigint") return numberOf(value);
     if (typeof value !== "object" || value instanceof JsonNumber) return value;
-    if (value instanceof Slice) return remember(value.items.map(toHandlebars), value);
+    if (value instanceof Integer && value.named === undefined) return numberOf(value.value);
     if (value instanceof Channel) return Array.from(value.items, toHandlebars);
-    if (value instanceof GoMap) {
-      const made: Record<string, unknown> = Object.create(null);
-      for (const [key, item] of sortedEntries(value)) made[formatPlain(key)] = toHandlebars(item);
-      return remember(made, value);
-    }
-    if (value instanceof Integer) return value.named === undefined ? numberOf(value.value) : namedObject(value);
-    return value instanceof Struct ? remember(structObject(value), value) : formatPlain(value);
+    if (value instanceof Slice) return listOf(value);
+    if (!(value instanceof GoMap || value instanceof Struct || value instanceof Integer)) return formatPlain(value);
+    return new Proxy<Viewed>({ value }, handler);
   }
 
-  /** Fields under their own names and under those of Vault's JSON: `Data` and `data`, `LeaseID` and `lease_id`. */
-  function structObject(value: Struct): object {
-    const made: Record<string, unknown> = Object.create(null);
-    for (const name of value.type.fields.filter(isExported)) {
-      const item = toHandlebars(value.fields.get(name) ?? null);
-      made[name] = item;
-      const alias = name.replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase();
-      Object.defineProperty(made, alias, { value: item, enumerable: false });
-    }
-    return withMethods(made, value, value.type.methods);
-  }
-
-  function namedObject(value: Integer): object {
-    return remember(withMethods(Object.create(null), value, value.named?.methods ?? {}), value);
-  }
-
-  /** Methods without parameters are had like fields, as in Go. */
-  function withMethods(made: object, value: Struct | Integer, methods: Readonly<Record<string, Method>>): object {
-    for (const [name, { parameters, call }] of Object.entries(methods)) {
-      if (parameters.length === 0) Object.defineProperty(made, name, { get: () => toHandlebars(call(value, [])) });
-    }
+  function listOf(value: Slice): unknown[] {
+    const known = lists.get(value);
+    if (known !== undefined) return known;
+    const made = value.items.map(toHandlebars);
+    lists.set(value, Object.defineProperty(made, ORIGIN, { value }));
     return made;
   }
 
+  /** Made when it is asked for, and nothing but keys, exported fields and methods: there is no prototype behind it. */
+  function part({ value }: Viewed, key: string | symbol): unknown {
+    if (typeof key === "symbol") return key === ORIGIN ? value : textual(key, value);
+    if (value instanceof GoMap) {
+      const found = value.entries.get(key) ?? (value.key === "string" ? undefined : foreignKey(value, key));
+      return found === undefined ? undefined : toHandlebars(found);
+    }
+    const methods = value instanceof Struct ? value.type.methods : value.named!.methods;
+    const method = Object.hasOwn(methods, key) ? (methods[key] as Method) : undefined;
+    // Methods without parameters are had like fields, as in Go.
+    if (method?.parameters.length === 0) return toHandlebars(method.call(value, []));
+    const name = value instanceof Struct ? names(value.type).get(key) : undefined;
+    return name === undefined ? undefined : toHandlebars((value as Struct).fields.get(name) ?? null);
+  }
+
+  const handler: ProxyHandler<Viewed> = {
+    get: (viewed, key) => part(viewed, key),
+    has: (viewed, key) => part(viewed, key) !== undefined,
+    getOwnPropertyDescriptor(viewed, key) {
+      const value = part(viewed, key);
+      return value === undefined ? undefined : { value, enumerable: true, configurable: true, writable: false };
+    },
+    ownKeys({ value }) {
+      if (value instanceof GoMap) return sortedEntries(value).map(([key]) => formatPlain(key));
+      return value instanceof Struct ? value.type.fields.filter(isExported) : [];
+    },
+    set: () => false,
+    defineProperty: () => false,
+    deleteProperty: () => false,
+  };
+
   return { toGo, toHandlebars };
+}
+
+/** Fields by their own names and by those of Vault's JSON: `Data` and `data`, `LeaseID` and `lease_id`. */
+function createNames(): (type: StructType) => ReadonlyMap<string, string> {
+  const known = new Map<StructType, ReadonlyMap<string, string>>();
+  return (type) => {
+    const names = known.get(type) ?? new Map(type.fields.filter(isExported).flatMap(namesOf));
+    known.set(type, names);
+    return names;
+  };
+}
+
+function namesOf(field: string): [string, string][] {
+  return [
+    [field, field],
+    [field.replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase(), field],
+  ];
+}
+
+/** The value under a key that is no text, as YAML has them. */
+function foreignKey(map: GoMap, key: string): Value | undefined {
+  return [...map.entries].find(([known]) => formatPlain(known) === key)?.[1];
 }
 
 function isExported(field: string): boolean {
@@ -101,6 +137,10 @@ function isExported(field: string): boolean {
 function numberOf(integer: bigint): number | bigint {
   const number = Number(integer);
   return Number.isSafeInteger(number) ? number : integer;
+}
+
+function textual(key: symbol, value: Value): (() => string) | undefined {
+  return key === Symbol.toPrimitive ? () => textOf(value) : undefined;
 }
 
 /** Of a time, duration or version; of anything else none, because errors show it. */

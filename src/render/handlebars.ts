@@ -5,6 +5,7 @@
 import { TemplateError } from "../errors.ts";
 import { functionsExcept } from "./functions/catalogue.ts";
 import { BUILTINS } from "./go/builtins.ts";
+import type { TemplateFunction } from "./go/function.ts";
 import { quote } from "./go/quote.ts";
 import { type Evaluation, type Place, registerHelpers, whereOf } from "./handlebars-helpers.ts";
 import { createBridge } from "./handlebars-values.ts";
@@ -20,18 +21,19 @@ export async function compileHandlebars(source: string, options: TemplateOptions
     throw parseError(options, "Handlebars knows no other delimiters than {{ and }}");
   }
   const program = parse(handlebars, source, options);
-  const functions = new Map([...BUILTINS, ...functionsExcept(options.functionDenylist)]);
+  const functions = named([...BUILTINS.values(), ...functionsExcept(options.functionDenylist).values()], source);
   const environment = handlebars.create();
   printTexts(environment);
   // Compiled once, and so are the helpers: which evaluation they belong to is said while it runs.
   let evaluation: Evaluation | undefined;
+  const bridge = createBridge();
   registerHelpers(environment, functions, () => evaluation!);
   const render = environment.compile(program, { strict: options.errorOnMissingKey });
   return {
     execute(brain, host) {
       const session = openSession(brain, host, options);
       return conclude(session, () => {
-        evaluation = { session, bridge: createBridge(), partials: 0 };
+        evaluation = { session, bridge, partials: 0 };
         return run(() => render({}, SEALED), options);
       });
     },
@@ -49,6 +51,12 @@ function parse(handlebars: Handlebars, source: string, options: TemplateOptions)
   } catch (error) {
     throw parseErrorOf(error, options);
   }
+}
+
+/** Those that the template can mean: Handlebars goes through all its helpers at every evaluation. */
+function named(functions: readonly TemplateFunction[], source: string): TemplateFunction[] {
+  const words = new Set(source.match(/\w+/g));
+  return functions.filter(({ name }) => words.has(name));
 }
 
 /** `{{@index}}` is a data variable, whatever helpers there are. */

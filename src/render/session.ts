@@ -55,19 +55,27 @@ export interface Call {
   readonly life?: number;
 }
 
+interface Asking {
+  readonly dependency: Dependency;
+  /** What templates see of the secret, which they may change. */
+  value: Struct | undefined;
+}
+
 export function openSession(brain: Brain, host: TemplateHost, options: TemplateOptions): Session {
-  const used = new Map<string, Dependency>();
+  const used = new Map<string, Asking>();
   const missing = new Map<string, Dependency>();
-  const secrets = new Map<string, Struct>();
   const requests: string[] = [];
   const files = new Map<string, SideFile>();
   const made = new Set<string>();
   const calls = new Map<string, number>();
 
-  function note(dependency: Dependency): string {
-    const key = dependencyKey(dependency);
-    used.set(key, dependency);
-    return key;
+  /** Under its key, where it was asked for before. */
+  function asking(key: string, dependency: Dependency): Asking {
+    const known = used.get(key);
+    if (known !== undefined) return known;
+    const made = { dependency, value: undefined };
+    used.set(key, made);
+    return made;
   }
 
   function recall(dependency: Dependency, key: string): VaultSecret | null {
@@ -95,29 +103,34 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
     budget: createBudget(),
     scratch: new Map(),
     secret(dependency) {
-      const key = note(dependency);
-      const known = secrets.get(key);
-      if (known !== undefined) return known;
+      const key = dependencyKey(dependency);
+      const asked = asking(key, dependency);
+      if (asked.value !== undefined) return asked.value;
       const secret = recall(dependency, key);
       if (secret === null) return null;
       requests.push(secret.requestId);
       // KV v1 answers a write with nothing, and there is nothing to wait for.
       if (dependency.kind === "write" && isEmpty(secret)) return null;
-      const value = secretValue(secret);
-      secrets.set(key, value);
-      return value;
+      asked.value = secretValue(secret);
+      return asked.value;
     },
-    ends: (dependency) => recall(dependency, note(dependency))?.ends,
+    ends(dependency) {
+      const key = dependencyKey(dependency);
+      asking(key, dependency);
+      return recall(dependency, key)?.ends;
+    },
     keys(path) {
       const dependency: Dependency = { kind: "list", path };
-      const key = note(dependency);
+      const key = dependencyKey(dependency);
+      asking(key, dependency);
       const keys = brain.list(path);
       if (keys === undefined) missing.set(key, dependency);
       return keys === undefined ? undefined : [...(keys ?? [])].sort();
     },
     file(path) {
       const dependency: Dependency = { kind: "file", path };
-      const key = note(dependency);
+      const key = dependencyKey(dependency);
+      asking(key, dependency);
       const content = readFile(host, path);
       if (content === undefined) missing.set(key, dependency);
       return content;
@@ -152,7 +165,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
       files.set(file.path, { ...file, content: before ? concatenated(before, file.content) : file.content });
     },
     get used() {
-      return [...used.values()];
+      return [...used.values()].map(({ dependency }) => dependency);
     },
     get missing() {
       return [...missing.values()];

@@ -1,10 +1,12 @@
 /** Regular expressions: what Go makes of them, and that none of them can hang. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createBudget } from "../../src/render/budget.ts";
 import { compileRegex, expand, findMatches, replaceMatches } from "../../src/render/functions/regex/regex.ts";
 import { FunctionError } from "../../src/render/go/values.ts";
 
-const all = (pattern: string, text: string) => findMatches(compileRegex(pattern), text).map((match) => match.text);
+const all = (pattern: string, text: string) =>
+  findMatches(compileRegex(pattern, createBudget().spend), text).map((match) => match.text);
 
 describe("matches as Go's regexp finds them", () => {
   const cases: readonly (readonly [pattern: string, text: string, matches: readonly string[]])[] = [
@@ -57,7 +59,7 @@ describe("a pattern that would hang a backtracking engine", () => {
   );
 
   it("is refused when the pattern is large too", () => {
-    expect(() => all("(?:a{0,30}){0,30}b", text)).toThrow(/takes too many steps/);
+    expect(() => all("(?:a{0,30}){0,30}b", text)).toThrow(/more than \d+ steps/);
   });
 
   it("is refused when its program would be", () => {

@@ -1,17 +1,7 @@
 /** A secret as templates see it: the struct that Vault Agent hands to them. */
 import { JsonNumber, type JsonValue } from "../../json.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "../../vault/secret.ts";
-import {
-  anyMap,
-  GoMap,
-  NilPointer,
-  Slice,
-  Struct,
-  type StructType,
-  stringMap,
-  stringSlice,
-  type Value,
-} from "../go/values.ts";
+import { GoMap, NilPointer, Slice, Struct, type StructType, stringMap, stringSlice, type Value } from "../go/values.ts";
 import { parseRfc3339 } from "./moment.ts";
 import { timeValue } from "./time-value.ts";
 
@@ -34,17 +24,46 @@ const WRAP_INFO: StructType = {
 };
 
 export function secretValue(secret: VaultSecret): Struct {
-  const data = secret.data.reveal();
-  return struct(SECRET, {
-    RequestID: secret.requestId,
-    LeaseID: secret.lease.id,
-    LeaseDuration: BigInt(secret.lease.durationSeconds),
-    Renewable: secret.lease.renewable,
-    Data: data === null ? new GoMap("string", "interface {}", new Map(), true) : objectValue(data),
-    Warnings: new Slice("string", secret.warnings, secret.warnings.length === 0),
-    Auth: secret.auth === null ? new NilPointer(AUTH) : authValue(secret.auth),
-    WrapInfo: secret.wrapInfo === null ? new NilPointer(WRAP_INFO) : wrapInfoValue(secret.wrapInfo),
-  });
+  return new Struct(SECRET, new SecretFields(secret), true);
+}
+
+/** Each is made when it is asked for: of a thousand secrets most templates want two keys. */
+class SecretFields {
+  readonly #secret: VaultSecret;
+  #data: GoMap | undefined;
+
+  constructor(secret: VaultSecret) {
+    this.#secret = secret;
+  }
+
+  get(name: string): Value | undefined {
+    const { auth, data, lease, requestId, warnings, wrapInfo } = this.#secret;
+    switch (name) {
+      case "RequestID":
+        return requestId;
+      case "LeaseID":
+        return lease.id;
+      case "LeaseDuration":
+        return BigInt(lease.durationSeconds);
+      case "Renewable":
+        return lease.renewable;
+      case "Data":
+        // The same each time: a template may change it.
+        this.#data ??= mapValue(data.reveal());
+        return this.#data;
+      case "Warnings":
+        return new Slice("string", warnings, warnings.length === 0);
+      case "Auth":
+        return auth === null ? new NilPointer(AUTH) : authValue(auth);
+      case "WrapInfo":
+        return wrapInfo === null ? new NilPointer(WRAP_INFO) : wrapInfoValue(wrapInfo);
+    }
+    return undefined;
+  }
+}
+
+function mapValue(data: { readonly [key: string]: JsonValue } | null): GoMap {
+  return data === null ? new GoMap("string", "interface {}", new Map(), true) : objectValue(data);
 }
 
 /** What stands in JSON, numbers with their spelling. */
@@ -69,7 +88,9 @@ export function struct(type: StructType, fields: Readonly<Record<string, Value>>
 }
 
 function objectValue(data: { readonly [key: string]: JsonValue }): GoMap {
-  return anyMap(Object.entries(data).map(([key, value]) => [key, jsonValue(value)]));
+  const entries = new Map<Value, Value>();
+  for (const key of Object.keys(data)) entries.set(key, jsonValue(data[key]!));
+  return new GoMap("string", "interface {}", entries);
 }
 
 function authValue(auth: VaultAuth): Struct {

@@ -31,6 +31,7 @@ export function secretAt(path: string): Dependency {
 
 /** `a/b?version=2`: of the query only the version says which secret is meant. */
 function parsePath(path: string): { path: string; version?: string } {
+  if (!/[%?]/.test(path)) return { path };
   const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(path.split("?")[0]!);
   if (badEscape) fail(`parse ${quote(path)}: invalid URL escape ${quote(badEscape[0])}`);
   const [bare = "", query = ""] = path.split("?", 2);
@@ -82,5 +83,6 @@ function pem(value: Value | undefined): string {
 }
 
 function trimSlashes(path: string): string {
-  return path.trim().replace(/^\/+|\/+$/g, "");
+  const trimmed = path.trim();
+  return trimmed.startsWith("/") || trimmed.endsWith("/") ? trimmed.replace(/^\/+|\/+$/g, "") : trimmed;
 }

@@ -47,7 +47,9 @@ export interface PipeNode extends Positioned {
 
 export interface CommandNode extends Positioned {
   readonly type: "command";
-  readonly operands: readonly [Operand, ...Operand[]];
+  /** What is called, or stands for itself. */
+  readonly first: Operand;
+  readonly args: readonly Operand[];
 }
 
 export interface TemplateNode extends Positioned {
@@ -95,7 +97,7 @@ export function printNode(node: Node): string {
       return declared + node.commands.map(printNode).join(" | ");
     }
     case "command":
-      return node.operands.map(printArgument).join(" ");
+      return [node.first, ...node.args].map(printArgument).join(" ");
     case "bool":
       return String(node.value);
     case "string":

@@ -4,7 +4,7 @@ import { FunctionError, GoMap, type ParameterType, Slice, typeName } from "./val
 
 /** The value as an argument of type `wanted`; throws a FunctionError that names both types. */
 export function convert(result: Result, wanted: ParameterType): Result {
-  if (wanted === "reflect.Value") return result;
+  if (wanted === "reflect.Value" || (typeof result === "string" && wanted === "string")) return result;
   const value = result instanceof Boxed ? result.value : result;
   if (wanted === "interface {}") return value ?? null;
   if (value === undefined || (value === null && !(result instanceof Boxed))) {

@@ -1,4 +1,5 @@
 /** Walks a parsed template and writes its output, as Go's text/template does. */
+import type { Budget } from "../budget.ts";
 import { type BranchNode, type Node, type PipeNode, printNode, type Statement, type TemplateNode } from "./ast.ts";
 import { element, type Result, unboxed } from "./boxed.ts";
 import { Expressions } from "./expressions.ts";
@@ -29,6 +30,7 @@ class Evaluator {
   readonly #list: readonly Statement[];
   readonly #data: Result;
   readonly #shared: Shared;
+  readonly #budget: Budget;
   readonly #frame: Frame;
   readonly #expressions: Expressions;
   readonly #output: string[] = [];
@@ -37,6 +39,7 @@ class Evaluator {
     this.#list = evaluation.templates.get(templateName) ?? [];
     this.#data = data;
     this.#shared = shared;
+    this.#budget = evaluation.session.budget;
     this.#frame = new Frame(evaluation, templateName, data);
     this.#expressions = new Expressions(this.#frame, this.#context());
   }
@@ -45,7 +48,11 @@ class Evaluator {
     if (++this.#shared.templates > MAX_TEMPLATE_DEPTH) {
       this.#frame.fail(`exceeded maximum template depth (${MAX_TEMPLATE_DEPTH})`);
     }
-    this.#walkList(this.#data, this.#list);
+    try {
+      this.#walkList(this.#data, this.#list);
+    } catch (error) {
+      this.#frame.locate(error);
+    }
     this.#shared.templates--;
     return this.#output.join("");
   }
@@ -60,7 +67,7 @@ class Evaluator {
 
   #walk(dot: Result, statement: Statement): Flow {
     this.#frame.node = statement;
-    this.#step();
+    this.#budget.step();
     switch (statement.type) {
       case "text":
         this.#write(statement.text);
@@ -75,9 +82,12 @@ class Evaluator {
         return statement.type;
       case "if":
       case "with":
-        return this.#frame.scoped(() => this.#branch(dot, statement));
-      case "range":
-        return this.#frame.scoped(() => this.#range(dot, statement));
+      case "range": {
+        const { visible } = this.#frame;
+        const flow = statement.type === "range" ? this.#range(dot, statement) : this.#branch(dot, statement);
+        this.#frame.hide(visible);
+        return flow;
+      }
       case "template":
         this.#callTemplate(dot, statement);
         return "next";
@@ -100,22 +110,19 @@ class Evaluator {
     return empty && node.otherwise !== undefined ? this.#walkList(dot, node.otherwise) : "next";
   }
 
-  /** Counted for every iteration too: a loop may be empty. */
-  #step(): void {
-    this.#frame.guard(() => this.#frame.evaluation.session.budget.step());
-  }
-
   #iteration(node: BranchNode, key: Result, value: Result): Flow {
-    this.#step();
+    // Counted for every iteration too: a loop may be empty.
+    this.#budget.step();
     const { variables, assigns } = node.pipe;
     const values = variables.length > 1 ? [key, value] : [value];
-    return this.#frame.scoped(() => {
-      variables.forEach((name, i) => {
-        if (assigns) this.#frame.assign(name, values[i]);
-        else this.#frame.declare(name, values[i]);
-      });
-      return this.#walkList(value, node.list);
+    const { visible } = this.#frame;
+    variables.forEach((name, i) => {
+      if (assigns) this.#frame.assign(name, values[i]);
+      else this.#frame.declare(name, values[i]);
     });
+    const flow = this.#walkList(value, node.list);
+    this.#frame.hide(visible);
+    return flow;
   }
 
   /** What a range goes over, as pairs of index or key and value. */
@@ -153,7 +160,7 @@ class Evaluator {
   }
 
   #write(text: string): void {
-    this.#frame.guard(() => this.#frame.evaluation.session.budget.write(text.length));
+    this.#budget.write(text.length);
     this.#output.push(text);
   }
 

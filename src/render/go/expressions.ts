@@ -3,7 +3,7 @@ import { type CommandNode, type Node, type NumberNode, type Operand, type PipeNo
 import { Boxed, type Result, unboxed } from "./boxed.ts";
 import { BUILTINS } from "./builtins.ts";
 import { canBeNil, convert, zeroOf } from "./convert.ts";
-import { field, type Invocation } from "./fields.ts";
+import { type BoundMethod, field, methodOf } from "./fields.ts";
 import { formatPlain } from "./format.ts";
 import type { Frame } from "./frame.ts";
 import type { CallContext } from "./function.ts";
@@ -40,7 +40,7 @@ export class Expressions {
   }
 
   #command(dot: Result, command: CommandNode, final: Final): Result {
-    const [first, ...args] = command.operands;
+    const { first, args } = command;
     switch (first.type) {
       case "field":
       case "chain":
@@ -66,28 +66,27 @@ export class Expressions {
     final: Final,
   ): Result {
     this.#frame.node = node;
+    const { names } = node;
     let receiver = dot;
-    let names = node.names;
+    let at = 0;
     if (node.type === "variable") {
-      receiver = this.#frame.variable(names[0]!);
-      names = names.slice(1);
-      if (names.length === 0) {
-        this.#forbidArguments(node, args, final);
-        return receiver;
-      }
+      receiver = this.#frame.variable(names[at++]!);
+      if (names.length === 1) this.#forbidArguments(node, args, final);
     } else if (node.type === "chain") {
       receiver = this.#argument(dot, undefined, node.node);
     }
-    names.forEach((name, i) => {
-      const last = i === names.length - 1;
-      const invocation: Invocation = {
-        errorOnMissingKey: this.#frame.evaluation.errorOnMissingKey,
-        hasArguments: last && (args.length > 0 || final !== NO_ARGUMENT),
-        call: (parameters, call) =>
-          this.#method(dot, node, name, parameters, call, last ? args : [], last ? final : NO_ARGUMENT),
-      };
-      receiver = this.#frame.guard(() => field(receiver, name, invocation));
-    });
+    const { errorOnMissingKey } = this.#frame.evaluation;
+    for (; at < names.length; at++) {
+      const name = names[at]!;
+      const last = at === names.length - 1;
+      const method = methodOf(receiver, name);
+      if (method !== undefined) {
+        receiver = this.#method(dot, node, name, method, last ? args : [], last ? final : NO_ARGUMENT);
+      } else {
+        const hasArguments = last && (args.length > 0 || final !== NO_ARGUMENT);
+        receiver = field(receiver, name, errorOnMissingKey, hasArguments);
+      }
+    }
     return receiver;
   }
 
@@ -95,13 +94,16 @@ export class Expressions {
     dot: Result,
     node: Node,
     name: string,
-    parameters: readonly ParameterType[],
-    call: (args: readonly Value[]) => Value,
+    { parameters, call }: BoundMethod,
     args: readonly Operand[],
     final: Final,
   ): Result {
     const values = this.#arguments(dot, { name, parameters, rest: undefined }, args, final);
-    return this.#frame.guard(() => call(values as Value[]), node, `error calling ${name}: `);
+    try {
+      return call(values as Value[]);
+    } catch (error) {
+      return this.#frame.blame(error, node, name);
+    }
   }
 
   #function(
@@ -117,19 +119,17 @@ export class Expressions {
     const called = this.#frame.evaluation.functions.get(name) ?? BUILTINS.get(name);
     if (called === undefined) return this.#frame.fail(`${quote(name)} is not a defined function`);
     const values = this.#arguments(dot, called, args, final);
-    if (name === "call") {
-      const callee = args[0] === undefined ? formatPlain(unboxed(final as Result) ?? null) : printNode(args[0]);
-      return this.#frame.guard(() => callNothing(callee, values[0]), command, "error calling call: ");
+    try {
+      if (name === "call") {
+        const callee = args[0] === undefined ? formatPlain(unboxed(final as Result) ?? null) : printNode(args[0]);
+        return callNothing(callee, values[0]);
+      }
+      const result = called.call(values, this.#context);
+      this.#context.session.budget.call(values, result);
+      return result;
+    } catch (error) {
+      return this.#frame.blame(error, command, name);
     }
-    return this.#frame.guard(
-      () => {
-        const result = called.call(values, this.#context);
-        this.#context.session.budget.call(values, result);
-        return result;
-      },
-      command,
-      `error calling ${name}: `,
-    );
   }
 
   /** `and` and `or` return the operand that decides and do not look at those behind it. */
@@ -162,7 +162,8 @@ export class Expressions {
     if (count < parameters.length) {
       this.#frame.fail(`wrong number of args for ${name}: want at least ${parameters.length} got ${args.length}`);
     }
-    const values = args.map((operand, i) => this.#argument(dot, parameters[i] ?? rest, operand));
+    const values: Result[] = [];
+    for (let i = 0; i < args.length; i++) values.push(this.#argument(dot, parameters[i] ?? rest, args[i]!));
     if (final !== NO_ARGUMENT) values.push(this.#convert(final, parameters[count - 1] ?? rest));
     return values;
   }
@@ -230,7 +231,7 @@ export class Expressions {
   }
 
   #convert(result: Result, wanted: ParameterType | undefined): Result {
-    return wanted === undefined ? result : this.#frame.guard(() => convert(result, wanted));
+    return wanted === undefined ? result : convert(result, wanted);
   }
 
   #forbidArguments(node: Node, args: readonly Operand[], final: Final): void {

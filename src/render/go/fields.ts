@@ -14,41 +14,46 @@ import {
   type Value,
 } from "./values.ts";
 
-/** What the place where the name stands brings along. */
-export interface Invocation {
-  readonly errorOnMissingKey: boolean;
-  readonly hasArguments: boolean;
-  /** Evaluates the arguments and calls the method. */
-  call(parameters: readonly ParameterType[], call: (args: readonly Value[]) => Value): Result;
+/** The method of this name, which goes before fields and keys. */
+export function methodOf(receiver: Result, name: string): BoundMethod | undefined {
+  const value = receiver instanceof Boxed ? receiver.value : receiver;
+  const method = value instanceof GoMap ? undefined : methodOfType(value ?? null, name);
+  if (method === undefined) return undefined;
+  return { parameters: method.parameters, call: (args) => method.call(value as Struct | Integer, args) };
 }
 
-/** Throws a FunctionError where there is no such field. */
-export function field(receiver: Result, name: string, invocation: Invocation): Result {
+export interface BoundMethod {
+  readonly parameters: readonly ParameterType[];
+  call(args: readonly Value[]): Value;
+}
+
+/** A field or a key; throws a FunctionError where there is none, or where it is given arguments. */
+export function field(receiver: Result, name: string, errorOnMissingKey: boolean, hasArguments: boolean): Result {
   if (receiver === undefined) {
-    if (invocation.errorOnMissingKey) fail(`nil data; no entry for key ${quote(name)}`);
+    if (errorOnMissingKey) fail(`nil data; no entry for key ${quote(name)}`);
     return undefined;
   }
-  const type = receiver instanceof Boxed ? "interface {}" : typeName(receiver);
   const value = receiver instanceof Boxed ? receiver.value : receiver;
   if (value === null) return fail(`nil pointer evaluating interface {}.${name}`);
-  const method = methodOf(value, name);
-  if (method !== undefined) {
-    return invocation.call(method.parameters, (args) => method.call(value as Struct | Integer, args));
-  }
   if (value instanceof Struct && value.type.fields.includes(name)) {
-    if (!/^\p{Lu}/u.test(name)) fail(`${name} is an unexported field of struct type ${type}`);
-    if (invocation.hasArguments) fail(`${name} has arguments but cannot be invoked as function`);
+    if (!/^\p{Lu}/u.test(name)) fail(`${name} is an unexported field of struct type ${typeOf(receiver)}`);
+    if (hasArguments) fail(`${name} has arguments but cannot be invoked as function`);
     return value.fields.get(name) ?? null;
   }
   if (value instanceof GoMap) {
-    if (invocation.hasArguments) fail(`${name} is not a method but has arguments`);
+    if (hasArguments) fail(`${name} is not a method but has arguments`);
     const found = value.entries.get(name);
     if (found !== undefined) return element(value.element, found);
-    if (invocation.errorOnMissingKey) fail(`map has no entry for key ${quote(name)}`);
+    if (errorOnMissingKey) fail(`map has no entry for key ${quote(name)}`);
     return zeroElement(value);
   }
-  if (value instanceof NilPointer && value.type.fields.includes(name)) fail(`nil pointer evaluating ${type}.${name}`);
-  return fail(`can't evaluate field ${name} in type ${type}`);
+  if (value instanceof NilPointer && value.type.fields.includes(name))
+    fail(`nil pointer evaluating ${typeOf(receiver)}.${name}`);
+  return fail(`can't evaluate field ${name} in type ${typeOf(receiver)}`);
+}
+
+function typeOf(receiver: Value | Boxed): string {
+  return receiver instanceof Boxed ? "interface {}" : typeName(receiver);
 }
 
 /** What a map gives for a key that it does not have. */
@@ -58,7 +63,7 @@ export function zeroElement(map: GoMap): Result {
   return element(map.element, null);
 }
 
-function methodOf(value: Exclude<Value, null>, name: string): Method | undefined {
+function methodOfType(value: Value, name: string): Method | undefined {
   if (value instanceof Struct) return own(value.type.methods, name);
   if (value instanceof Integer && value.named !== undefined) return own(value.named.methods, name);
   return value instanceof JsonNumber ? own(jsonNumberMethods(value), name) : undefined;

@@ -22,6 +22,14 @@ interface Variable {
   value: Result;
 }
 
+/** Whatever else is thrown is no fault of the template. */
+function messageOf(error: unknown): string {
+  if (error instanceof FunctionError) return error.message;
+  // Of the engine: the stack is used up, or a text would be longer than any can be.
+  if (error instanceof RangeError) return "nested too deeply, or too long";
+  throw error;
+}
+
 export class Frame {
   readonly evaluation: Evaluation;
   readonly #templateName: string;
@@ -48,25 +56,27 @@ export class Frame {
     this.#find(name).value = value;
   }
 
-  /** Variables that are declared in `walk` end with it. */
-  scoped<T>(walk: () => T): T {
-    const visible = this.#variables.length;
-    const result = walk();
-    this.#variables.length = visible;
-    return result;
+  /** How many variables can be seen. */
+  get visible(): number {
+    return this.#variables.length;
   }
 
-  /** Runs what may throw a FunctionError, which becomes an error at the current node, or at `node`. */
-  guard<T>(run: () => T, node?: Node, prefix = ""): T {
-    try {
-      return run();
-    } catch (error) {
-      const failure =
-        error instanceof TemplateError && prefix !== "" ? error.message.replace(/^execute: /, "") : undefined;
-      if (failure === undefined && !(error instanceof FunctionError)) throw error;
-      if (node !== undefined) this.node = node;
-      return this.fail(prefix + (failure ?? (error as FunctionError).message));
-    }
+  /** Those that were declared since then end. */
+  hide(visible: number): void {
+    this.#variables.length = visible;
+  }
+
+  /** What was thrown while `node` called a function of this name. */
+  blame(error: unknown, node: Node, name: string): never {
+    const failure = error instanceof TemplateError ? error.message.replace(/^execute: /, "") : messageOf(error);
+    this.node = node;
+    return this.fail(`error calling ${name}: ${failure}`);
+  }
+
+  /** What was thrown while the current node was looked at. */
+  locate(error: unknown): never {
+    if (error instanceof TemplateError) throw error;
+    return this.fail(messageOf(error));
   }
 
   fail(message: string): never {

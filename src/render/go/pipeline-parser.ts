@@ -31,7 +31,7 @@ export class PipelineParser {
       commands.push(this.#command());
     }
     if (commands.length === 0) this.#tokens.fail(`missing value for ${context}`);
-    const literal = commands.findIndex((command, i) => i > 0 && LITERALS.has(command.operands[0].type));
+    const literal = commands.findIndex((command, i) => i > 0 && LITERALS.has(command.first.type));
     if (literal > 0) this.#tokens.fail(`non executable command in pipeline stage ${literal + 1}`);
     return { type: "pipe", position, assigns, variables, commands };
   }
@@ -75,9 +75,9 @@ export class PipelineParser {
       else if (token.type !== "pipe") this.#tokens.unexpected(token, "operand");
       break;
     }
-    const [first, ...rest] = operands;
+    const [first, ...args] = operands;
     if (first === undefined) return this.#tokens.fail("empty command");
-    return { type: "command", position, operands: [first, ...rest] };
+    return { type: "command", position, first, args };
   }
 
   #operand(): Operand | undefined {

@@ -152,14 +152,19 @@ export interface StructType {
   readonly json?: (receiver: Struct) => Value;
 }
 
+/** What the fields of a struct hold; some are only made when they are asked for. */
+export interface Fields {
+  get(name: string): Value | undefined;
+}
+
 export class Struct {
   readonly type: StructType;
-  readonly fields: ReadonlyMap<string, Value>;
+  readonly fields: Fields;
   readonly pointer: boolean;
   /** What the type keeps beside its fields; only its methods know. */
   readonly hidden: unknown;
 
-  constructor(type: StructType, fields: ReadonlyMap<string, Value>, pointer: boolean, hidden?: unknown) {
+  constructor(type: StructType, fields: Fields, pointer: boolean, hidden?: unknown) {
     this.type = type;
     this.fields = fields;
     this.pointer = pointer;

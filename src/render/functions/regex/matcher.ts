@@ -2,7 +2,6 @@
  * Runs the program of a regular expression over a text: all its ways at the same time, one character after the other,
  * as RE2 does. So the time grows with the length of the text times that of the pattern, and no pattern can hang.
  */
-import { fail } from "../../go/values.ts";
 import type { Instruction } from "./program.ts";
 import type { Assertion } from "./tree.ts";
 
@@ -14,23 +13,27 @@ interface Thread {
   readonly captures: Captures;
 }
 
+/** So many of its own are one step of a template. */
+const STEPS = 4;
+
 export class Matcher {
   readonly #program: readonly Instruction[];
   readonly #text: string;
   /** In which round an instruction was reached last: a second way to it changes nothing. */
   readonly #reached: Int32Array;
   #round = 0;
-  #stepsLeft: number;
+  readonly #spend: (steps: number) => void;
+  #steps = 0;
 
-  /** `maxSteps` is for all matches that are looked for together. */
-  constructor(program: readonly Instruction[], text: string, maxSteps: number) {
+  /** `spend` may throw when it is too much. */
+  constructor(program: readonly Instruction[], text: string, spend: (steps: number) => void) {
     this.#program = program;
     this.#text = text;
     this.#reached = new Int32Array(program.length);
-    this.#stepsLeft = maxSteps;
+    this.#spend = spend;
   }
 
-  /** The leftmost match at or after `from`, as Perl would choose it; throws a FunctionError when the steps are used up. */
+  /** The leftmost match at or after `from`, as Perl would choose it. */
   find(from: number): Captures | undefined {
     let found: Captures | undefined;
     let threads: Thread[] = [];
@@ -40,6 +43,8 @@ export class Matcher {
       const code = this.#text.codePointAt(position);
       const character = code === undefined ? "" : String.fromCodePoint(code);
       this.#round++;
+      this.#spend(this.#steps / STEPS);
+      this.#steps = 0;
       const next: Thread[] = [];
       for (const { at, captures } of threads) {
         const instruction = this.#program[at]!;
@@ -63,7 +68,7 @@ export class Matcher {
       const { at, captures } = thread;
       if (this.#reached[at] === this.#round) continue;
       this.#reached[at] = this.#round;
-      if (--this.#stepsLeft < 0) fail("the regular expression takes too many steps for a text of this length");
+      this.#steps++;
       const instruction = this.#program[at]!;
       switch (instruction.kind) {
         case "jump":

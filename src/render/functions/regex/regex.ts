@@ -6,7 +6,11 @@ import { parseRegex } from "./syntax.ts";
 export interface Regex {
   readonly program: readonly Instruction[];
   readonly names: readonly (string | undefined)[];
+  /** Told of the steps that looking for matches takes. */
+  readonly spend: Spend;
 }
+
+export type Spend = (steps: number) => void;
 
 export interface Match {
   readonly text: string;
@@ -17,18 +21,17 @@ export interface Match {
   group(name: string): string;
 }
 
-/** What one call may take: far more than any pattern over the text of a secret, and soon over. */
-const MAX_STEPS = 10_000_000;
-
 /** Throws a FunctionError with RE2's message. */
-export function compileRegex(pattern: string): Regex {
+export function compileRegex(pattern: string, spend: Spend = () => {}): Regex {
   const { root, names } = parseRegex(pattern);
-  return { program: compileProgram(root, pattern), names };
+  const program = compileProgram(root, pattern);
+  spend(program.length);
+  return { program, names, spend };
 }
 
 /** All matches, at most `limit` (negative: all); like Go, none that is empty right behind another. */
 export function findMatches(regex: Regex, text: string, limit = -1): Match[] {
-  const matcher = new Matcher(regex.program, text, MAX_STEPS);
+  const matcher = new Matcher(regex.program, text, regex.spend);
   const matches: Match[] = [];
   let end = -1;
   for (let at = 0; at <= text.length && matches.length !== limit; ) {

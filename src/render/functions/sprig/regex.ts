@@ -1,41 +1,52 @@
 /** Sprig's regular expressions; where the pattern is none, the `must…` forms fail and the others give nothing. */
 import type { TemplateFunction } from "../../go/function.ts";
-import { fail, stringSlice } from "../../go/values.ts";
-import { compileRegex, expand, findMatches, replaceMatches } from "../regex/regex.ts";
+import { FunctionError, fail, stringSlice } from "../../go/values.ts";
+import { compileRegex, expand, findMatches, type Regex, replaceMatches } from "../regex/regex.ts";
 import { lenient, S, sprig } from "./define.ts";
 
 export const SPRIG_REGEX: readonly TemplateFunction[] = [
   ...lenient(
-    sprig("mustRegexMatch", [S, S], ([pattern, text]) => findMatches(compileRegex(pattern), text, 1).length > 0),
+    sprig(
+      "mustRegexMatch",
+      [S, S],
+      ([pattern, text], { session }) => findMatches(compileRegex(pattern, session.budget.spend), text, 1).length > 0,
+    ),
     "regexMatch",
     false,
   ),
   ...panicking(
     "RegexFind",
-    sprig("mustRegexFind", [S, S], ([pattern, text]) => findMatches(compileRegex(pattern), text, 1)[0]?.text ?? ""),
+    sprig(
+      "mustRegexFind",
+      [S, S],
+      ([pattern, text], { session }) =>
+        findMatches(compileRegex(pattern, session.budget.spend), text, 1)[0]?.text ?? "",
+    ),
   ),
   ...panicking(
     "RegexFindAll",
-    sprig("mustRegexFindAll", [S, S, "int"], ([pattern, text, limit]) =>
-      stringSlice(findMatches(compileRegex(pattern), text, Number(limit)).map((match) => match.text)),
+    sprig("mustRegexFindAll", [S, S, "int"], ([pattern, text, limit], { session }) =>
+      stringSlice(
+        findMatches(compileRegex(pattern, session.budget.spend), text, Number(limit)).map((match) => match.text),
+      ),
     ),
   ),
   ...panicking(
     "RegexReplaceAll",
-    sprig("mustRegexReplaceAll", [S, S, S], ([pattern, text, replacement]) =>
-      replaceMatches(compileRegex(pattern), text, (match) => expand(replacement, match)),
+    sprig("mustRegexReplaceAll", [S, S, S], ([pattern, text, replacement], { session }) =>
+      replaceMatches(compileRegex(pattern, session.budget.spend), text, (match) => expand(replacement, match)),
     ),
   ),
   ...panicking(
     "RegexReplaceAllLiteral",
-    sprig("mustRegexReplaceAllLiteral", [S, S, S], ([pattern, text, replacement]) =>
-      replaceMatches(compileRegex(pattern), text, () => replacement),
+    sprig("mustRegexReplaceAllLiteral", [S, S, S], ([pattern, text, replacement], { session }) =>
+      replaceMatches(compileRegex(pattern, session.budget.spend), text, () => replacement),
     ),
   ),
   ...panicking(
     "RegexSplit",
-    sprig("mustRegexSplit", [S, S, "int"], ([pattern, text, limit]) =>
-      stringSlice(split(pattern, text, Number(limit))),
+    sprig("mustRegexSplit", [S, S, "int"], ([pattern, text, limit], { session }) =>
+      stringSlice(split(compileRegex(pattern, session.budget.spend), text, Number(limit))),
     ),
   ),
   sprig("regexQuoteMeta", [S], ([text]) => text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&")),
@@ -52,7 +63,8 @@ function panicking(name: string, must: TemplateFunction): TemplateFunction[] {
         try {
           return must.call(args, context);
         } catch (error) {
-          const message = error instanceof Error ? error.message : String(error);
+          const message = error instanceof FunctionError ? error.message : "";
+          if (!message.startsWith("error parsing regexp: ")) throw error;
           return fail(`regexp: Compile(\`${String(args[0])}\`): ${message}`);
         }
       },
@@ -60,12 +72,12 @@ function panicking(name: string, must: TemplateFunction): TemplateFunction[] {
   ];
 }
 
-function split(pattern: string, text: string, limit: number): string[] {
+function split(regex: Regex, text: string, limit: number): string[] {
   if (limit === 0) return [];
-  if (pattern !== "" && text === "") return [""];
+  if (text === "") return [""];
   const parts: string[] = [];
   let at = 0;
-  for (const match of findMatches(compileRegex(pattern), text)) {
+  for (const match of findMatches(regex, text)) {
     if (limit > 0 && parts.length === limit - 1) break;
     // An empty match at the very beginning splits nothing.
     if (match.end === 0) continue;

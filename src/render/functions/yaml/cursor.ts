@@ -68,6 +68,11 @@ export class Cursor {
     return this.text.slice(0, at).split("\n").length - 1;
   }
 
+  /** Whether a line has ended since then. */
+  linesSince(at: number): boolean {
+    return this.text.slice(at, this.at).includes("\n");
+  }
+
   /** What follows, up to the end of the line. */
   restOfLine(): string {
     const end = this.text.indexOf("\n", this.at);

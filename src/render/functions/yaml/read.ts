@@ -49,9 +49,8 @@ class YamlReader {
     if (column <= indent && !(dashesMayAlign && dash && column === indent)) return null;
     if (dash) return this.#sequence(column);
     const start = this.#cursor.at;
-    const line = this.#cursor.lineOf(start);
     const properties = this.#parts.properties();
-    if (properties !== undefined && this.#cursor.lineOf(this.#cursor.at) === line && this.#cursor.keyAhead()) {
+    if (properties !== undefined && !this.#cursor.linesSince(start) && this.#cursor.keyAhead()) {
       // Properties before a key belong to the key, not to the mapping.
       this.#cursor.at = start;
       return this.#mapping(column);
@@ -60,7 +59,7 @@ class YamlReader {
     if (properties === undefined && (this.#cursor.isQuestion() || this.#cursor.keyAhead()))
       return this.#mapping(column);
     const value =
-      properties !== undefined && this.#cursor.lineOf(this.#cursor.at) !== line
+      properties !== undefined && this.#cursor.linesSince(start)
         ? this.#node(indent, dashesMayAlign)
         : this.#content(indent, properties);
     return this.#parts.named(value, properties);
