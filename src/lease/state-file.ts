@@ -94,7 +94,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
         return { state: null, warning: missing ? null : `the state in ${path} cannot be read: ${describe(error)}` };
       }
       try {
-        const saved = await unseal(JSON.parse(text), options.key);
+        const saved = await unseal(parsed(text), options.key);
         if (saved.version !== VERSION)
           throw new LesseeError("state", `it is of version ${saved.version}, and this lessee knows ${VERSION}`);
         const foreign = Object.keys(binding).filter(
@@ -186,7 +186,16 @@ async function unseal(read: Contents | Sealed, key: Sensitive<string> | null): P
   const decipher = createDecipheriv("aes-256-gcm", await keyFrom(key), Buffer.from(read.nonce, "base64"));
   decipher.setAuthTag(bytes.subarray(-16));
   const opened = Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]);
-  return JSON.parse(opened.toString("utf8")) as Contents;
+  return parsed(opened.toString("utf8")) as Contents;
+}
+
+/** What JSON.parse says of a fault may quote what stands around it, as a token. */
+function parsed(text: string): Contents | Sealed {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new LesseeError("state", "it is no JSON: it was cut off, or written by somebody else");
+  }
 }
 
 async function keyFrom(key: Sensitive<string>): Promise<Buffer> {

@@ -140,6 +140,7 @@ describe("W11: what cannot be used is put aside untouched, and said", () => {
     ["another kind", "[]"],
     ["null", "null"],
     ["a text", '"state"'],
+    ["a token that has lost its quotes", '{"version":1,"token":s.token,"credentials":[]}'],
     ["a version to come", '{"version":2}'],
     ["no credentials", JSON.stringify({ version: 1, binding: BINDING, token: "s.token" })],
     [
