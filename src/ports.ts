@@ -14,7 +14,14 @@ export interface Clock {
   /** Milliseconds since 1970. Never goes backward; after a suspension it has advanced by the time slept. */
   now(): number;
   /** Resolves at `until`, or as soon as `signal` aborts; never rejects and never resolves early otherwise. */
-  sleep(until: number, signal: AbortSignal): Promise<void>;
+  sleep(until: number, signal: Alarm): Promise<void>;
+}
+
+/** What wakes a sleeper: an AbortSignal, or something lighter that tells of its end in the same way. */
+export interface Alarm {
+  readonly aborted: boolean;
+  addEventListener(name: "abort", listener: () => void, options?: { readonly once: boolean }): void;
+  removeEventListener(name: "abort", listener: () => void): void;
 }
 
 /** A number from 0 (inclusive) to 1 (exclusive), as Math.random. */

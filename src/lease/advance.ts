@@ -66,6 +66,8 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       const known = found === null ? {} : { ...found, renewAt: now };
       return change(state, outcome.id, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
     }
+    case "probe put off":
+      return change(state, outcome.id, () => ({ probeAt: outcome.until }));
     case "token renewed":
       return changeAll(state, (held) =>
         held.token === outcome.token

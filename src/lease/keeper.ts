@@ -16,7 +16,7 @@ import { decide, dueBecause } from "./lifecycle.ts";
 import { createNarrator } from "./narrator.ts";
 import type { Action, Lane, Outcome } from "./outcomes.ts";
 import { createReleaseOperations } from "./release.ts";
-import { publishBy } from "./schedule.ts";
+import { probePutOff, publishBy } from "./schedule.ts";
 import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "./state.ts";
 import { REQUESTS } from "./trouble.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
@@ -32,6 +32,8 @@ export interface KeeperDeps
   readonly emit: Emit;
   /** Aborts when a stop has taken its time: nobody is waited for any more. */
   readonly outOfTime: AbortSignal;
+  /** The application waits for the first of some credential, and for nothing that this one may do beside that. */
+  isAwaited(): boolean;
   learn(secret: Sensitive<string>): void;
   /** Something changed that is worth keeping or showing. */
   onChange(): void;
@@ -63,6 +65,8 @@ export interface Keeper {
   /** Numbers of the tokens that leases depend on. */
   parents(): readonly number[];
   isPublished(): boolean;
+  /** Its first credential is on its way, without a failure so far. */
+  isComing(): boolean;
   stop(stopping: Stopping): void;
   /** Leases that were left alive at the stop. */
   left(): number;
@@ -145,7 +149,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         if (state.current?.lease !== "") narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
         return vault.read(state, stopSignal.signal);
       case "probe":
-        return vault.probe(held!);
+        return probe(held!);
       case "renew":
         return vault.renew(held!);
       case "release":
@@ -167,6 +171,11 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       default:
         throw new Error(`${action.do} is nothing to perform`);
     }
+  }
+
+  async function probe(held: Held): Promise<Outcome> {
+    const until = deps.policy().printsHorizon || !deps.isAwaited() ? null : probePutOff(held.readAt, clock.now());
+    return until === null ? vault.probe(held) : { is: "probe put off", id: held.id, until };
   }
 
   const run = (lane: Lane) =>
@@ -202,6 +211,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         .filter((held) => held.lease !== "")
         .map((held) => held.token),
     isPublished: () => state.current !== null,
+    isComing: () => state.current === null && (state.reading || state.candidate?.failures === 0),
     stop(stopping) {
       stopSignal.abort(new Error("stopping"));
       inUseAtStop = state.current?.id ?? null;

@@ -20,6 +20,8 @@ export interface Keepers {
   /** Those of secrets that are not among these. */
   beside(dependencies: readonly Dependency[]): readonly Keeper[];
   start(): void;
+  /** First credentials are on their way. */
+  isFetching(): boolean;
   /** Replaces what is at this path, or all that is leased, as soon as the budget allows it. */
   rotate(path: string | null, hasty: boolean): RotationAnswer;
   /** Tells every keeper. */
@@ -90,6 +92,10 @@ export function createKeepers(create: (dependency: Dependency) => Keeper, forget
     start() {
       stage = "running";
       for (const [key, entry] of keepers) if (entry.ended === null) run(entry, key);
+    },
+    isFetching() {
+      for (const { keeper } of keepers.values()) if (keeper.isComing()) return true;
+      return false;
     },
     rotate(path, hasty) {
       const all = [...keepers.values()].map(({ keeper }) => keeper).filter((keeper) => !keeper.state().unasked);

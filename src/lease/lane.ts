@@ -1,25 +1,56 @@
 /** The only loop around the pure lifecycles: decide, act, take in what came of it; and again. */
-import type { Clock } from "../ports.ts";
+import type { Alarm, Clock } from "../ports.ts";
 
 /** Wakes every lane that waits, so that it decides anew. */
 export interface Pulse {
-  readonly signal: AbortSignal;
+  /** Until the next beat. */
+  readonly signal: Alarm;
   beat(): void;
 }
 
-const WOKEN = "woken";
-
 export function createPulse(): Pulse {
-  let controller = new AbortController();
+  let alarm = createAlarm();
   return {
     get signal() {
-      return controller.signal;
+      return alarm;
     },
     beat() {
-      const last = controller;
-      controller = new AbortController();
-      // A reason of its own saves Node from making an error with a stack, which is most of the work.
-      last.abort(WOKEN);
+      const last = alarm;
+      alarm = createAlarm();
+      last.ring();
+    },
+  };
+}
+
+/** Every outcome of hundreds of keepers rings one, and an AbortController would be a good part of their work. */
+function createAlarm(): Alarm & { ring(): void } {
+  const listeners = new Set<() => void>();
+  let aborted = false;
+  return {
+    get aborted() {
+      return aborted;
+    },
+    addEventListener: (_name, listener) => void listeners.add(listener),
+    removeEventListener: (_name, listener) => void listeners.delete(listener),
+    ring() {
+      aborted = true;
+      for (const listener of listeners) listener();
+      listeners.clear();
+    },
+  };
+}
+
+/** Rings when one of them does. */
+export function either(a: Alarm, b: Alarm): Alarm {
+  return {
+    get aborted() {
+      return a.aborted || b.aborted;
+    },
+    addEventListener(...call) {
+      for (const one of [a, b]) one.addEventListener(...call);
+    },
+    removeEventListener(...call) {
+      for (const one of [a, b]) one.removeEventListener(...call);
     },
   };
 }

@@ -74,6 +74,8 @@ export type Outcome =
       readonly id: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
+  /** Others are waited for: it is asked later. */
+  | { readonly is: "probe put off"; readonly id: number; readonly until: number }
   /** Its times have changed. `asked`: how long it can live is not the last word yet. */
   | {
       readonly is: "token renewed";

@@ -10,6 +10,7 @@ const HOUR = 3_600_000;
 const TRUNCATION = 1_000;
 /** Soon, but not before the first publish: the application waits for that, and for this nobody does. */
 const PROBE_AFTER = 1_000;
+const PROBE_BY = 15_000;
 /** A renewal is never due sooner than this after the one before. */
 const MIN_RENEWAL_INTERVAL = 500;
 /** No secret is read anew sooner than this after it was read. */
@@ -22,6 +23,14 @@ const LONGEST_SPREAD = 2_000;
 /** When the max TTL of what was granted at `sentAt` is asked for (rule M1): at once where the first publish waits for it. */
 export function probeDue(sentAt: number, isAwaited: boolean): number {
   return isAwaited ? sentAt : sentAt + PROBE_AFTER;
+}
+
+/**
+ * When it is asked for instead, while first credentials of others are on their way: two more requests for each of
+ * hundreds would come between. Not for ever, as others may never come.
+ */
+export function probePutOff(readAt: number, now: number): number | null {
+  return now < readAt + PROBE_BY ? now + PROBE_AFTER : null;
 }
 
 /** When it ends if nothing more succeeds: the lease's end, or its token's, or that of new logins. */

@@ -2,7 +2,7 @@
 import type { Random } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenStatus } from "../status.ts";
-import { createPulse, runLane } from "./lane.ts";
+import { createPulse, either, runLane } from "./lane.ts";
 import { finite } from "./schedule.ts";
 import {
   advanceToken,
@@ -202,7 +202,7 @@ export function createTokens(deps: TokensDeps): Tokens {
           continue;
         }
         if (signal.aborted) throw signal.reason;
-        await clock.sleep(clock.now() + 60_000, AbortSignal.any([signal, changed]));
+        await clock.sleep(clock.now() + 60_000, either(signal, changed));
       }
     },
     giveBack: ({ number }) => takeBack(number),

@@ -15,9 +15,6 @@ const REPLACEMENT = "[redacted]";
 /** Shorter values would stand in half of all words. */
 const SHORTEST = 4;
 
-/** The shortest secret may be one character of four bytes, which is two units of a JavaScript text. */
-const START = 2;
-
 /** In the spellings of all of them: some hundred kilobytes of secrets. */
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 
@@ -118,9 +115,10 @@ const FEW = 100;
  * spelling stands in it as often as secrets have it.
  */
 function createIndex(): Index {
-  const spellings = new Map<string, Map<string, number>>();
+  const spellings = new Map<number, Map<string, number>>();
   let size = 0;
-  const startOf = (text: string, at: number) => text.slice(at, at + START);
+  /** Two units, as a number: the shortest secret may be one character of four bytes, which is two units of a text. */
+  const startOf = (text: string, at: number) => text.charCodeAt(at) * 0x10000 + text.charCodeAt(at + 1);
 
   function count(spelling: string, by: 1 | -1): void {
     const start = startOf(spelling, 0);
@@ -140,7 +138,7 @@ function createIndex(): Index {
         for (const same of spellings.values()) for (const spelling of same.keys()) findAll(text, spelling, found);
         return;
       }
-      for (let at = 0; at <= text.length - START; at++) {
+      for (let at = 0; at + 1 < text.length; at++) {
         const same = spellings.get(startOf(text, at));
         if (same === undefined) continue;
         for (const spelling of same.keys()) {

@@ -20,7 +20,7 @@ import type { Stopping } from "../lease/state.ts";
 import { openState } from "../lease/state-place.ts";
 import { createTokens, type Tokens } from "../lease/tokens.ts";
 import { endsLogin } from "../lease/verdict.ts";
-import type { Emit, World } from "../ports.ts";
+import type { Alarm, Emit, World } from "../ports.ts";
 import { publishFile, replaceFile } from "../publish/file.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Dependency, dependencyKey } from "../render/template.ts";
@@ -62,7 +62,7 @@ export interface Sidecar {
   readonly keepers: Keepers;
   readonly tokens: Tokens;
   /** Aborts at the next change of what is held. */
-  changed(): AbortSignal;
+  changed(): Alarm;
   publisher(): Publisher;
   /** Of the application; null while one of them has never been rendered. */
   variables(): Readonly<Record<string, string>> | null;
@@ -116,6 +116,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
         await memory.settled();
         return setup.publisher.publish(dependencyKey(dependency), own().config.publish, by);
       },
+      isAwaited: () => keepers.isFetching(),
       onChange: () => changed(keeper),
     });
     return keeper;

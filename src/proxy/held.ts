@@ -1,5 +1,6 @@
 /** Secrets that the sidecar holds for its templates, as answers to clients: one user serves both. */
 import type { JsonValue } from "../json.ts";
+import type { Alarm } from "../ports.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { jsonText } from "./json-text.ts";
 
@@ -16,7 +17,7 @@ export interface HeldSecrets {
    */
   get(path: string): HeldSecret | "coming" | null;
   /** Aborts at the next change of any. */
-  readonly changed: AbortSignal;
+  readonly changed: Alarm;
 }
 
 /**

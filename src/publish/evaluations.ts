@@ -111,8 +111,13 @@ export function createEvaluations({ templates, brain, emit, onWork, redact }: Ev
 
   function standing(one: PublishedTemplate): Evaluation | undefined {
     const last = evaluations.get(one);
-    const holds = last?.wishes.every((wish, index) => isSecret(wish) && brain.recall(wish) === last.given[index]);
-    return holds ? last : undefined;
+    if (last === undefined) return undefined;
+    // A plain loop, because every publish asks for every template.
+    for (let index = 0; index < last.wishes.length; index++) {
+      const wish = last.wishes[index]!;
+      if (!isSecret(wish) || brain.recall(wish) !== last.given[index]) return undefined;
+    }
+    return last;
   }
 
   function trouble(one: PublishedTemplate): Trouble {

@@ -3,7 +3,7 @@
  * monotonic clock's advance, because the monotonic one stands still while a machine sleeps and the wall clock may be
  * set back. A sleep may be longer than setTimeout's 24.8 days. Once a minute all sleeps are looked at together.
  */
-import type { Clock } from "../ports.ts";
+import type { Alarm, Clock } from "../ports.ts";
 
 /** By less than this they agree: one is rounded to milliseconds, and between the two looks the process may be put aside. */
 const AGREEMENT = 1_000;
@@ -47,7 +47,7 @@ export function createSystemClock(wall: () => number, monotonic: () => number): 
     for (const sleeper of sleepers) if (sleeper.until <= at) sleeper.wake();
   }
 
-  function sleep(until: number, signal: AbortSignal): Promise<void> {
+  function sleep(until: number, signal: Alarm): Promise<void> {
     if (until <= now() || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;

@@ -44,6 +44,19 @@ describe("a credential that is held", () => {
     expect(expiryOf(held)).toBeLessThan(sidecar.clock.now() + 13 * HOUR);
   });
 
+  it("M1: lets others fetch their first credential before, for so long", async () => {
+    let others = true;
+    const sidecar = await lab.start({ isAwaited: () => others });
+    await sidecar.pass(5 * SECOND);
+    expect(lab.requests(/leases\/renew/)).toBe(0);
+    others = false;
+    await sidecar.pass(2 * SECOND);
+    expect(horizonOf(sidecar.keeper.state().current!) - sidecar.clock.now()).toBeLessThan(24 * HOUR);
+    const impatient = await lab.start({ isAwaited: () => true });
+    await impatient.pass(17 * SECOND);
+    expect(impatient.keeper.state().current?.probeAt).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("M1: without a probe shows it in the first renewal that comes back shortened", async () => {
     await lab.databaseRole("short", { default_ttl: "20m", max_ttl: "1h" });
     const sidecar = await lab.start({ role: "short", probe: false, connectionMaxLifetime: MINUTE });

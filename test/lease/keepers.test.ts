@@ -13,16 +13,18 @@ const STOP: Stopping = { at: 0, until: 0, release: "always" };
 /** Keepers that hold `answers`, and run until they are stopped. */
 function open(answers: Readonly<Record<string, string>> = {}) {
   const log: string[] = [];
+  const coming = new Set<string>();
   const keepers = createKeepers(
     (dependency) => {
       const key = dependencyKey(dependency);
       const ended = Promise.withResolvers<void>();
       let state = NOTHING_YET;
-      const keeper: Pick<Keeper, "run" | "secret" | "state" | "stop" | "take"> = {
+      const keeper: Pick<Keeper, "isComing" | "run" | "secret" | "state" | "stop" | "take"> = {
         run() {
           log.push(`run ${key}`);
           return ended.promise;
         },
+        isComing: () => coming.has(key),
         secret: () => (answers[key] === undefined ? undefined : secretFrom(parseJson(answers[key]) as never)),
         state: () => state,
         take({ is }) {
@@ -39,7 +41,7 @@ function open(answers: Readonly<Record<string, string>> = {}) {
     },
     ({ path }) => void log.push(`gone ${path}`),
   );
-  return { keepers, log };
+  return { keepers, log, coming };
 }
 
 describe("the keepers", () => {
@@ -58,6 +60,14 @@ describe("the keepers", () => {
     keepers.start();
     keepers.ensure([LIST]);
     expect(log).toEqual(["run vault.read(a)", "run vault.list(a)"]);
+  });
+
+  it("are fetching as long as the first of one of them is on its way", () => {
+    const { keepers, coming } = open();
+    keepers.ensure([A, LIST]);
+    expect(keepers.isFetching()).toBe(false);
+    coming.add(dependencyKey(LIST));
+    expect(keepers.isFetching()).toBe(true);
   });
 
   it("are all told, and all waited for; none is made after the stop", async () => {

@@ -46,6 +46,8 @@ export interface SidecarOptions extends Partial<CredentialConfig> {
   readonly from?: number;
   /** Whether files can be written. */
   readonly publishes?: () => boolean;
+  /** Whether first credentials of others are on their way. */
+  readonly isAwaited?: () => boolean;
 }
 
 export interface LabSidecar {
@@ -153,7 +155,7 @@ export function useLab(): Lab {
 
   async function prepare(options: SidecarOptions = {}): Promise<LabSidecar> {
     const { role = "pg-role", authRole = "pg", givenAway = false, notifiers = [], publishes = () => true } = options;
-    const { from = Date.now(), printsHorizon = false } = options;
+    const { from = Date.now(), isAwaited = () => false, printsHorizon = false } = options;
     const path = `database/creds/${role}`;
     const config = defaultCredential(path, options);
     const policy = {
@@ -247,6 +249,7 @@ export function useLab(): Lab {
         publishes()
           ? { is: "published", files: ["config.yaml"], changed: true, tell: published++ > 0, commands: [] }
           : { is: "failed", error: new Error("the disk is full") },
+      isAwaited,
       learn: () => {},
       onChange: () => tokens.setParents(keeper.parents()),
     });

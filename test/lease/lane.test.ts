@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createPulse, runLane } from "../../src/lease/lane.ts";
+import { createPulse, either, runLane } from "../../src/lease/lane.ts";
 import { useFakeClock } from "../support/fake-clock.ts";
 
 const clock = useFakeClock();
@@ -56,5 +56,18 @@ describe("a lane", () => {
       apply: () => {},
     });
     expect(steps).toEqual([]);
+  });
+});
+
+describe("either of two", () => {
+  it("rings when one of them does, and was rung when one was", async () => {
+    const [a, b] = [createPulse(), createPulse()];
+    const { signal } = a;
+    const sleeping = clock().sleep(clock().now() + 60_000, either(signal, b.signal));
+    a.beat();
+    await sleeping;
+    expect(either(b.signal, signal).aborted).toBe(true);
+    expect(either(b.signal, a.signal).aborted).toBe(false);
+    expect(clock().sleepers).toBe(0);
   });
 });
