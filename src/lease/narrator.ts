@@ -2,8 +2,9 @@
 import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../events.ts";
 import type { Clock, Emit } from "../ports.ts";
 import { stillUsed } from "./escalation.ts";
+import { sayMisfits } from "./misfits.ts";
 import type { Outcome } from "./outcomes.ts";
-import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue, usersPerHour } from "./schedule.ts";
+import { endOf, expiryOf, finite, horizonOf } from "./schedule.ts";
 import { allHeld, type Current, type Held, isRetiring, isSeen, type Policy, type State } from "./state.ts";
 import { freeToAsk, REQUESTS } from "./trouble.ts";
 
@@ -21,14 +22,18 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   /** When each stage of a rotation ended, by the number of the credential that it brought. */
   const times = new Map<number, Times>();
   let rotationSaid = 0;
-  let leadSaid = false;
-  let budgetSaid = false;
+  /** What the TTLs do not allow is said once. */
+  const said = new Set<string>();
   let lastError: string | null = null;
 
   const by = (held: Held) => (held.user === null ? {} : { user: held.user });
   const mark = (id: number, stage: RotationStage | "begun") =>
     times.set(id, { ...times.get(id), [stage]: clock.now() });
   const warn = (code: string, message: string) => emit({ is: "warning", code, path, message });
+  const once = (code: string, message: string) => {
+    if (!said.has(code)) warn(code, message);
+    said.add(code);
+  };
   const failed = (error: string) => {
     lastError = error;
   };
@@ -179,40 +184,9 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       default:
         break;
     }
-    sayLead(after, policy);
-    sayBudget(after, policy);
+    sayMisfits({ path, state: after, policy, outcome, now }, once);
     sayHeard(before.current, after.current, outcome);
     sayDrained(before, after);
-  }
-
-  /** What the TTLs do not allow is said once, with the numbers (promise 4). */
-  function sayLead(state: State, policy: Policy): void {
-    const held = state.current ?? state.candidate;
-    if (leadSaid || held === null || held.lease === "" || !Number.isFinite(horizonOf(held))) return;
-    // Judged anew as its own max TTL and its token's become known, one after the other.
-    if (leadFits(held, policy)) return;
-    leadSaid = true;
-    const life = horizonOf(held) - held.readAt;
-    const message =
-      `${path} lives ${seconds(life)} at most, and a rotation needs ${seconds(leadFor(held, policy))} (connections live ` +
-      `${seconds(policy.connectionMaxLifetime ?? 0)}): it begins at half the life, and connections may outlive their user. ` +
-      "Raise max_ttl (and token_max_ttl) to twice the lead or more, or shorten the connections' lifetime";
-    warn("lead", message);
-  }
-
-  /** So is that the planned rotations alone use the budget up: the last user that it allows ends with nobody to follow it. */
-  function sayBudget(state: State, policy: Policy): void {
-    const held = state.current ?? state.candidate;
-    if (budgetSaid || held === null || held.rereadAt !== undefined) return;
-    const interval = rotationDue(held, policy) - held.readAt;
-    const needed = usersPerHour(interval);
-    if (needed <= policy.maxNewPerHour) return;
-    budgetSaid = true;
-    const message =
-      `${path} lives ${seconds(endOf(held) - held.readAt)} at most, and a rotation every ${seconds(interval)} needs ` +
-      `${needed} new users an hour, of which max_new_per_hour allows ${policy.maxNewPerHour}: when they are used up, the ` +
-      "last one ends and its queries fail. Raise max_ttl (and token_max_ttl), or max_new_per_hour";
-    warn("budget", message);
   }
 
   function sayExpired(held: Held, before: State, policy: Policy): void {
@@ -286,8 +260,4 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   }
 
   return { tell, rotation, lastError: () => lastError };
-}
-
-function seconds(time: number): string {
-  return `${Math.round(time / 100) / 10} s`;
 }

@@ -88,6 +88,16 @@ describe("the token", () => {
     expect(lab.requests(RENEW_SELF) + lab.requests(REVOKE_SELF)).toBe(0);
   });
 
+  it("W1: whose period is shorter than the lead is said at the start with the numbers, and nothing is rotated for it", async () => {
+    await lab.authRole("brief", { token_period: "2m" });
+    const sidecar = await lab.start({ authRole: "brief", connectionMaxLifetime: 10 * MINUTE });
+    const { message } = await sidecar.until("warning", ({ code }) => code === "period");
+    expect(message).toMatch(/renewed for (119|120)(\.\d)? s each time, and a rotation needs 736 s/);
+    await sidecar.pass(2 * HOUR);
+    expect([sidecar.count("read"), sidecar.count("lost")]).toEqual([1, 0]);
+    expect(sidecar.events.filter((event) => event.is === "warning" && event.code === "period")).toHaveLength(1);
+  });
+
   it("M4: that is periodic has no horizon, and is renewed for ever", async () => {
     await lab.authRole("periodic", { token_period: "30m" });
     const sidecar = await lab.start({ authRole: "periodic" });

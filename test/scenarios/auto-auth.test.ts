@@ -135,6 +135,9 @@ describe("token_file", () => {
     });
     const agent = await pod.agent(configured);
     await agent.event("published");
+    // M4: it is a child, and would die with a parent that it does not show.
+    const { message } = await agent.event("warning", ({ code }) => code === "token-parent");
+    expect(message).toBe("the token has a parent, whose end it would share and cannot see");
     expect(await agent.stop()).toEqual({ code: 0, signal: null });
     expect((await api.as(token).send("GET", "auth/token/lookup-self")).status).toBe(200);
     await api.expect("POST", "auth/token/revoke", { token });
