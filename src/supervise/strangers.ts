@@ -36,7 +36,10 @@ export async function untilStrangersEnd(deps: StrangersDeps, stop: AbortSignal):
   while (!stop.aborted) {
     const running = await strangers(deps);
     const now = clock.now();
-    if (running.length > 0) {
+    if (running === null) {
+      // Nobody was looked for, and nobody has been missed.
+      if (lastSeenAt !== null) lastSeenAt = now;
+    } else if (running.length > 0) {
       lastSeenAt = now;
       if (said !== running.join()) emit({ is: "waiting for the job", running });
       said = running.join();
@@ -64,14 +67,19 @@ interface Process {
   readonly counts: boolean;
 }
 
-/** Names of the programs that are neither ours, nor the pod's own first process, nor the kernel's. */
-async function strangers({ files, pid, sidecars, proc = "/proc" }: StrangersDeps): Promise<readonly string[]> {
-  const pids = (await files.readdir(proc)).filter((name) => /^\d+$/.test(name));
+/**
+ * Names of the programs that are neither ours, nor the pod's own first process, nor the kernel's. Null where they cannot
+ * be seen, as for want of file descriptors: who does not even see himself has seen nobody.
+ */
+async function strangers({ files, pid, sidecars, proc = "/proc" }: StrangersDeps): Promise<readonly string[] | null> {
+  const names = await files.readdir(proc).catch(() => []);
+  const pids = names.filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(
     pids.map((name) => files.readFile(`${proc}/${name}/stat`, "utf8").catch(() => undefined)),
   );
   const processes = stats.flatMap((stat) => (stat === undefined ? [] : [processOf(stat)]));
   const byPid = new Map(processes.map((one) => [one.pid, one]));
+  if (!byPid.has(pid)) return null;
   const ours = new Set(ancestry(pid, byPid));
   const known = new Set(sidecars.map((name) => name.slice(0, COMM_LENGTH)));
   const found = processes.filter(

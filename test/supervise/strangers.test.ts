@@ -16,7 +16,7 @@ interface Shown {
 }
 
 /** lessee is process 20, below a launcher; process 1 is the pod's own. */
-async function begin(sidecars: readonly string[] = []) {
+async function begin(sidecars: readonly string[] = [], reads: Pick<typeof files, "readdir" | "readFile"> = files) {
   const proc = await mkdtemp(join(tmpdir(), "lessee-proc-"));
   onTestFinished(() => rm(proc, { recursive: true }));
   async function start(pid: number, name: string, { parent = 0, state = "S", kernel = false }: Shown = {}) {
@@ -35,7 +35,15 @@ async function begin(sidecars: readonly string[] = []) {
   const events: LesseeEvent[] = [];
   let over = false;
   const ended = untilStrangersEnd(
-    { files, clock: clock(), emit: (event) => void events.push(event), pid: 20, sidecars, quietPeriod: 30_000, proc },
+    {
+      files: reads,
+      clock: clock(),
+      emit: (event) => void events.push(event),
+      pid: 20,
+      sidecars,
+      quietPeriod: 30_000,
+      proc,
+    },
     stop.signal,
   ).finally(() => {
     over = true;
@@ -100,4 +108,24 @@ it("Where nobody is ever seen, this is said once, and nothing ends", async () =>
   ]);
   stop.abort();
   expect(await ended).toBeNull();
+});
+
+it.each(["readdir", "readFile"] as const)("takes nobody for gone while %s fails", async (what) => {
+  let fails = false;
+  const failing = async () => {
+    throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+  };
+  const reads = new Proxy(files, {
+    get: (target, name) => (name === what && fails ? failing : target[name as keyof typeof target]),
+  });
+  const pod = await begin([], reads);
+  await pod.start(30, "job");
+  await pod.pass(4_000);
+  fails = true;
+  await pod.pass(60_000);
+  expect(pod.isOver()).toBe(false);
+  fails = false;
+  await pod.end(30);
+  await pod.pass(40_000);
+  expect(await pod.ended).toContain("no other process");
 });
