@@ -177,7 +177,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   if (application !== null) {
     // What is sent to us is meant for the application as well, and it must not outlive us.
     for (const signal of PASSED_ON) subscriptions.push(options.onSignal(signal, () => application.signal(signal)));
-    subscriptions.push(options.onExit(application.kill));
+    const halt = async () => {
+      await application.suspend();
+      world.kill(pid, "SIGSTOP");
+    };
+    subscriptions.push(
+      options.onSignal("SIGTSTP", () => void halt()),
+      options.onSignal("SIGCONT", application.resume),
+      options.onExit(application.kill),
+    );
   }
   const stopped = () => end.resolve({ code: 0, reason: String(options.stop.reason) });
   options.stop.addEventListener("abort", stopped, { once: true });

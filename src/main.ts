@@ -6,6 +6,7 @@ import type { ProcessSignals } from "./cli/process.ts";
 import { describe } from "./errors.ts";
 import type { Spawn, World } from "./ports.ts";
 import { createSystemClock } from "./system/clock.ts";
+import { patientFiles } from "./system/patient-files.ts";
 
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);
@@ -22,10 +23,12 @@ if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
 /** Put in by the bundler; absent when the sources run. */
 declare const LESSEE_VERSION: string | undefined;
 
+const clock = createSystemClock(Date.now, () => Number(process.hrtime.bigint()) / 1e6);
+
 const world: World = {
-  clock: createSystemClock(Date.now, () => Number(process.hrtime.bigint()) / 1e6),
+  clock,
   random: Math.random,
-  files,
+  files: patientFiles(files, clock),
   // Loaded when the first command is run: most sidecars never run one.
   spawn: ((...call: Parameters<Spawn>) => process.getBuiltinModule("node:child_process").spawn(...call)) as Spawn,
   kill: (pid, signal) => process.kill(pid, signal),

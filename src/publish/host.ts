@@ -1,6 +1,6 @@
 /** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
 import { lookup } from "node:dns/promises";
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { relative, sep } from "node:path";
 import { LesseeError } from "../errors.ts";
@@ -36,6 +36,9 @@ function read(path: string, sandbox: string | undefined): string | undefined {
   try {
     if (root !== undefined && !isInside(realpathSync(path), root))
       throw new LesseeError("sandbox", `'${path}' is outside of sandbox`);
+    // A pipe would hold up not only this template, but everything.
+    const found = statSync(path);
+    if (!found.isFile() && !found.isDirectory()) throw new LesseeError("render", `${path} is not a file`);
     return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

@@ -21,6 +21,9 @@ export interface Child {
   readonly ended: Promise<ChildEnd>;
   /** To the process itself; to all of its group where a shell stands between, which would keep it to itself. */
   signal(signal: NodeJS.Signals): void;
+  /** Halts the whole group, whose programs may prepare for it; resolves when it stands. */
+  suspend(): Promise<void>;
+  resume(): void;
   /** Asks the whole group to end, and makes it after `PATIENCE`; resolves when none of it is left. */
   stop(signal: NodeJS.Signals): Promise<ChildEnd>;
   /** Without asking. */
@@ -35,6 +38,8 @@ export interface ChildEnd {
 
 /** As Vault Agent waits for its child. */
 const PATIENCE = 30_000;
+/** For a program that puts its terminal in order before it halts. */
+const PREPARATION = 100;
 /** How often it is asked whether anything of the group is left. */
 const POLL = 50;
 
@@ -111,6 +116,16 @@ function supervised(pid: number, ended: Promise<ChildEnd>, inShell: boolean, por
     ended,
     signal(signal) {
       if (!over) trySignal(inShell ? -pid : pid, signal, kill);
+    },
+    async suspend() {
+      if (over) return;
+      trySignal(-pid, "SIGTSTP", kill);
+      await clock.sleep(clock.now() + PREPARATION, new AbortController().signal);
+      // Outside of the terminal's own session the kernel halts nobody for SIGTSTP.
+      if (!over) trySignal(-pid, "SIGSTOP", kill);
+    },
+    resume() {
+      if (!over) trySignal(-pid, "SIGCONT", kill);
     },
     async stop(signal) {
       const done = new AbortController();

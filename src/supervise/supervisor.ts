@@ -29,6 +29,9 @@ export interface Supervisor {
   /** Tells the application of a rotation by starting it anew. */
   readonly notifier: Notifier;
   signal(signal: NodeJS.Signals): void;
+  /** Halts it, as a terminal's Ctrl-Z does, until `resume`. */
+  suspend(): Promise<void>;
+  resume(): void;
   /** Ends the application and all that it started; resolves when nothing of it is left. */
   stop(): Promise<void>;
   /** The same at once, for a process that has no time left. */
@@ -133,6 +136,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     refresh,
     notifier: { kind: "exec", target: "restart of the application", notify: refresh },
     signal: (signal) => running?.child.signal(signal),
+    suspend: async () => running?.child.suspend(),
+    resume: () => running?.child.resume(),
     async stop() {
       stopping.abort(new Error("stopping"));
       await turn?.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,11 @@ describe("a file", () => {
 
   it("that cannot be read is an error and not an absence", () => {
     expect(() => host().readFile(folder)).toThrow(/EISDIR/);
+  });
+
+  it("that is none, as a pipe, is not waited for", () => {
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    expect(() => host().readFile(join(folder, "pipe"))).toThrow(/pipe is not a file/);
   });
 });
 

@@ -44,6 +44,17 @@ describe("at start, a configuration with", () => {
     expect((await agent.stop()).code).toBe(0);
   });
 
+  it("a pipe in the place of a file is refused, and nobody waits for it", async () => {
+    const pod = await world.pod();
+    execFileSync("mkfifo", [pod.path("pipe")]);
+    const source = `template {\n source = "${pod.path("pipe")}"\n destination = "${pod.destination}"\n}\n`;
+    expect(await refused(pod, configuration(pod, { template: source }))).toMatch(/pipe is no file, and nobody writes/);
+    const method = `role = "pg"\n token_path = "${pod.path("pipe")}"`;
+    const agent = await pod.agent(configuration(pod, { method, autoAuth: "exit_on_err = true" }));
+    expect((await agent.ended).code).toBe(1);
+    expect((await agent.event("login failed")).error).toMatch(/pipe is no file, and nobody writes/);
+  });
+
   it("an unknown key in a template is refused", async () => {
     const pod = await world.pod();
     const text = configuration(pod, { template: template(pod.destination, undefined, `destinatoin = "/x"`) });

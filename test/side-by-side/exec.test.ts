@@ -67,8 +67,10 @@ onBothSides("exec mode", (side) => {
     );
     await said(agent, "value one");
     await write("two");
-    // Longer than it takes to read the secret again, and than both wait for more to change.
-    await new Promise((resolve) => setTimeout(resolve, 4_500));
+    // Each says it in its own words.
+    const known =
+      side.is === "real" ? /not restarting process/ : /rendered: .* changed=true.*rendered: .* changed=true/s;
+    await agent.until("it knew of the change", () => known.exec(agent.output())?.[0]);
     expect(await lines(agent)).toEqual(["value one"]);
   });
 
@@ -123,7 +125,7 @@ onBothSides("exec mode", (side) => {
     agent.signal("SIGHUP");
     const heard = differs(side, "In exec mode SIGHUP and the like end with the agent", { real: [], lessee: ["hup"] });
     if (heard.length > 0) await said(agent, "hup");
-    else await new Promise((resolve) => setTimeout(resolve, 500));
+    else await agent.until("it has read its files again", () => /reload triggered/.exec(agent.output())?.[0]);
     expect(await lines(agent)).toEqual(["up", ...heard]);
     agent.signal("SIGTERM");
     expect((await agent.ended).code).toBe(0);

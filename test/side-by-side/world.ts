@@ -54,9 +54,13 @@ export interface World {
     side: Side,
     configuration: (place: Place) => string | Promise<string>,
     args?: readonly string[],
+    within?: Within,
   ): Promise<Running>;
   stop(): Promise<void>;
 }
+
+/** Another command in the place of the agent's own, which it gets; its input is what `write` is given. */
+export type Within = (command: readonly string[]) => readonly string[];
 
 export interface Place {
   readonly folder: string;
@@ -72,6 +76,8 @@ export interface Running {
   readonly folder: string;
   readonly url: string;
   output(): string;
+  /** To what the agent was started within. */
+  write(text: string): void;
   /** Resolves when what is asked for is so; rejects when the process ends before that. */
   until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T>;
   signal(signal: NodeJS.Signals): void;
@@ -126,8 +132,8 @@ path "secret/*" { capabilities = ["create", "read", "update", "list"] }
     root,
     token,
     accessor,
-    start: (side, configuration, args = []) =>
-      start(side, { folder, address, token, guard, port: 0 }, configuration, args),
+    start: (side, configuration, args = [], within) =>
+      start(side, { folder, address, token, guard, port: 0 }, configuration, args, within),
     async stop() {
       await root.send("PUT", "sys/leases/revoke-prefix/database/creds", { sync: true });
       await held.disposeAsync();
@@ -148,6 +154,7 @@ async function start(
   ground: Ground,
   configuration: (place: Place) => string | Promise<string>,
   args: readonly string[],
+  within?: Within,
 ): Promise<Running> {
   const folder = await mkdtemp(join(ground.folder, `${side.is}-`));
   await mkdir(join(folder, "identity"));
@@ -172,14 +179,16 @@ auto_auth {
 `,
   });
   await writeFile(file, `${text}\nhealth { address = "" }\nstate { path = "${join(folder, "state")}" }\n`);
-  const child = spawn(side.command, ["agent", `-config=${file}`, ...args], {
+  const own = [side.command, "agent", `-config=${file}`, ...args];
+  const [command = "", ...rest] = within?.(own) ?? own;
+  const child = spawn(command, rest, {
     env: { PATH: process.env.PATH, HOME: folder },
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [within ? "pipe" : "ignore", "pipe", "pipe"],
   });
   ground.guard.watch(child.pid!);
   let output = "";
-  for (const stream of [child.stdout, child.stderr])
+  for (const stream of [child.stdout!, child.stderr!])
     stream.on("data", (chunk: Buffer) => {
       output += chunk;
     });
@@ -191,6 +200,7 @@ auto_auth {
     folder,
     url: `http://127.0.0.1:${port}`,
     output: () => output,
+    write: (text) => void child.stdin?.write(text),
     async until(what, look) {
       for (;;) {
         const found = await look();
