@@ -23,7 +23,7 @@ import { createSupervisor } from "./supervise/supervisor.ts";
 import { createRunCommand } from "./system/command.ts";
 import { writePidFile } from "./system/pid-file.ts";
 import { createServiceManager } from "./system/systemd.ts";
-import { thisMachine } from "./telemetry/machine.ts";
+import { watchMachine } from "./telemetry/machine.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 import { openVault } from "./vault/connect.ts";
 
@@ -65,8 +65,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     );
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
+  const machine = watchMachine(config.telemetry !== undefined || config.listeners.length > 0);
   const telemetry = createTelemetry(config.telemetry, {
-    ...thisMachine(),
+    ...machine,
     clock,
     complain: (message) => emit({ is: "warning", code: "telemetry", message }),
   });
@@ -226,6 +227,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     outside.close(),
     answers.close(),
     telemetry.stop(),
+    machine.stop(),
     systemd.settled(),
     podEvents?.stop(),
     deadlines,

@@ -1,14 +1,33 @@
-/** What telemetry says of the machine: its name, and what memory V8 has. */
+/** What telemetry says of the machine: its name, what memory V8 has, and how often it has collected garbage. */
 import { hostname } from "node:os";
+import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { TelemetryPorts } from "./telemetry.ts";
 
-export function thisMachine(): Pick<TelemetryPorts, "host" | "memory"> {
+export interface Machine extends Pick<TelemetryPorts, "host" | "memory" | "collections"> {
+  stop(): void;
+}
+
+const NANOSECONDS = 1e6;
+
+/** Collections are counted only where somebody can ask for them: it takes some work at each. */
+export function watchMachine(countsCollections: boolean): Machine {
+  let runs = 0;
+  let pause = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) {
+      runs++;
+      pause += duration * NANOSECONDS;
+    }
+  });
+  if (countsCollections) observer.observe({ entryTypes: ["gc"] });
   return {
     host: hostname(),
     memory() {
       const { external_memory: outside, malloced_memory, total_heap_size, used_heap_size } = getHeapStatistics();
       return { used: used_heap_size + outside, taken: total_heap_size + outside + malloced_memory };
     },
+    collections: () => (countsCollections ? { runs, pause: Math.round(pause) } : null),
+    stop: () => observer.disconnect(),
   };
 }

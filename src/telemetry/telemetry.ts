@@ -46,6 +46,8 @@ export interface TelemetryPorts {
   readonly host: string;
   /** Bytes in use, and bytes that the system gave for it. */
   memory(): { readonly used: number; readonly taken: number };
+  /** Of garbage since the start: how many, and for how many nanoseconds all else stood still. Null is not counted. */
+  collections(): { readonly runs: number; readonly pause: number } | null;
   complain(message: string): void;
 }
 
@@ -96,10 +98,17 @@ export function createTelemetry(config: TelemetryConfig | undefined, ports: Tele
   /** As they are now. */
   function gauges(): readonly (Metric & { readonly value: number })[] {
     const { used, taken } = ports.memory();
+    const collections = ports.collections();
     return [
       { service, name: "agent.authenticated", value: Number(authenticated) },
       { service, name: "runtime.alloc_bytes", value: used },
       { service, name: "runtime.sys_bytes", value: taken },
+      ...(collections === null
+        ? []
+        : [
+            { service, name: "runtime.total_gc_runs", value: collections.runs },
+            { service, name: "runtime.total_gc_pause_ns", value: collections.pause },
+          ]),
     ];
   }
 

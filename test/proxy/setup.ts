@@ -102,7 +102,13 @@ export function useGround(): Ground {
         version: "1.2.3",
         timeout: 5_000,
         open: transport.open,
-        metrics: createTelemetry(undefined, { clock, host: "", memory: () => ({ used: 0, taken: 0 }), complain() {} }),
+        metrics: createTelemetry(undefined, {
+          clock,
+          host: "",
+          memory: () => ({ used: 0, taken: 0 }),
+          collections: () => null,
+          complain() {},
+        }),
         prometheus: false,
         ownToken: {
           current: () => new Sensitive(OWN),

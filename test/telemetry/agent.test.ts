@@ -26,6 +26,8 @@ it("goes to its daemon, to the last line", async () => {
   );
   await agent.event("published");
   await expect.poll(() => daemon.received).toContain("vault.agent.auth.success:1|c|#app:tsb");
+  for (const name of ["alloc_bytes", "sys_bytes", "total_gc_runs", "total_gc_pause_ns"])
+    expect(daemon.received.some((line) => line.startsWith(`vault.runtime.${name}:`))).toBe(true);
   expect(await agent.stop()).toEqual({ code: 0, signal: null });
   const path = pod.seed.credentialPath;
   const published = `lessee.publishes_total:1|c|#app:tsb,path:${path},outcome:verified`;

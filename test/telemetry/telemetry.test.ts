@@ -29,6 +29,7 @@ function lab(config?: Partial<TelemetryConfig>) {
     clock,
     host: HOST,
     memory: () => ({ used: 1_000, taken: 2_000 }),
+    collections: () => null,
     complain: (message) => complaints.push(message),
   });
   open.push(telemetry);
