@@ -42,13 +42,19 @@ export async function makeLocalImages(node: string): Promise<LocalImages> {
   return images;
 }
 
-/** An image of one layer, with what `fill` puts into its root folder. */
+/**
+ * An image of one layer, with what `fill` puts into its root folder: the same files make the same layer, so that docker
+ * keeps it once, and what was built on it as well. The image of that name before is gone afterwards.
+ */
 export async function imported(docker: string, name: string, fill: (root: string) => Promise<void>): Promise<void> {
+  const idOf = () => run(docker, ["image", "inspect", "--format={{.Id}}", name]).then((id) => id.trim());
+  const before = await idOf().catch(() => "");
   const root = await mkdtemp(join(tmpdir(), "lessee-image-"));
   try {
     await chmod(root, 0o755);
     await fill(root);
-    const tar = spawn("tar", ["-C", root, "--numeric-owner", "--owner=0", "--group=0", "-c", "."], {
+    const same = ["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0"];
+    const tar = spawn("tar", ["-C", root, ...same, "-c", "."], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -59,6 +65,8 @@ export async function imported(docker: string, name: string, fill: (root: string
     await pipeline(tar.stdout, load.stdin);
     const [code] = await ended;
     if (code !== 0) throw new Error(`docker import ${name} failed (${code})`);
+    // Somebody else may be at it, or use it.
+    if (before !== "" && before !== (await idOf())) await run(docker, ["image", "rm", before]).catch(() => {});
   } finally {
     await rm(root, { recursive: true });
   }

@@ -2,7 +2,7 @@
  * The image, built by the Dockerfile and run as the injector runs it: its own command line, any user, a read-only root,
  * no capability, 128 MiB; beside an emulated Vault and a real Postgres.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ import { root } from "./run.ts";
 const reason = process.platform === "linux" ? await missingForLocalImages() : "Linux";
 const missing = reason ?? (existsSync(join(root, "dist/lessee.cjs")) ? undefined : "npm run build before");
 const docker = (await findDocker()) ?? "docker";
-const IMAGE = "lessee-local/test";
+const IMAGE = `lessee-local/test-${process.pid}`;
 /** Images with Alpine, say, where somebody has them; else such of this machine's own files. */
 const { LESSEE_TEST_IMAGE_BASE: givenBase, LESSEE_TEST_IMAGE_NODE: givenNode } = process.env;
 /** Of 160 MB, unpacked. */
@@ -71,6 +71,7 @@ describe.skipIf(missing !== undefined)(`the image${missing ? ` (skipped: needs $
   }, 120_000);
 
   afterAll(async () => {
+    spawnSync(docker, ["image", "rm", "--force", IMAGE]);
     await seed?.remove();
     await vault?.stop();
     await Promise.all([postgres?.stop(), kubernetes?.stop()]);
