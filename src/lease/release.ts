@@ -3,11 +3,11 @@ import { describe, VaultError } from "../errors.ts";
 import type { Emit, RoleSessions } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
+import { retryAfter } from "../vault/verdict.ts";
 import type { Outcome } from "./outcomes.ts";
 import { ownedText } from "./owned.ts";
 import type { Retiring } from "./state.ts";
 import type { Tokens } from "./tokens.ts";
-import { retryAfter } from "./verdict.ts";
 
 export interface ReleaseDeps {
   readonly path: string;

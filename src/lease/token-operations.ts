@@ -2,10 +2,10 @@
 import { describe, LesseeError, VaultError } from "../errors.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenInfo } from "../vault/client.ts";
+import { isPassing, isRefusal, retryAfter } from "../vault/verdict.ts";
 import { type Login, type LoginDeps, logInOnce } from "./login.ts";
 import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
-import type { HeldToken, TokenOutcome, TokenPolicy } from "./token.ts";
-import { COUNTED, isPassing, isRefusal, retryAfter } from "./verdict.ts";
+import { COUNTED, type HeldToken, type TokenOutcome, type TokenPolicy } from "./token.ts";
 
 export interface TokenOperationsDeps extends LoginDeps {
   readonly methodName: string;

@@ -4,6 +4,7 @@
  *
  *   log in ─► active: renewed ─► (its time, or it does not last for a read) ─► older: renewed ─► childless ─► revoked
  */
+import { describe, LesseeError } from "../errors.ts";
 import { type BackoffPolicy, backoff, RENEWAL_BACKOFF } from "./backoff.ts";
 
 export interface TokenPolicy {
@@ -191,6 +192,16 @@ export function loginDue(token: HeldToken, policy: TokenPolicy): number {
   const lead = Math.max(policy.lead, Math.min(life / 10, 60_000));
   const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
   return token.loggedInAt + Math.max(life - lead - spread, life / 2);
+}
+
+/** No other try brings another token, until somebody changes the role. */
+export const COUNTED = "token-num-uses";
+
+/** Why a failed login is the end of the agent, in words; null where it is tried again. */
+export function endsLogin(error: unknown, isFirst: boolean, exitOnErr: boolean): string | null {
+  if (isFirst && error instanceof LesseeError && error.code === COUNTED)
+    return `no token that can be worked with: ${describe(error)}`;
+  return exitOnErr ? `the login failed, and exit_on_err is set: ${describe(error)}` : null;
 }
 
 // ---- internal ----

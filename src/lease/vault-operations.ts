@@ -6,12 +6,12 @@ import type { Sensitive } from "../sensitive.ts";
 import { strange } from "../vault/answer.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
+import { isPassing, retryAfter } from "../vault/verdict.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
 import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue, rereadDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
 import type { Session, Tokens } from "./tokens.ts";
 import { validityOf } from "./validity.ts";
-import { isPassing, retryAfter } from "./verdict.ts";
 
 export interface VaultOperationsDeps {
   readonly dependency: Dependency;

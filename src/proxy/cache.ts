@@ -4,11 +4,11 @@
  */
 import { TransportError, VaultError } from "../errors.ts";
 import { backoff, RENEWAL_BACKOFF } from "../lease/backoff.ts";
-import { isPassing, retryAfter } from "../lease/verdict.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
+import { isPassing, retryAfter } from "../vault/verdict.ts";
 import { type Ended, type Entry, endedWith, entryFor, type Origin, type StoredAnswer } from "./entry.ts";
 
 export interface CacheDeps {

@@ -2,12 +2,12 @@
 import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
 import { JsonNumber } from "../json.ts";
-import { isPassing } from "../lease/verdict.ts";
 import type { Clock, Emit, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
 import { type Answer, type Api, apiFor, type Call, type ClientOptions, type JsonObject } from "./api.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
+import { isPassing } from "./verdict.ts";
 
 export interface TokenInfo {
   readonly ttlSeconds: number;
