@@ -5,6 +5,7 @@ import { INIT, initContainer, SIDECAR, sidecarContainer } from "./containers.ts"
 import { goBool } from "./go-values.ts";
 import { type Improvement, improvementOf, probes } from "./improvement.ts";
 import { applyPatch, parsePatch } from "./json-patch.ts";
+import { misspelt } from "./known-annotations.ts";
 import { annotationsOf, type Container, type Pod, readPod, type VolumeMount } from "./kubernetes.ts";
 import { ownAnnotations, readOwnAnnotations, wantsImprovement } from "./own-annotations.ts";
 import { Refusal, within } from "./refusal.ts";
@@ -114,7 +115,7 @@ function improved(pod: Pod, request: InjectionRequest, settings: Surroundings["s
     annotations: improvement.annotations,
     shareProcessNamespace,
   });
-  return { pod: result, warnings };
+  return { pod: result, warnings: [...misspelt(annotationsOf(pod)), ...warnings] };
 }
 
 interface Parts {

@@ -1,7 +1,10 @@
 /** What lessee does better than the injector whose annotations it reads. */
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { inject } from "../../src/inject/inject.ts";
+import { misspelt } from "../../src/inject/known-annotations.ts";
 import type { Pod } from "../../src/inject/kubernetes.ts";
+import { sharedFile } from "../support/shared.ts";
 import { configOf, container, injected, isInjected, podOf, refusalOf, SETTINGS, VAULT } from "./pods.ts";
 
 describe("an improved pod", () => {
@@ -129,6 +132,38 @@ describe("an improved pod", () => {
     const { sidecarContainer, warnings } = injected(podOf({ "lessee/improve": "false", "lessee/drain": "off" }));
     expect(sidecarContainer.livenessProbe).toBeUndefined();
     expect(warnings).toEqual(["without improvement lessee/drain have no effect"]);
+  });
+});
+
+describe("an annotation that Vault's injector does not know", () => {
+  it("is said, with the nearest that it knows, and changes nothing else", () => {
+    const name = (key: string) => `${VAULT}/${key}`;
+    const typos = {
+      [name("agent-inject-secert-db")]: "database/creds/x",
+      [name("agent-pre-poplate")]: "false",
+      [name("xyz")]: "1",
+    };
+    const { spec, warnings } = injected(podOf(typos));
+    expect(spec).toEqual(injected(podOf()).spec);
+    expect(warnings).toEqual([
+      `${VAULT}/agent-inject-secert-db is no annotation of Vault's injector, and has no effect (did you mean ${VAULT}/agent-inject-secret-db?)`,
+      `${VAULT}/agent-pre-poplate is no annotation of Vault's injector, and has no effect (did you mean ${VAULT}/agent-pre-populate?)`,
+      expect.stringMatching(/^vault\.hashicorp\.com\/xyz is no annotation/),
+    ]);
+  });
+
+  it.skipIf(!existsSync(sharedFile("reference/vault-agent.md")))("is none of its documented ones", () => {
+    const table =
+      readFileSync(sharedFile("reference/vault-agent.md"), "utf8").split("### 6.5")[1]?.split("\n---")[0] ?? "";
+    const rows = [...table.matchAll(/^\| ([a-z][^|]*) \|/gm)].map(([, names = ""]) => names);
+    expect(rows.length).toBeGreaterThan(30);
+    // `-limits-cpu/-mem`, `left-delim-NAME / right-delim-NAME` and the like stand for several.
+    const names = rows
+      .flatMap((row) => row.split(/, | \/ /))
+      .filter((one) => /^[a-z][a-zA-Z-]*$/.test(one) && !one.startsWith("right-delim"));
+    expect(names.length).toBeGreaterThan(25);
+    const annotations = Object.fromEntries(names.map((one) => [`${VAULT}/${one.replace(/NAME$|X$/, "x")}`, ""]));
+    expect(misspelt(annotations)).toEqual([]);
   });
 });
 
