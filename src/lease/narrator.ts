@@ -30,7 +30,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   const mark = (id: number, stage: RotationStage | "begun") =>
     times.set(id, { ...times.get(id), [stage]: clock.now() });
   const warn = (code: string, message: string) => emit({ is: "warning", code, path, message });
-  const once = (code: string, message: string) => {
+  const warnOnce = (code: string, message: string) => {
     if (!said.has(code)) warn(code, message);
     said.add(code);
   };
@@ -184,7 +184,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       default:
         break;
     }
-    sayMisfits({ path, state: after, policy, outcome, now }, once);
+    sayMisfits({ path, state: after, policy, outcome, now }, warnOnce);
     sayHeard(before.current, after.current, outcome);
     sayDrained(before, after);
   }
@@ -256,6 +256,14 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
       current === null
         ? { expiry: clock.now(), horizon: null }
         : { expiry: expiryOf(current), horizon: finite(horizonOf(current)) };
+    if (current !== null && reason === "valid until") {
+      const early = Math.round((current.expiry - current.validUntil) / 1_000);
+      warnOnce(
+        "valid-until",
+        `Postgres lets ${current.user} log in for ${early} s less than its lease lives, and it is replaced in time for that: ` +
+          "let the role's renew_statements move VALID UNTIL (the default does), and compare the clocks of Vault and Postgres",
+      );
+    }
     emit({ is: "rotation due", path, ...(current === null ? {} : by(current)), reason, ...times });
   }
 

@@ -91,6 +91,18 @@ describe("a credential that is held", () => {
     const due = await sidecar.until("rotation due");
     expect(due.reason).toBe("valid until");
     await sidecar.until("published");
+    const said = sidecar.events.flatMap((one) => (one.is === "warning" && one.code === "valid-until" ? [one] : []));
+    expect(said.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/lets v-\S+ log in for \d+ s less than its lease lives, .*renew_statements.*clocks/),
+    ]);
+  });
+
+  it("M5: of one whose renewals move it nothing is said", async () => {
+    const sidecar = await lab.start(observed());
+    await lab.login(sidecar);
+    await sidecar.pass(20 * HOUR);
+    expect(sidecar.count("renewed")).toBeGreaterThan(2);
+    expect(sidecar.events.filter((one) => one.is === "warning" && one.code === "valid-until")).toEqual([]);
   });
 });
 

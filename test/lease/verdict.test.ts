@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LesseeError, VaultError } from "../../src/errors.ts";
-import { COUNTED, endsLogin, isPassing } from "../../src/lease/verdict.ts";
+import { COUNTED, endsLogin } from "../../src/lease/token.ts";
+import { isPassing } from "../../src/vault/verdict.ts";
 import { refusal, useLab } from "./lab.ts";
 import { MINUTE, SECOND } from "./policies.ts";
 
