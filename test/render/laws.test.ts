@@ -108,6 +108,50 @@ describe("what would not end", () => {
       /excessive aliasing/,
     ],
     "YAML nested deeply": [`{{ parseYAML "${"[".repeat(5000)}" }}`, /nested too deeply/],
+    "a list that holds one list again and again": [
+      "{{ $x := sprig_list 1 }}{{ range 60 }}{{ $x = sprig_list $x $x }}{{ end }}{{ toJSON $x }}",
+      /more than \d+ values/,
+    ],
+    "the same, printed": [
+      "{{ $x := sprig_list 1 }}{{ range 60 }}{{ $x = sprig_list $x $x }}{{ end }}{{ $x }}",
+      /^execute: template: :1:\d+: .*more than \d+ values/,
+    ],
+    "the same, compared": [
+      "{{ $x := sprig_list 1 }}{{ $y := sprig_list 1 }}{{ range 60 }}{{ $x = sprig_list $x $x }}{{ $y = sprig_list $y $y }}{{ end }}{{ sprig_deepEqual $x $y }}",
+      /more than \d+ values/,
+    ],
+    "a map that holds itself": [
+      '{{ $x := sprig_dict }}{{ $_ := sprig_set $x "self" $x }}{{ toYAML $x }}',
+      /nested more than 500 deep, or one that holds itself/,
+    ],
+    "a list that is nested deeply": [
+      "{{ $x := sprig_list }}{{ range 20000 }}{{ $x = sprig_list $x }}{{ end }}{{ toTOML $x }}",
+      /nested more than 500 deep/,
+    ],
+    "a text that is doubled again and again": [
+      '{{ $x := "aaaaaaaaaa" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}{{ len $x }}',
+      /more than \d+ (?:steps|characters)/,
+    ],
+    "ten thousand parentheses": [
+      `{{ ${"(".repeat(10_000)}1${")".repeat(10_000)} }}`,
+      /^parse: template: :1: nested more/,
+    ],
+    "ten thousand ifs": [`${"{{ if true }}\n".repeat(10_000)}`, /^parse: template: :\d+: nested more than/],
+    "an indentation of a billion": ['{{ indent 1000000000 "a" }}', /indent/],
+    "a number of a billion places": ['{{ printf "%.1000000000f" 1.5 }}', /more than 1000000/],
+    "a hash of much, again and again": [
+      '{{ $x := sprig_repeat 1000000 "a" }}{{ range 1000000000 }}{{ $_ := sha256Hex $x }}{{ end }}',
+      /more than \d+ steps/,
+    ],
+    "long YAML, again and again": [
+      '{{ $x := sprig_repeat 20000 "- a\\n" }}{{ range 1000000000 }}{{ $_ := parseYAML $x }}{{ end }}',
+      /more than \d+ steps/,
+    ],
+    "a pattern on much, again and again": [
+      '{{ range 1000000000 }}{{ regexReplaceAll "(a|b)*c" "x" "abababababababababababab" }}{{ end }}',
+      /more than \d+ steps/,
+    ],
+    "a list of which each is wanted once": ["{{ sprig_uniq (sprig_until 100000) | len }}", /more than \d+ steps/],
     "JSON nested deeply": [`{{ parseJSON "${"[".repeat(5000)}" }}`, /max depth/],
   };
   for (const [name, [text, message]] of Object.entries(cases)) {
@@ -115,6 +159,28 @@ describe("what would not end", () => {
       expect(await outcome("go", text)).toMatch(message);
     });
   }
+});
+
+describe("what is long and allowed", () => {
+  const cases: Readonly<Record<string, readonly [string, string]>> = {
+    "white space between": ['{{ len (trimSpace (print "a" (sprig_repeat 300000 " ") "a")) }}', "300002"],
+    "words to wrap": ['{{ len (sprig_wrap 1 (sprig_repeat 50000 "a ")) }}', "100000"],
+    "ten thousand steps of a pipeline": [`{{ 1${" | print".repeat(10_000)} }}`, "1"],
+    "NUL, line ends and a byte order mark": ['\ufeffa\0\r\n{{ "\0" }}\r\n', "\ufeffa\0\r\n\0\r\n"],
+  };
+  for (const [name, [text, expected]] of Object.entries(cases)) {
+    it(name, async () => {
+      expect(Buffer.from(await outcome("go", text), "base64").toString()).toBe(expected);
+    });
+  }
+
+  it("ten million bytes, in both languages", async () => {
+    const text = "x\n".repeat(5_000_000);
+    for (const engine of ["go", "handlebars"] as const) {
+      const template = await compileTemplate(engine, `${text}{{add 1 2}}`, optionsOf());
+      expect(template.execute(NOTHING_KNOWN, hostOf()).output.length).toBe(text.length + 1);
+    }
+  });
 });
 
 describe("speed", () => {

@@ -4,6 +4,7 @@ import { defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { sortedEntries } from "../go/order.ts";
 import { sprintf } from "../go/printf.ts";
 import { quote } from "../go/quote.ts";
+import { boundedSize } from "../go/size.ts";
 import { byteLength } from "../go/text.ts";
 import { GoMap, kindOf, NilPointer, Slice, Struct, typeName, type Value } from "../go/values.ts";
 
@@ -23,6 +24,7 @@ export const DEBUG_FUNCTIONS: readonly TemplateFunction[] = [
 ];
 
 function dumpAll(values: readonly Value[]): string {
+  for (const value of values) boundedSize(value);
   return values.map((value) => `${dump(value, "")}\n`).join("");
 }
 
@@ -63,6 +65,7 @@ function block(lines: readonly string[], margin: string): string {
 
 /** Only %v, %+v, %#v and %#+v are spew's own; `#` brings the types along. */
 function spewPrintf(format: string, values: readonly Value[]): string {
+  for (const value of values) boundedSize(value);
   let at = 0;
   return format.replace(/%(%|([+#]*)v|[^a-zA-Z%]*[a-zA-Z])/g, (directive, body: string, flags?: string) => {
     if (body === "%") return "%";

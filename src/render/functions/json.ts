@@ -4,6 +4,7 @@ import { formatJsonFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
 import { quoteRune } from "../go/quote.ts";
+import { boundedSize } from "../go/size.ts";
 import { escapedByte } from "../go/text.ts";
 import {
   anyMap,
@@ -86,6 +87,7 @@ export function encodeJson(value: Value, style: JsonStyle = {}): string {
     }
     return fail(`${style.prefix ?? ""}json: unsupported type: ${typeName(item as Channel | Complex | GoMap)}`);
   }
+  boundedSize(value);
   return encode(value, 0);
 }
 

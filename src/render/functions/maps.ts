@@ -3,6 +3,7 @@ import { formatPlain } from "../go/format.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
 import { quote } from "../go/quote.ts";
+import { boundedSize } from "../go/size.ts";
 import { anyMap, fail, GoMap, isTrue, type Value } from "../go/values.ts";
 
 const MAP = "map[string]interface {}";
@@ -18,10 +19,16 @@ export const MAP_FUNCTIONS: readonly TemplateFunction[] = [
  * Anything else replaces what is empty there, and with `override` whatever is there.
  */
 export function merge(into: GoMap, from: GoMap, override: boolean): GoMap {
+  boundedSize(into);
+  boundedSize(from);
+  return mergeInside(into, from, override);
+}
+
+function mergeInside(into: GoMap, from: GoMap, override: boolean): GoMap {
   const merged = into.isNil ? new GoMap(into.key, into.element, new Map()) : into;
   for (const [key, value] of from.entries) {
     const known = merged.entries.get(key) ?? null;
-    if (known instanceof GoMap && value instanceof GoMap) merged.entries.set(key, merge(known, value, override));
+    if (known instanceof GoMap && value instanceof GoMap) merged.entries.set(key, mergeInside(known, value, override));
     else if (override || (value !== null && !isTrue(known))) merged.entries.set(key, value);
   }
   return merged;

@@ -41,7 +41,12 @@ export function toLower(text: string): string {
 
 /** As strings.TrimSpace: Unicode's white space. */
 export function trimSpace(text: string): string {
-  return text.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, "");
+  const space = /^\p{White_Space}$/u;
+  let from = 0;
+  let to = text.length;
+  while (from < to && space.test(text[from]!)) from++;
+  while (to > from && space.test(text[to - 1]!)) to--;
+  return text.slice(from, to);
 }
 
 /** Removes all characters of `cutset` from both ends. */

@@ -3,6 +3,7 @@ import { JsonNumber } from "../../json.ts";
 import { formatFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
+import { boundedSize } from "../go/size.ts";
 import { fail, GoMap, integerOf, Slice, Struct, typeName, type Value } from "../go/values.ts";
 import { trimSpace } from "./text.ts";
 
@@ -11,6 +12,7 @@ export const TOML_FUNCTIONS: readonly TemplateFunction[] = [
 ];
 
 function writeToml(value: Value): string {
+  boundedSize(value);
   if (!(value instanceof GoMap)) return scalar(value);
   const lines: string[] = [];
   table(value, [], lines);

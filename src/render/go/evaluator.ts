@@ -156,7 +156,10 @@ class Evaluator {
     this.#frame.node = node;
     const value = unboxed(result);
     if (value instanceof Channel) this.#frame.fail(`can't print ${printNode(node)} of type chan ${value.element}`);
-    this.#write(value === undefined ? "<no value>" : formatPlain(dereference(value)));
+    const text = value === undefined ? "<no value>" : formatPlain(dereference(value));
+    // A text of its own is there already; of everything else it is made here.
+    if (typeof value === "object") this.#budget.spend(text.length / 16);
+    this.#write(text);
   }
 
   #write(text: string): void {

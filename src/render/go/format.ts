@@ -3,6 +3,7 @@ import { JsonNumber } from "../../json.ts";
 import { type FloatVerb, formatFloat } from "./float.ts";
 import { sortedEntries } from "./order.ts";
 import { quote, quoteRaw, quoteRune } from "./quote.ts";
+import { boundedSize } from "./size.ts";
 import { encodeText, isPrintable } from "./text.ts";
 import {
   Channel,
@@ -36,6 +37,7 @@ export interface Flags {
 export function formatValue(value: Value, verb: string, flags: Flags): string {
   if (value === null) return verb === "v" || verb === "T" ? pad("<nil>", flags) : `%!${verb}(<nil>)`;
   if (verb === "T") return formatString(typeName(value), "s", flags) ?? "";
+  boundedSize(value);
   if (verb === "v" && flags.sharp) flags = { ...flags, sharp: false, sharpV: true };
   if (verb === "v" && flags.plus) flags = { ...flags, plus: false, plusV: true };
   return formatNested(value, verb, flags);

@@ -21,6 +21,9 @@ export interface Match {
   group(name: string): string;
 }
 
+/** What is kept of a match costs as many steps. */
+const MATCH = 4;
+
 /** Throws a FunctionError with RE2's message. */
 export function compileRegex(pattern: string, spend: Spend = () => {}): Regex {
   const { root, names } = parseRegex(pattern);
@@ -37,6 +40,7 @@ export function findMatches(regex: Regex, text: string, limit = -1): Match[] {
   for (let at = 0; at <= text.length && matches.length !== limit; ) {
     const captures = matcher.find(at);
     if (captures === undefined) break;
+    regex.spend(MATCH);
     const match = matchOf(regex, text, captures);
     if (match.start < match.end || match.start !== end) matches.push(match);
     end = match.end;

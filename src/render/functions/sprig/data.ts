@@ -1,5 +1,6 @@
 /** Sprig's defaults, types, JSON, encodings and hashes. */
 import type { TemplateFunction } from "../../go/function.ts";
+import { boundedSize } from "../../go/size.ts";
 import { decodeText, encodeText } from "../../go/text.ts";
 import { FunctionError, isTrue, kindOf, typeName, type Value } from "../../go/values.ts";
 import { decodeBase64, encodeBase64, hexOf, STANDARD } from "../encoding.ts";
@@ -21,7 +22,10 @@ export const SPRIG_DATA: readonly TemplateFunction[] = [
   sprig("typeIsLike", [S, ANY], ([name, value]) => [name, `*${name}`].includes(typeName(value))),
   sprig("kindOf", [ANY], ([value]) => kindOf(value)),
   sprig("kindIs", [S, ANY], ([name, value]) => kindOf(value) === name),
-  sprig("deepEqual", [ANY, ANY], ([a, b]) => deepEqual(a, b)),
+  sprig("deepEqual", [ANY, ANY], ([a, b], { session }) => {
+    session.budget.spend((boundedSize(a) + boundedSize(b)) / 4);
+    return deepEqual(a, b);
+  }),
 
   ...lenient(
     sprig("mustFromJson", [S], ([text]) => parseGoJson(text)),

@@ -1,5 +1,6 @@
 /** Sprig's functions on maps. */
 import type { TemplateFunction } from "../../go/function.ts";
+import { boundedSize } from "../../go/size.ts";
 import { anyMap, anySlice, fail, GoMap, Slice, stringSlice, typeName, type Value } from "../../go/values.ts";
 import { merge } from "../maps.ts";
 import { textOf } from "./convert.ts";
@@ -36,7 +37,10 @@ export const SPRIG_DICTS: readonly TemplateFunction[] = [
     "mustMergeOverwrite",
   ),
   ...alias(
-    sprig("deepCopy", [ANY], ([value]) => deepCopy(value)),
+    sprig("deepCopy", [ANY], ([value], { session }) => {
+      session.budget.spend(boundedSize(value));
+      return deepCopy(value);
+    }),
     "mustDeepCopy",
   ),
 ];

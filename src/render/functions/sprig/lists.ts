@@ -1,5 +1,6 @@
 /** Sprig's functions on lists. */
-import type { TemplateFunction } from "../../go/function.ts";
+import type { CallContext, TemplateFunction } from "../../go/function.ts";
+import { boundedSize } from "../../go/size.ts";
 import { anySlice, fail, isTrue, Slice, type Value } from "../../go/values.ts";
 import { listOf, textOf, toInt64 } from "./convert.ts";
 import { ANY, alias, sprig, sprigVariadic } from "./define.ts";
@@ -26,20 +27,25 @@ export const SPRIG_LISTS: readonly TemplateFunction[] = [
   ...withMust(sprig("prepend", [ANY, ANY], ([list, value]) => anySlice([value, ...listOf(list, "prepend")]))),
   sprigVariadic("concat", [], ANY, (lists) => anySlice(lists.flatMap((list) => listOf(list, "concat type")))),
   ...withMust(sprig("reverse", [ANY], ([list]) => anySlice([...listOf(list, "find reverse")].reverse()))),
-  ...withMust(sprig("uniq", [ANY], ([list]) => anySlice(distinct(listOf(list, "find uniq"))))),
   ...withMust(
-    sprigVariadic("without", [ANY], ANY, ([list, ...omitted]) =>
-      anySlice(
-        listOf(list as Value, "find without").filter((item) => !omitted.some((value) => deepEqual(value, item))),
-      ),
-    ),
+    sprig("uniq", [ANY], ([list], context) => anySlice(distinct(listOf(list, "find uniq"), comparing(list, context)))),
   ),
   ...withMust(
-    sprig(
-      "has",
-      [ANY, ANY],
-      ([value, list]) => list !== null && listOf(list, "find has").some((item) => deepEqual(item, value)),
-    ),
+    sprigVariadic("without", [ANY], ANY, ([list, ...omitted], context) => {
+      const spend = comparing(anySlice([list, ...omitted]), context);
+      return anySlice(
+        listOf(list as Value, "find without").filter((item) => {
+          spend(omitted.length);
+          return !omitted.some((value) => deepEqual(value, item));
+        }),
+      );
+    }),
+  ),
+  ...withMust(
+    sprig("has", [ANY, ANY], ([value, list], context) => {
+      comparing(anySlice([value, list]), context);
+      return list !== null && listOf(list, "find has").some((item) => deepEqual(item, value));
+    }),
   ),
   ...withMust(sprig("compact", [ANY], ([list]) => anySlice(listOf(list, "compact").filter(isTrue)))),
   ...withMust(sprigVariadic("slice", [ANY], ANY, ([list, ...bounds]) => cut(list as Value, bounds))),
@@ -54,9 +60,18 @@ function withMust(one: TemplateFunction): TemplateFunction[] {
   return alias(one, `must${bare[0]!.toUpperCase()}${bare.slice(1)}`);
 }
 
-function distinct(items: readonly Value[]): Value[] {
+/** What is compared has to be bounded, and every comparison is work. */
+function comparing(values: Value, { session }: CallContext): (comparisons: number) => void {
+  session.budget.spend(boundedSize(values) / 4);
+  return (comparisons) => session.budget.spend(comparisons / 4);
+}
+
+function distinct(items: readonly Value[], spend: (comparisons: number) => void): Value[] {
   const kept: Value[] = [];
-  for (const item of items) if (!kept.some((known) => deepEqual(known, item))) kept.push(item);
+  for (const item of items) {
+    spend(kept.length);
+    if (!kept.some((known) => deepEqual(known, item))) kept.push(item);
+  }
   return kept;
 }
 

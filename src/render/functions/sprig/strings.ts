@@ -140,17 +140,22 @@ function abbreviate(left: number, width: number, text: string): string {
 /** Breaks lines at spaces; a word that is too long stays whole. */
 function wrap(width: number, line: string, text: string): string {
   const size = Math.max(1, width);
-  let out = "";
-  let rest = text.replace(/^ +/, "");
-  while ([...rest].length > size) {
-    const head = [...rest].slice(0, size + 1).join("");
-    let at = head.lastIndexOf(" ");
-    if (at < 0) at = rest.indexOf(" ", head.length);
+  const characters = [...text];
+  const behindSpaces = (from: number) => {
+    let at = from;
+    while (characters[at] === " ") at++;
+    return at;
+  };
+  const lines: string[] = [];
+  let start = behindSpaces(0);
+  while (characters.length - start > size) {
+    let at = characters.lastIndexOf(" ", start + size);
+    if (at < start) at = characters.indexOf(" ", start + size + 1);
     if (at < 0) break;
-    out += rest.slice(0, at) + line;
-    rest = rest.slice(at + 1).replace(/^ +/, "");
+    lines.push(characters.slice(start, at).join(""));
+    start = behindSpaces(at + 1);
   }
-  return out + rest;
+  return [...lines, characters.slice(start).join("")].join(line);
 }
 
 /** `_0`, `_1`, … */

@@ -2,6 +2,7 @@
 import { JsonNumber } from "../../../json.ts";
 import { formatFloat } from "../../go/float.ts";
 import { formatPlain } from "../../go/format.ts";
+import { boundedSize } from "../../go/size.ts";
 import { fail, GoMap, Integer, integerOf, NilPointer, Slice, Struct, typeName, type Value } from "../../go/values.ts";
 import { compareNaturally } from "./order.ts";
 import { looksLikeOther, numberOf } from "./resolve.ts";
@@ -9,6 +10,7 @@ import { chooseStyle, ScalarWriter } from "./scalar.ts";
 
 /** Without the line break at the end. */
 export function writeYaml(value: Value): string {
+  boundedSize(value);
   const writer = new YamlWriter();
   writer.node(value, -2, "root");
   return writer.text.text;
