@@ -49,7 +49,9 @@ export function createPolicyStore(): PolicyStore {
     reaches: (names, mount) =>
       names.includes("root") ||
       rulesOf(names).some(
-        ({ pattern, capabilities }) => !capabilities.includes("deny") && literalPart(pattern).startsWith(mount),
+        ({ pattern, capabilities }) =>
+          !capabilities.includes("deny") &&
+          (literalPart(pattern).startsWith(mount) || (pattern.endsWith("*") && mount.startsWith(pattern.slice(0, -1)))),
       ),
   };
 }

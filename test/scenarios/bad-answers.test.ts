@@ -1,6 +1,7 @@
 /** What may come in place of an answer: said in words, in bounded time and memory, and nobody else is held up by it. */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import type http from "node:http";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configuration, template } from "../support/configuration.ts";
 import { startFront } from "../support/front.ts";
@@ -88,8 +89,12 @@ const BAD: Readonly<Record<string, { readonly answer: Answer; readonly said: Reg
     answer: (response) => void response.socket?.end("SSH-2.0-OpenSSH_9.2\r\n"),
     said: /what answers there does not speak HTTP/,
   },
+  gzip: {
+    answer: (response) => void response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync('{"data":{}}')),
+    said: /something that is not a JSON object/,
+  },
   headers: {
-    answer: (response) => void response.writeHead(200, { "x-long": "x".repeat(100_000) }).end("{}"),
+    answer: (response) => void response.writeHead(200, { "x-long": "x".repeat(MIB) }).end("{}"),
     said: /no Vault sends so many headers/,
   },
   cut: { answer: (response) => void response.write("{", () => response.destroy()), said: /the connection was cut/ },
