@@ -1,8 +1,12 @@
 /** Functions in places that the golden corpus does not reach; the values were taken from the real tools. */
 import { describe, expect, it } from "vitest";
+import { functionsExcept } from "../../src/render/functions/catalogue.ts";
+import { refusal } from "../../src/render/functions/refusal.ts";
+import { BUILTINS } from "../../src/render/go/builtins.ts";
 import { compileGoTemplate } from "../../src/render/go/engine.ts";
 import { sprintf } from "../../src/render/go/printf.ts";
 import { hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
+import { CONSUL_TEMPLATE, GO, SPRIG } from "./known-functions.ts";
 
 const render = (text: string) =>
   new TextDecoder().decode(compileGoTemplate(text, optionsOf()).execute(NOTHING_KNOWN, hostOf()).output);
@@ -34,6 +38,22 @@ describe("merging maps", () => {
   ])("%s of %s and %s", (name, a, b, merged) => {
     expect(render(`${maps(a, b)}{{ ${name} $a $b | toJSON }}`)).toBe(merged);
     expect(render(`${maps(a, b)}{{ $_ := ${name} $a $b }}{{ toJSON $a }}`), "in the first map itself").toBe(merged);
+  });
+});
+
+describe("every function of the real tools", () => {
+  const ours = new Set([...BUILTINS.keys(), ...functionsExcept([]).keys()]);
+  const theirs = [...CONSUL_TEMPLATE, ...GO, ...SPRIG.map((name) => `sprig_${name}`)];
+
+  it("is there, or is refused with its reason", () => {
+    expect(theirs.length).toBeGreaterThan(300);
+    const unexplained = theirs.filter((name) => !ours.has(name) && !/: .{20}/.test(refusal(name)));
+    expect(unexplained).toEqual([]);
+  });
+
+  it("is there unless it asks Consul, Nomad or the machine's interfaces", () => {
+    const absent = theirs.filter((name) => !ours.has(name) && !/reads from (?:Consul|Nomad)/.test(refusal(name)));
+    expect(absent).toEqual(["sockaddr"]);
   });
 });
 
