@@ -4,6 +4,7 @@ import { advance } from "../../src/lease/advance.ts";
 import { decide } from "../../src/lease/lifecycle.ts";
 import type { Grant } from "../../src/lease/outcomes.ts";
 import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
+import { FURTHER, runs } from "./laws.ts";
 import { type WorldOptions, walk } from "./world.ts";
 
 const policies: fc.Arbitrary<Policy> = fc.record({
@@ -48,9 +49,7 @@ const worlds: fc.Arbitrary<WorldOptions> = fc.record({
   release: fc.constantFrom("drained" as const, "always" as const, "never" as const),
 });
 
-/** LESSEE_LAWS=20 walks twenty times as far; the usual walk has to fit into every test run. */
-const FURTHER = Number(process.env.LESSEE_LAWS ?? 1);
-const PATIENCE = 120_000 * FURTHER;
+const PATIENCE = 120_000 * Math.max(1, FURTHER);
 
 /** The shortest time in which one more than `many` of them fall. */
 function closest(times: readonly number[], many: number): number {
@@ -68,9 +67,9 @@ describe("the lifecycle's laws, walked", () => {
           steps += result.steps;
           expect(result.broken).toEqual([]);
         }),
-        { numRuns: 4_600 * FURTHER },
+        { numRuns: runs(4_600) },
       );
-      expect(steps).toBeGreaterThan(1_000_000);
+      expect(steps).toBeGreaterThan(1_000_000 * Math.min(1, FURTHER));
     },
     PATIENCE,
   );
@@ -84,7 +83,7 @@ describe("the lifecycle's laws, walked", () => {
           expect(result.done).toBe(true);
           expect(result.broken).toEqual([]);
         }),
-        { numRuns: 400 * FURTHER },
+        { numRuns: runs(400) },
       );
     },
     PATIENCE,
@@ -98,7 +97,7 @@ describe("the lifecycle's laws, walked", () => {
           const { users } = walk({ ...options, steps: 3_000, stopAfter: 3_000 });
           expect(closest(users, options.policy.maxNewPerHour)).toBeGreaterThan(3_599_999);
         }),
-        { numRuns: 150 * FURTHER },
+        { numRuns: runs(150) },
       );
     },
     PATIENCE,
@@ -121,7 +120,7 @@ describe("the lifecycle's laws, walked", () => {
             ),
           ).toBeGreaterThanOrEqual(60_000);
         }),
-        { numRuns: 200 * FURTHER },
+        { numRuns: runs(200) },
       );
     },
     PATIENCE,
@@ -150,7 +149,7 @@ describe("promise 6", () => {
           ),
         ).toBeGreaterThan(59_999);
       }),
-      { numRuns: 100 * FURTHER },
+      { numRuns: runs(100) },
     );
   });
 });
@@ -165,7 +164,7 @@ describe("the laws, with a clock that jumps", () => {
           expect(result.broken).toEqual([]);
           expect(closest(result.users, options.policy.maxNewPerHour)).toBeGreaterThan(3_599_999);
         }),
-        { numRuns: 300 * FURTHER },
+        { numRuns: runs(300) },
       );
     },
     PATIENCE,
@@ -177,7 +176,7 @@ describe("the laws, with a clock that jumps", () => {
         const calm = { ...options, trouble: 0, tokenTtl: Number.POSITIVE_INFINITY, ttl: 3_600_000, maxTtl: 86_400_000 };
         expect(walk({ ...calm, jumps: "ahead", steps: 2_000, stopAfter: 2_000 }).broken).toEqual([]);
       }),
-      { numRuns: 200 * FURTHER },
+      { numRuns: runs(200) },
     );
   }, 120_000);
 });
