@@ -41,6 +41,26 @@ describe("merging maps", () => {
   });
 });
 
+describe("Sprig as the real one has it", () => {
+  it.each([
+    ['sprig_wrapWith 1 "abc" "/a/b"', "/abcaabc/abcb"],
+    ['sprig_wrapWith 5 "/" "one two sixteen"', "one/two/sixte/en"],
+    ['sprig_wrap 3 " "', " "],
+    ['sprig_regexFindAll "x" "a" -1 | toJSON', "null"],
+    ['sprig_get (sprig_urlParse "Hello World") "path"', "Hello World"],
+    ["sprig_duration 90", "0s"],
+    ['sprig_duration "90"', "1m30s"],
+    ['sprig_b64dec "y"', "illegal base64 data at input byte 0"],
+    ["sprig_floor (sprig_biggest 1e21 0)", "0"],
+    ["sprig_mul 1 1e21", "-9223372036854775808"],
+  ])("%s", (call, text) => expect(render(`{{ ${call} }}`)).toBe(text));
+
+  it.each([
+    ["sprig_divf 1 0", "decimal division by 0"],
+    ['sprig_substr 7 7 "2h"', "slice bounds out of range \\[7:2\\]"],
+  ])("%s fails", (call, message) => expect(() => render(`{{ ${call} }}`)).toThrow(new RegExp(message)));
+});
+
 describe("every function of the real tools", () => {
   const ours = new Set([...BUILTINS.keys(), ...functionsExcept([]).keys()]);
   const theirs = [...CONSUL_TEMPLATE, ...GO, ...SPRIG.map((name) => `sprig_${name}`)];

@@ -53,6 +53,7 @@ export function decodeBase64(text: string, alphabet: string, prefix = ""): Uint8
   }
   const left = count % 4;
   const padding = text.slice(at).replace(/[\r\n]/g, "");
+  if (left > 0 && padding === "") corrupt(at - left);
   if (left === 0 ? padding !== "" : padding !== "=".repeat(4 - left) || left === 1) corrupt(at);
   if (left === 3) bytes.push(group >> 10, (group >> 2) & 255);
   else if (left === 2) bytes.push(group >> 4);

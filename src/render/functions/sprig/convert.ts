@@ -12,10 +12,15 @@ export function toInt64(value: Value): bigint {
   const integer = integerOf(value);
   if (integer !== undefined) return BigInt.asIntN(64, integer);
   if (typeof value === "boolean") return value ? 1n : 0n;
-  if (typeof value === "number") return Number.isFinite(value) ? BigInt.asIntN(64, BigInt(Math.trunc(value))) : 0n;
+  if (typeof value === "number") return fitting(value);
   const text = stringOf(value);
   const parsed = text === undefined ? undefined : parseInteger(text, 0);
   return parsed !== undefined && BigInt.asIntN(64, parsed) === parsed ? parsed : 0n;
+}
+
+/** As the processor does it: what does not fit is the least of all. */
+function fitting(value: number): bigint {
+  return Math.abs(value) < 2 ** 63 ? BigInt(Math.trunc(value)) : -(2n ** 63n);
 }
 
 export function toFloat64(value: Value): number {

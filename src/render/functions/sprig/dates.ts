@@ -2,7 +2,7 @@
 import type { TemplateFunction } from "../../go/function.ts";
 import { parseInteger } from "../../go/number.ts";
 import { quote } from "../../go/quote.ts";
-import { fail, integerOf, Struct, stringOf, type Value } from "../../go/values.ts";
+import { fail, Integer, integerOf, Struct, stringOf, type Value } from "../../go/values.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { addNanoseconds, type Moment, momentOfMilliseconds, unixNano } from "../moment.ts";
 import { formatTime } from "../time-format.ts";
@@ -67,7 +67,9 @@ function modify(by: string, date: Struct): Struct {
 
 function secondsOf(value: Value): bigint {
   const text = stringOf(value);
-  return (text === undefined ? integerOf(value) : parseInteger(text, 10)) ?? 0n;
+  if (text !== undefined) return parseInteger(text, 10) ?? 0n;
+  // Sprig knows texts and int64 here; a number that stands in a template is an int.
+  return value instanceof Integer && value.kind === "int64" ? value.value : 0n;
 }
 
 function durationOf(value: Value, now: number): bigint {

@@ -31,7 +31,9 @@ export const SPRIG_NUMBERS: readonly TemplateFunction[] = [
     (values as readonly Value[]).map(toFloat64).reduce((a, b) => exact(a * b)),
   ),
   sprigVariadic("divf", [ANY], ANY, (values) =>
-    (values as readonly Value[]).map(toFloat64).reduce((a, b) => exact(a / b)),
+    (values as readonly Value[])
+      .map(toFloat64)
+      .reduce((a, b) => (b === 0 ? fail("decimal division by 0") : exact(a / b))),
   ),
   sprig("floor", [ANY], ([value]) => Math.floor(toFloat64(value))),
   sprig("ceil", [ANY], ([value]) => Math.ceil(toFloat64(value))),

@@ -38,7 +38,7 @@ function clean(path: string): string {
 
 function parseUrl(url: string): GoMap {
   const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(url);
-  if (match === null || /[\x00-\x20\x7f]/.test(url))
+  if (match === null || /[\x00-\x1f\x7f]/.test(url))
     fail(`unable to parse url: parse ${quote(url)}: net/url: invalid control character in URL`);
   const [, scheme = "", authority = "", path = "", query = "", fragment = ""] = match;
   const at = authority.lastIndexOf("@");

@@ -1,6 +1,6 @@
 /** Sprig's regular expressions; where the pattern is none, the `must…` forms fail and the others give nothing. */
 import type { TemplateFunction } from "../../go/function.ts";
-import { FunctionError, fail, stringSlice } from "../../go/values.ts";
+import { FunctionError, fail, Slice } from "../../go/values.ts";
 import { compileRegex, expand, findMatches, type Regex, replaceMatches } from "../regex/regex.ts";
 import { lenient, S, sprig } from "./define.ts";
 
@@ -26,7 +26,7 @@ export const SPRIG_REGEX: readonly TemplateFunction[] = [
   ...panicking(
     "RegexFindAll",
     sprig("mustRegexFindAll", [S, S, "int"], ([pattern, text, limit], { session }) =>
-      stringSlice(
+      listOrNil(
         findMatches(compileRegex(pattern, session.budget.spend), text, Number(limit)).map((match) => match.text),
       ),
     ),
@@ -46,11 +46,16 @@ export const SPRIG_REGEX: readonly TemplateFunction[] = [
   ...panicking(
     "RegexSplit",
     sprig("mustRegexSplit", [S, S, "int"], ([pattern, text, limit], { session }) =>
-      stringSlice(split(compileRegex(pattern, session.budget.spend), text, Number(limit))),
+      listOrNil(split(compileRegex(pattern, session.budget.spend), text, Number(limit))),
     ),
   ),
   sprig("regexQuoteMeta", [S], ([text]) => text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&")),
 ];
+
+/** Nothing found is Go's nil, which is `null` in JSON. */
+function listOrNil(found: readonly string[]): Slice {
+  return new Slice("string", found, found.length === 0);
+}
 
 /** Sprig compiles these with a panic, whose text is another. */
 function panicking(name: string, must: TemplateFunction): TemplateFunction[] {

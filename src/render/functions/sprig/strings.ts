@@ -6,6 +6,7 @@ import { quote } from "../../go/quote.ts";
 import { decodeText, encodeText } from "../../go/text.ts";
 import { fail, stringMap, stringSlice, type Value } from "../../go/values.ts";
 import { replaceAll, splitText, toLower, toUpper, trimCharacters, trimSpace } from "../text.ts";
+import { joined } from "../x509/der.ts";
 import { textOf, textsOf } from "./convert.ts";
 import { ANY, alias, S, sprig, sprigVariadic } from "./define.ts";
 
@@ -45,8 +46,8 @@ export const SPRIG_STRINGS: readonly TemplateFunction[] = [
   sprig("substr", ["int", "int", S], ([from, to, text]) => substring(Number(from), Number(to), text)),
   sprig("abbrev", ["int", S], ([width, text]) => abbreviate(0, Number(width), text)),
   sprig("abbrevboth", ["int", "int", S], ([left, width, text]) => abbreviate(Number(left), Number(width), text)),
-  sprig("wrap", ["int", S], ([width, text]) => wrap(Number(width), "\n", text)),
-  sprig("wrapWith", ["int", S, S], ([width, line, text]) => wrap(Number(width), line, text)),
+  sprig("wrap", ["int", S], ([width, text]) => wrap(Number(width), "\n", text, false)),
+  sprig("wrapWith", ["int", S, S], ([width, line, text]) => wrap(Number(width), line, text, true)),
   sprig("indent", ["int", S], ([spaces, text]) => indent(spaces, text)),
   sprig("nindent", ["int", S], ([spaces, text]) => `\n${indent(spaces, text)}`),
   sprigVariadic("quote", [], ANY, (values) =>
@@ -120,7 +121,10 @@ function truncate(length: number, text: string): string {
 function substring(from: number, to: number, text: string): string {
   const bytes = encodeText(text);
   if (from < 0) return decodeText(bytes.subarray(0, Math.max(0, to)));
-  if (to < 0 || to > bytes.length) return decodeText(bytes.subarray(from));
+  if (to < 0 || to > bytes.length) {
+    if (from > bytes.length) fail(`runtime error: slice bounds out of range [${from}:${bytes.length}]`);
+    return decodeText(bytes.subarray(from));
+  }
   if (from > to) fail(`runtime error: slice bounds out of range [${from}:${to}]`);
   return decodeText(bytes.subarray(from, to));
 }
@@ -137,25 +141,28 @@ function abbreviate(left: number, width: number, text: string): string {
   return `...${characters.slice(characters.length - (width - 3)).join("")}`;
 }
 
-/** Breaks lines at spaces; a word that is too long stays whole. */
-function wrap(width: number, line: string, text: string): string {
+/** Breaks lines at spaces, counting bytes; a word that is too long stays whole, or is broken too. */
+function wrap(width: number, separator: string, text: string, breakWords: boolean): string {
   const size = Math.max(1, width);
-  const characters = [...text];
-  const behindSpaces = (from: number) => {
-    let at = from;
-    while (characters[at] === " ") at++;
-    return at;
-  };
-  const lines: string[] = [];
-  let start = behindSpaces(0);
-  while (characters.length - start > size) {
-    let at = characters.lastIndexOf(" ", start + size);
-    if (at < start) at = characters.indexOf(" ", start + size + 1);
-    if (at < 0) break;
-    lines.push(characters.slice(start, at).join(""));
-    start = behindSpaces(at + 1);
+  const bytes = encodeText(text);
+  const space = 32;
+  const lines: Uint8Array[] = [];
+  let from = 0;
+  while (bytes.length - from > size) {
+    if (bytes[from] === space) {
+      from++;
+      continue;
+    }
+    let to = bytes.subarray(from, from + size + 1).lastIndexOf(space);
+    const broken = to < 0 && breakWords;
+    if (to < 0) to = broken ? size : bytes.subarray(from).indexOf(space, size);
+    if (to < 0) break;
+    lines.push(bytes.subarray(from, from + to));
+    from += broken ? to : to + 1;
   }
-  return [...lines, characters.slice(start).join("")].join(line);
+  const end = encodeText(separator === "" ? "\n" : separator);
+  const pieces = [...lines.flatMap((line) => [line, end]), bytes.subarray(from)];
+  return decodeText(joined(...pieces));
 }
 
 /** `_0`, `_1`, … */
