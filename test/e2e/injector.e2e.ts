@@ -66,7 +66,8 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
   it("1: one application with lessee's image, which just works, over rotations", async () => {
     const pod = await changed({ [`${PREFIX}/agent-image`]: IMAGE });
     expect(sidecarOf(await getPod(pod))).toEqual({ by: "Vault's injector", image: IMAGE });
-    await usersOf(pod, 3);
+    // The init container's, the sidecar's first, and those of two rotations.
+    await usersOf(pod, 4);
     expect((await unharmed(pod)).ok).toBeGreaterThan(1_000);
     await expect.poll(() => lesseeStatus(pod), { timeout: 30_000 }).toMatch(/database\/creds\/pg-role/);
   });
@@ -78,7 +79,7 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
     await expect.poll(() => lesseeStatus(pod), { timeout: 30_000 }).toMatch(/\b18s\b/);
     // The init container's ends by itself: the two share no folder, so that there are two at first.
     expect(await logged(pod, "read")).toHaveLength(1);
-    await usersOf(pod, 2);
+    await usersOf(pod, 3);
     await unharmed(pod);
   });
 
@@ -141,7 +142,7 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
     await installChart(LABELLED);
     const pod = await restarted();
     expect(sidecarOf(await getPod(pod))).toEqual({ by: "Vault's injector", image: IMAGE });
-    await usersOf(pod, 2);
+    await usersOf(pod, 3);
     await unharmed(pod);
   });
 
