@@ -13,7 +13,8 @@ export interface Guard {
 
 /**
  * Reads process ids until it is told that all is done, or until the pipe breaks, which is when this process died.
- * Then all are interrupted, killed if that does not help within 3 s, and the folder is removed.
+ * Then all are interrupted, killed if that does not help within 3 s, and the folder is removed. `-s KILL`, because dash
+ * takes no group after `-KILL --`.
  */
 const SCRIPT = `
 pids=
@@ -25,7 +26,7 @@ done
 kill -INT $pids
 tries=0
 while [ $tries -lt 30 ] && running; do sleep 0.1; tries=$((tries + 1)); done
-for pid in $pids; do kill -KILL -- "-$pid"; done
+for pid in $pids; do kill -s KILL -- "-$pid"; done
 rm -rf -- "$1"
 `;
 
