@@ -1,5 +1,4 @@
 /** `lessee webhook`: injects the sidecar into the pods of a cluster, as its API server asks. */
-
 import { durationFault, parseDuration, toMilliseconds } from "../config/duration.ts";
 import { describe, LesseeError } from "../errors.ts";
 import type { LesseeEvent } from "../events.ts";

@@ -70,6 +70,19 @@ export function checkContainer(container: Container): void {
   checkResources(container.resources);
 }
 
+/** Before the long work of reading what they say. */
+export function checkOwnSize(annotations: Annotations): void {
+  const size = ownAnnotations(annotations).reduce(
+    (sum, name) => sum + name.length + (annotations[name] ?? "").length,
+    0,
+  );
+  if (size > MOST_OF_OWN)
+    throw new Refusal(
+      `the annotations of lessee are ${kibibytes(size)} KiB together, and at most ${kibibytes(MOST_OF_OWN)} KiB may be`,
+      "put a long configuration into a ConfigMap: vault.hashicorp.com/agent-configmap",
+    );
+}
+
 // ---- internal ----
 
 /** Linux takes no longer one in the environment of a program: it would not start at all. */
@@ -84,18 +97,6 @@ function checkSizes(request: InjectionRequest): void {
   if (request.annotations.text("agent-configmap") !== "") return;
   const size = Math.ceil((bytes(JSON.stringify(agentConfig(request, false))) * 4) / 3);
   if (size > MOST_OF_A_VARIABLE) throw tooLong("VAULT_CONFIG", size);
-}
-
-export function checkOwnSize(annotations: Annotations): void {
-  const size = ownAnnotations(annotations).reduce(
-    (sum, name) => sum + name.length + (annotations[name] ?? "").length,
-    0,
-  );
-  if (size > MOST_OF_OWN)
-    throw new Refusal(
-      `the annotations of lessee are ${kibibytes(size)} KiB together, and at most ${kibibytes(MOST_OF_OWN)} KiB may be`,
-      "put a long configuration into a ConfigMap: vault.hashicorp.com/agent-configmap",
-    );
 }
 
 function tooLong(name: string, size: number): Refusal {

@@ -33,10 +33,14 @@ export function pace(left: number): number {
  * @param retryAfter what the server asked for, if it did
  */
 export function backoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
-  const doubled = Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
-  const jittered = doubled * (1 - chance / 4);
+  const jittered = doubled(policy, failures) * (1 - chance / 4);
   if (retryAfter === undefined) return jittered;
   // All are told the same time, and must not come at it together.
   const spread = chance * Math.max(policy.min, retryAfter / 10);
   return Math.max(jittered, Math.min(retryAfter + spread, 10 * policy.max));
+}
+
+/** From `min`, twice as long after each failure, to `max`. */
+export function doubled(policy: BackoffPolicy, failures: number): number {
+  return Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
 }

@@ -5,7 +5,7 @@
  *   log in ─► active: renewed ─► (its time, or it does not last for a read) ─► older: renewed ─► childless ─► revoked
  */
 import { describe, LesseeError } from "../errors.ts";
-import { type BackoffPolicy, backoff, RENEWAL_BACKOFF } from "./backoff.ts";
+import { type BackoffPolicy, backoff, doubled, RENEWAL_BACKOFF } from "./backoff.ts";
 
 export interface TokenPolicy {
   /** The longest lead of the credentials that are read with it. */
@@ -211,9 +211,9 @@ export function endsLogin(error: unknown, isFirst: boolean, exitOnErr: boolean):
  * try. `min_backoff` is the least that is waited, `max_backoff` the most.
  */
 function loginBackoff(policy: BackoffPolicy, failures: number, chance: number, retryAfter?: number): number {
-  const doubled = Math.min(policy.max, policy.min * 2 ** Math.min(failures - 1, 30));
-  const least = Math.min(policy.max, Math.max(policy.min, 0.75 * doubled));
-  const most = Math.min(policy.max, 1.5 * doubled);
+  const middle = doubled(policy, failures);
+  const least = Math.min(policy.max, Math.max(policy.min, 0.75 * middle));
+  const most = Math.min(policy.max, 1.5 * middle);
   const wait = least + chance * (most - least);
   return retryAfter === undefined ? wait : Math.max(wait, backoff(policy, failures, chance, retryAfter));
 }

@@ -3,6 +3,7 @@ import type { Random } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenStatus } from "../status.ts";
 import { createPulse, either, runLane } from "./lane.ts";
+import type { Outcome } from "./outcomes.ts";
 import { finite } from "./schedule.ts";
 import {
   advanceToken,
@@ -42,15 +43,8 @@ export interface Hold {
   release(): void;
 }
 
-export type TokenChange =
-  | {
-      readonly is: "token renewed";
-      readonly token: number;
-      readonly expiry: number;
-      readonly horizon: number;
-      readonly asked: boolean;
-    }
-  | { readonly is: "token lost"; readonly token: number };
+/** What becomes of a token, for whatever is held under it. */
+export type TokenChange = Extract<Outcome, { readonly is: "token renewed" | "token lost" }>;
 
 export interface Tokens {
   /** Runs until `stop`. */

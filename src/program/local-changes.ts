@@ -2,7 +2,6 @@
  * What changes beside the secrets: the files that templates read, and their sources. Templates that use no secret
  * belong here as well. Nothing is read from Vault for it that was read before.
  */
-
 import { describe } from "../errors.ts";
 import { backoff, LOCAL_BACKOFF } from "../lease/backoff.ts";
 import type { Keepers } from "../lease/keepers.ts";

@@ -28,6 +28,8 @@ export interface Setup {
   readonly publisher: Publisher;
   /** What the env templates have rendered. */
   readonly variables: Variables;
+  /** From 0 to 1, the pod's own. */
+  readonly jitter: number;
   credential(dependency: Dependency): CredentialSetup;
   /** The longest lead that a token's leases need; 0 while none is known. */
   longestLead(): number;
@@ -78,10 +80,11 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
   ];
   const publisher = createPublisher({ templates, brain, inUse, files, random, clock, emit, redact, onProgress });
   const credentials = new Map<string, CredentialSetup>();
+  const jitter = jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(world.pid));
   const context = {
     staticInterval: config.templateConfig.staticSecretRenderInterval,
     renewalThreshold: config.templateConfig.leaseRenewalThreshold,
-    jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(world.pid)),
+    jitter,
     hasCommands: templates.some(({ command }) => command !== null),
   };
 
@@ -110,6 +113,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     config,
     publisher,
     variables,
+    jitter,
     credential({ path }) {
       const known = credentials.get(path) ?? make(path);
       credentials.set(path, known);

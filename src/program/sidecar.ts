@@ -15,7 +15,6 @@ import { createKeeper, type Keeper } from "../lease/keeper.ts";
 import { createKeepers, type Keepers } from "../lease/keepers.ts";
 import { createPulse } from "../lease/lane.ts";
 import { createMemory } from "../lease/memory.ts";
-import { jitterOf } from "../lease/policy.ts";
 import type { Stopping } from "../lease/state.ts";
 import { openState } from "../lease/state-place.ts";
 import { endsLogin } from "../lease/token.ts";
@@ -161,7 +160,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     learn,
     policy: () => ({
       lead: setup.longestLead(),
-      jitter: jitterOf(env.POD_NAME ?? env.HOSTNAME ?? String(pid)),
+      jitter: setup.jitter,
       printsHorizon: setup.publisher.printsHorizon(),
       backoff: { min: autoAuth.method.minBackoff, max: autoAuth.method.maxBackoff },
     }),

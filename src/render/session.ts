@@ -3,7 +3,7 @@ import { describe, TemplateError } from "../errors.ts";
 import type { Ends, VaultSecret } from "../vault/secret.ts";
 import { type Budget, createBudget } from "./budget.ts";
 import { secretValue } from "./functions/secret-value.ts";
-import { encodeText } from "./go/text.ts";
+import { encodeText, joined } from "./go/text.ts";
 import { fail, type Struct, type Value } from "./go/values.ts";
 import {
   type Brain,
@@ -162,7 +162,7 @@ export function openSession(brain: Brain, host: TemplateHost, options: TemplateO
     seen: () => requests.join(" "),
     write(file, append) {
       const before = append ? files.get(file.path)?.content : undefined;
-      files.set(file.path, { ...file, content: before ? concatenated(before, file.content) : file.content });
+      files.set(file.path, { ...file, content: before ? joined(before, file.content) : file.content });
     },
     get used() {
       return [...used.values()].map(({ dependency }) => dependency);
@@ -213,13 +213,6 @@ const RETRY = 15_000;
 
 function isEmpty({ data, auth, wrapInfo }: VaultSecret): boolean {
   return data.reveal() === null && auth === null && wrapInfo === null;
-}
-
-function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }
 
 /** What the host says against a file, as a folder or one outside of the sandbox, is the function's own failure. */

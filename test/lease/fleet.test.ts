@@ -2,15 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { jitterOf } from "../../src/lease/policy.ts";
 import { renewalDue, rotationDue } from "../../src/lease/schedule.ts";
-import {
-  advanceToken,
-  decideToken,
-  type HeldToken,
-  loginDue,
-  NO_TOKEN,
-  type TokenPolicy,
-} from "../../src/lease/token.ts";
-import { HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
+import { advanceToken, decideToken, loginDue, NO_TOKEN, type TokenPolicy } from "../../src/lease/token.ts";
+import { HOUR, held, heldToken, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const PODS = Array.from({ length: 500 }, (_, n) => `tsb-6d4cf56db6-${(n * 7_919 + 100_000).toString(36)}`);
@@ -83,21 +76,10 @@ describe("500 pods that start in one moment", () => {
 });
 
 describe("500 pods that have logged in in one moment", () => {
-  const token: HeldToken = {
-    number: 1,
-    loggedInAt: 0,
-    duration: HOUR,
-    expiry: HOUR,
-    horizon: 24 * HOUR,
-    renewable: true,
-    probeAt: NEVER,
-    renewAt: NEVER,
-    renewFailures: 0,
-  };
   const spreads: Readonly<Record<string, (jitter: number) => number>> = {
     "renew their leases": (jitter) => renewalDue(0, 12 * HOUR, NEVER, HOUR, jitter),
     "log in anew": (jitter) =>
-      loginDue(token, { lead: HOUR, jitter, printsHorizon: false, backoff: { min: SECOND, max: 5 * MINUTE } }),
+      loginDue(heldToken(), { lead: HOUR, jitter, printsHorizon: false, backoff: { min: SECOND, max: 5 * MINUTE } }),
     rotate: (jitter) => rotationDue(held({ horizon: 24 * HOUR }), { ...SEED_POLICY, jitter }),
   };
 

@@ -1,6 +1,7 @@
 /** Policies and credentials for laws and components. */
 import fc from "fast-check";
 import type { Held, Policy } from "../../src/lease/state.ts";
+import type { HeldToken } from "../../src/lease/token.ts";
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
@@ -83,6 +84,22 @@ export function held(changes: Partial<Held> = {}): Held {
     renewals: 0,
     renewFailures: 0,
     verified: false,
+    ...changes,
+  };
+}
+
+/** Of an hour, renewed at its half, that a day ends. */
+export function heldToken(changes: Partial<HeldToken> = {}): HeldToken {
+  return {
+    number: 1,
+    loggedInAt: 0,
+    duration: HOUR,
+    expiry: HOUR,
+    horizon: 24 * HOUR,
+    renewable: true,
+    probeAt: Number.POSITIVE_INFINITY,
+    renewAt: 30 * MINUTE,
+    renewFailures: 0,
     ...changes,
   };
 }

@@ -14,7 +14,7 @@ import {
   type TokenPolicy,
   type TokenState,
 } from "../../src/lease/token.ts";
-import { anySeconds, HOUR, MINUTE, SECOND } from "./policies.ts";
+import { anySeconds, HOUR, MINUTE, SECOND, heldToken as token } from "./policies.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const policy: TokenPolicy = {
@@ -23,21 +23,6 @@ const policy: TokenPolicy = {
   printsHorizon: false,
   backoff: { min: SECOND, max: 5 * MINUTE },
 };
-
-function token(changes: Partial<HeldToken> = {}): HeldToken {
-  return {
-    number: 1,
-    loggedInAt: 0,
-    duration: HOUR,
-    expiry: HOUR,
-    horizon: 24 * HOUR,
-    renewable: true,
-    probeAt: INFINITY,
-    renewAt: 30 * MINUTE,
-    renewFailures: 0,
-    ...changes,
-  };
-}
 
 interface Walk {
   readonly broken: readonly string[];

@@ -24,6 +24,14 @@ async function project(generation: string, content: string): Promise<void> {
   await fs.rename(join(folder, "..data_tmp"), join(folder, "..data"));
 }
 
+/** Watched from here on. */
+async function follow(paths: readonly string[], onChange: () => void): Promise<Watch> {
+  watch = createWatch(fs, onChange);
+  await watch.follow(paths);
+  await watch.ready;
+  return watch;
+}
+
 function changes(): { readonly onChange: () => void; readonly next: () => Promise<void> } {
   let waiting = Promise.withResolvers<void>();
   return {
@@ -40,9 +48,7 @@ describe("a watch", () => {
     await project("..2026_01", "first");
     await fs.symlink("..data/token", join(folder, "token"));
     const { onChange, next } = changes();
-    watch = createWatch(fs, onChange);
-    await watch.follow([join(folder, "token")]);
-    await watch.ready;
+    await follow([join(folder, "token")], onChange);
     for (const generation of ["..2026_02", "..2026_03"]) {
       const told = next();
       await project(generation, generation);
@@ -55,12 +61,10 @@ describe("a watch", () => {
     const path = join(folder, "token");
     await fs.writeFile(path, "first");
     const { onChange, next } = changes();
-    watch = createWatch(fs, onChange);
-    await watch.follow([path]);
-    await watch.ready;
+    const following = await follow([path], onChange);
     const told = next();
     writeFileSync(path, "second");
-    await watch.follow([path, join(folder, "another")]);
+    await following.follow([path, join(folder, "another")]);
     await told;
   });
 
@@ -68,9 +72,7 @@ describe("a watch", () => {
     const path = join(folder, "token");
     await fs.writeFile(path, "first");
     const { onChange, next } = changes();
-    watch = createWatch(fs, onChange);
-    await watch.follow([path]);
-    await watch.ready;
+    await follow([path], onChange);
     for (const change of [
       () => fs.writeFile(path, "the second, longer"),
       () => fs.writeFile(join(folder, "new"), "third").then(() => fs.rename(join(folder, "new"), path)),

@@ -28,6 +28,17 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
+/** All of them, one behind the other. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Length in bytes, without encoding. */
 export function byteLength(text: string): number {
   let length = 0;

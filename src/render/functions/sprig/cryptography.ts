@@ -1,10 +1,9 @@
 /** Sprig's ciphers and password hashes. What it draws by chance stays the same as long as a template asks for the same. */
 import type { CallContext, TemplateFunction } from "../../go/function.ts";
-import { decodeText, encodeText } from "../../go/text.ts";
+import { decodeText, encodeText, joined } from "../../go/text.ts";
 import { fail } from "../../go/values.ts";
 import type { KeyKind } from "../../template.ts";
 import { decodeBase64, encodeBase64, STANDARD } from "../encoding.ts";
-import * as der from "../x509/der.ts";
 import { formatKey } from "../x509/key.ts";
 import { S, sprig } from "./define.ts";
 import { CHARACTERS, PATTERNS } from "./password-patterns.ts";
@@ -66,9 +65,9 @@ function derivePassword(counter: bigint, type: string, of: PasswordFor, { sessio
   const site = encodeText(of.site);
   const seed = encodeText(SEED);
   const key = session.later({ name: "sprig_derivePassword", args: [of.password, of.user] }, () =>
-    host.cryptography.scrypt(encodeText(of.password), der.joined(seed, uint32(user.length), user)),
+    host.cryptography.scrypt(encodeText(of.password), joined(seed, uint32(user.length), user)),
   );
-  const hash = host.hmac("sha256", key, der.joined(seed, uint32(site.length), site, uint32(Number(counter))));
+  const hash = host.hmac("sha256", key, joined(seed, uint32(site.length), site, uint32(Number(counter))));
   const pattern = patterns[hash[0]! % patterns.length]!;
   return [...pattern].map((kind, i) => pick(CHARACTERS[kind]!, hash[i + 1]!)).join("");
 }
@@ -91,9 +90,9 @@ function encryptAes(password: string, text: string, { session }: CallContext): s
   return session.once({ name: "sprig_encryptAES", args: [password, text], each: true }, () => {
     const content = encodeText(text);
     const padding = BLOCK - (content.length % BLOCK);
-    const padded = der.joined(content, new Uint8Array(padding).fill(padding));
+    const padded = joined(content, new Uint8Array(padding).fill(padding));
     const iv = host.random(BLOCK);
-    return encodeBase64(der.joined(iv, host.cryptography.aes("encrypt", aesKey(password), iv, padded)), STANDARD);
+    return encodeBase64(joined(iv, host.cryptography.aes("encrypt", aesKey(password), iv, padded)), STANDARD);
   });
 }
 

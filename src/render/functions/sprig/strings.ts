@@ -3,10 +3,9 @@
 import type { TemplateFunction } from "../../go/function.ts";
 import { compareStrings } from "../../go/order.ts";
 import { quote } from "../../go/quote.ts";
-import { decodeText, encodeText } from "../../go/text.ts";
+import { decodeText, encodeText, joined } from "../../go/text.ts";
 import { fail, stringMap, stringSlice, type Value } from "../../go/values.ts";
 import { replaceAll, splitText, toLower, toUpper, trimCharacters, trimSpace } from "../text.ts";
-import { joined } from "../x509/der.ts";
 import { textOf, textsOf } from "./convert.ts";
 import { ANY, alias, S, sprig, sprigVariadic } from "./define.ts";
 

@@ -1,4 +1,5 @@
 /** The few words of DER (X.690) that keys and certificates need. Every function gives one complete element. */
+import { joined } from "../../go/text.ts";
 
 export type Bytes = Uint8Array;
 
@@ -66,16 +67,6 @@ export function time(at: Date): Bytes {
   return at.getUTCFullYear() < 2050
     ? element(0x17, encoder.encode(digits.slice(2)))
     : element(0x18, encoder.encode(digits));
-}
-
-export function joined(...parts: readonly Bytes[]): Bytes {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 export interface Element {
