@@ -64,8 +64,13 @@ export function relay(answer: IncomingMessage, client: ServerResponse, most: num
   });
 }
 
-/** An answer that comes before the body's end, as a refusal of a large one, is let through. */
+/** An answer that comes before the body's end, as a refusal of a large one, is let through; what nobody reads is dropped. */
 function pipeBody(body: IncomingMessage, outgoing: ClientRequest): void {
-  if (body.readableEnded) outgoing.end();
-  else body.pipe(outgoing);
+  if (body.readableEnded) return void outgoing.end();
+  body.pipe(outgoing);
+  // The client's connection would stand still otherwise, with the answer to its next request behind the rest.
+  outgoing.once("close", () => {
+    body.unpipe(outgoing);
+    body.resume();
+  });
 }

@@ -28,7 +28,7 @@ export function acceptList(server: Server, event: "connection" | "secureConnecti
     });
   });
   return {
-    of: (request) => (within.get(request.socket) === "LIST" ? "LIST" : (request.method ?? "GET")),
+    of: ({ socket, method = "GET" }) => (method === "LOCK" && within.get(socket) === "LIST" ? "LIST" : method),
     ended: (request) => void within.delete(request.socket),
   };
 }

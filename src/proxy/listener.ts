@@ -2,6 +2,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { AddressInfo, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
 import type { ListenerConfig } from "../config/server-types.ts";
 import { describe, LesseeError } from "../errors.ts";
@@ -40,10 +41,12 @@ export async function startListener(config: ListenerConfig, handler: Handler, po
   const methods = acceptList(server, tls === null ? "connection" : "secureConnection");
   server.on("request", (request: http.IncomingMessage, response: http.ServerResponse) => {
     const method = methods.of(request);
-    // The next request of the connection is read only after this one's answer.
-    response.once("close", () => methods.ended(request));
+    // The next request of the connection is read only after this one's answer, and after this one's body.
+    const ended = () => methods.ended(request);
+    response.once("close", () => (request.complete ? ended() : request.once("end", ended)));
     handler(request, response, method);
   });
+  server.on("connect", (_request: http.IncomingMessage, socket: Duplex) => socket.end(NO_TUNNEL));
   const address =
     config.type === "unix" ? await openSocketFile(server, config, ports) : await openPort(server, config, tls);
   // An accept that fails, as for want of file descriptors, concerns one caller only.
@@ -69,9 +72,20 @@ const LIMITS = {
   maxHeaderSize: 64 * 1024,
 };
 
+const NO_TUNNEL = [
+  "HTTP/1.1 405 Method Not Allowed",
+  "Content-Type: application/json",
+  "Connection: close",
+  "",
+  '{"errors":["this is no proxy for other servers"]}\n',
+].join("\r\n");
+
 function createServer(tls: TlsOptions | null): http.Server | https.Server {
   try {
-    return tls === null ? http.createServer(LIMITS) : https.createServer({ ...LIMITS, ...tls });
+    const server = tls === null ? http.createServer(LIMITS) : https.createServer({ ...LIMITS, ...tls });
+    // Beyond 2,000 Node would leave out the rest without a word: their size is the bound.
+    server.maxHeadersCount = 0;
+    return server;
   } catch (error) {
     throw new LesseeError("listener", `listener: its TLS settings cannot be used: ${describe(error)}`, {
       hint: "check that tls_key_file fits tls_cert_file",

@@ -59,7 +59,8 @@ export function useGround(): Ground {
   });
 
   async function serve(listener: http.RequestListener): Promise<string> {
-    const server = http.createServer({ keepAliveTimeout: 60_000 }, listener);
+    const server = http.createServer({ keepAliveTimeout: 60_000, maxHeaderSize: 1024 * 1024 }, listener);
+    server.maxHeadersCount = 0;
     // Only here: the proxy sends LIST as it is.
     server.on("connection", (socket) =>
       socket.prependListener("data", (chunk: Buffer) => {
