@@ -15,7 +15,6 @@ export function defaultCredential(path: string, overrides: Overrides<CredentialC
     hearing: 30 * SECOND,
     margin: 6 * SECOND,
     quietPeriod: 10 * SECOND,
-    maxNewPerHour: 6,
     probe: true,
     publish: "rename",
     escalate: ["notify", "idle", "all"],

@@ -212,7 +212,8 @@ export interface CredentialConfig {
   readonly margin: number;
   /** No session of the old user in every poll of so long counts as drained; default 10 s. */
   readonly quietPeriod: number;
-  readonly maxNewPerHour: number;
+  /** Absent: as many as the TTLs need, and a few that nobody has planned. */
+  readonly maxNewPerHour?: number;
   /** Whether the max TTL is asked for right after the read. */
   readonly probe: boolean;
   readonly publish: "rename" | "symlink" | "in-place";

@@ -142,7 +142,7 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
   ),
   perCredential(
     "lessee_new_users_per_hour_limit",
-    "The most database users that may be made in an hour (max_new_per_hour).",
+    "The most database users that may be made in an hour: max_new_per_hour, else what planned rotations need, and 6.",
     "maxNewPerHour",
     ({ maxNewPerHour }) => maxNewPerHour,
   ),

@@ -1,5 +1,6 @@
 /** What follows from what was done: the second half of a credential's life (lifecycle.ts has the first, and the drawing). */
 import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
+import { issuedAt, unclearLeft } from "./budget.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
 import { printedAnew, readied, settle, settled } from "./ends.ts";
 import { heard, reminded, seeValidity, watched } from "./hearing.ts";
@@ -38,10 +39,11 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       return taken(state, outcome.grant, now, policy);
     case "read failed": {
       const failures = state.read.failures + 1;
-      const issued = outcome.mayHaveIssued ? [...withinTheHour(state.issued, now), now] : state.issued;
-      const paced = outcome.mayHaveIssued ? pace(policy.maxNewPerHour - issued.length) : 0;
+      const { mayHaveIssued } = outcome;
+      const counted = mayHaveIssued ? { ...state, ...issuedAt(state, now, true) } : state;
+      const paced = mayHaveIssued ? pace(unclearLeft(counted, policy)) : 0;
       const retryAt = now + Math.max(backoff(READ_BACKOFF, failures, chance, outcome.retryAfter), paced);
-      return { ...state, reading: false, read: { failures, retryAt }, issued };
+      return { ...counted, reading: false, read: { failures, retryAt, unclear: state.read.unclear || mayHaveIssued } };
     }
     case "adopted":
       return adopted(state, outcome, now, policy);
@@ -167,8 +169,8 @@ function taken(state: State, grant: Grant, now: number, policy: Policy): State {
     reading: false,
     nextId: state.nextId + 1,
     wanted: null,
-    issued: leased && grant.user !== null ? [...withinTheHour(state.issued, now), now] : state.issued,
-    read: { failures: 0, retryAt: now },
+    ...(leased && grant.user !== null && issuedAt(state, now, false)),
+    read: { failures: 0, retryAt: now, unclear: false },
   };
   if (state.stopping === null && !state.unasked) return { ...next, candidate };
   // It came too late: nobody will use it.

@@ -1,7 +1,8 @@
 /** What a credential's state is to those who look at it from outside: status, metrics, readiness. Pure. */
 import type { CredentialStatus, HeldStatus, NotListening } from "../status.ts";
+import { budgetFree, limitOf } from "./budget.ts";
 import { lastCallAt, stillUsed } from "./escalation.ts";
-import { budgetFree, endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
+import { endOf, expiryOf, finite, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
 import { type Held, isRetiring, type Policy, type State, withinTheHour } from "./state.ts";
 
 export function statusOf(
@@ -12,7 +13,7 @@ export function statusOf(
   lastError: string | null,
 ): CredentialStatus {
   const { current, candidate } = state;
-  const free = budgetFree(state.issued, now, policy);
+  const free = budgetFree(state, now, policy);
   return {
     path,
     current: current && describeHeld(current, policy),
@@ -24,7 +25,7 @@ export function statusOf(
     leadFits: current === null || current.lease === "" || leadFits(current, policy),
     rotations: state.rotations,
     newUsersLastHour: withinTheHour(state.issued, now).length,
-    maxNewPerHour: policy.maxNewPerHour,
+    maxNewPerHour: limitOf(state, now, policy),
     budgetFreeAt: free > now ? free : null,
     lastError,
     ...(state.unasked && { unasked: true as const }),

@@ -13,6 +13,7 @@
  * failing calls at one instant; what the application uses is never released before it is drained; after a stop every
  * lane comes to `done`, and what is then held is held on purpose.
  */
+import { budgetFree } from "./budget.ts";
 import {
   changesHearing,
   escalationAppointments,
@@ -22,7 +23,7 @@ import {
   sessionsEndAt,
 } from "./escalation.ts";
 import type { Action, Lane } from "./outcomes.ts";
-import { budgetFree, endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
+import { endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
 import type { Candidate, Current, Held, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, isRetiring, isSeen } from "./state.ts";
 import { freeToAsk, REQUESTS } from "./trouble.ts";
@@ -65,7 +66,7 @@ function issue(state: State, now: number, policy: Policy): Action {
   if (state.candidate !== null || state.unasked) return wait(now);
   if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
   const free = freeToAsk(state.trouble, REQUESTS.read, now);
-  const at = Math.max(state.read.retryAt, budgetFree(state.issued, now, policy), free);
+  const at = Math.max(state.read.retryAt, budgetFree(state, now, policy), free);
   return at <= now ? { do: "read" } : wait(now, at);
 }
 

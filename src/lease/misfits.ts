@@ -1,6 +1,7 @@
 /** What the TTLs do not allow, with the numbers (promise 4). Pure. */
+import { CLOSEST_PLANNED, mostPlanned, plannedPerHour } from "./budget.ts";
 import type { Outcome } from "./outcomes.ts";
-import { endOf, horizonOf, leadFits, leadFor, rotationDue, usersPerHour } from "./schedule.ts";
+import { endOf, horizonOf, leadFits, leadFor, rotationDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
 
 export interface Judged {
@@ -38,14 +39,18 @@ function sayLead(held: Held, { path, policy }: Judged, warn: Warn): void {
 /** The planned rotations alone use the budget up: the last user that it allows ends with nobody to follow it. */
 function sayBudget(held: Held, { path, policy }: Judged, warn: Warn): void {
   if (held.rereadAt !== undefined) return;
-  const interval = rotationDue(held, policy) - held.readAt;
-  const needed = usersPerHour(interval);
-  if (needed <= policy.maxNewPerHour) return;
+  const needed = plannedPerHour(held, policy);
+  if (needed <= mostPlanned(policy)) return;
+  const needs =
+    `${path} lives ${seconds(endOf(held) - held.readAt)} at most, and a rotation every ` +
+    `${seconds(rotationDue(held, policy) - held.readAt)} needs ${needed} new users an hour`;
   warn(
     "budget",
-    `${path} lives ${seconds(endOf(held) - held.readAt)} at most, and a rotation every ${seconds(interval)} needs ` +
-      `${needed} new users an hour, of which max_new_per_hour allows ${policy.maxNewPerHour}: when they are used up, the ` +
-      "last one ends and its queries fail. Raise max_ttl (and token_max_ttl), or max_new_per_hour",
+    policy.maxNewPerHour === null
+      ? `${needs}: one every ${seconds(CLOSEST_PLANNED)} is the most that is made without max_new_per_hour, and queries ` +
+          "fail in between. Raise max_ttl (and token_max_ttl)"
+      : `${needs}, of which max_new_per_hour allows ${policy.maxNewPerHour}: when they are used up, the last one ends and ` +
+          "its queries fail. Raise max_ttl (and token_max_ttl), or leave max_new_per_hour out",
   );
 }
 

@@ -23,7 +23,7 @@ export function policyOf(config: CredentialConfig, context: PolicyContext): Poli
     hearing: config.hearing,
     margin: config.margin,
     quietPeriod: config.quietPeriod,
-    maxNewPerHour: config.maxNewPerHour,
+    maxNewPerHour: config.maxNewPerHour ?? null,
     probe: config.probe,
     printsHorizon: context.printsHorizon,
     verifies: config.postgres.length > 0,

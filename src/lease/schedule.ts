@@ -2,7 +2,7 @@
  * When things are due. Every formula about time is in here, so that the status page, `explain` and the lifecycle
  * cannot disagree. Pure; the rules are those of lease semantics (W1, W2, W5).
  */
-import { type Held, type Policy, withinTheHour } from "./state.ts";
+import type { Held, Policy } from "./state.ts";
 import type { Validity } from "./validity.ts";
 
 const HOUR = 3_600_000;
@@ -135,17 +135,6 @@ export function renewalDue(sentAt: number, granted: number, horizon: number, lea
   const usual = granted * (0.6 + jitter / 10);
   const latest = Math.max(granted - lead, granted / 3);
   return sentAt + Math.max(Math.min(usual, latest), MIN_RENEWAL_INTERVAL);
-}
-
-/** When the budget allows another user: `maxNewPerHour` in any hour (promise 6). */
-export function budgetFree(issued: readonly number[], now: number, policy: Policy): number {
-  const hour = withinTheHour(issued, now);
-  return hour.length < policy.maxNewPerHour ? now : (hour[hour.length - policy.maxNewPerHour] ?? now) + HOUR;
-}
-
-/** How many users an hour take rotations that are so far apart: what the budget has to allow. */
-export function usersPerHour(interval: number): number {
-  return Math.ceil(HOUR / Math.max(interval, 1));
 }
 
 function lifeOf(held: Held): number {

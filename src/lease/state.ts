@@ -11,7 +11,8 @@ export interface Policy {
   readonly hearing: number;
   readonly margin: number;
   readonly quietPeriod: number;
-  readonly maxNewPerHour: number;
+  /** null: as many as the TTLs need, and a few that nobody has planned. */
+  readonly maxNewPerHour: number | null;
   /** Whether the max TTL is asked for right after the read. */
   readonly probe: boolean;
   /** What is published says how long it can live at most: that is asked for first. */
@@ -122,11 +123,13 @@ export interface State {
   readonly current: Current | null;
   readonly retiring: readonly Retiring[];
   readonly nextId: number;
-  readonly read: { readonly failures: number; readonly retryAt: number };
+  /** `unclear`: one of these failures may have made a user. */
+  readonly read: { readonly failures: number; readonly retryAt: number; readonly unclear: boolean };
   /** A read is under way. */
   readonly reading: boolean;
-  /** When users were (or may have been) made within the last hour: the budget. */
+  /** When users were (or may have been) made within the last hour: the budget; and those that no TTL has asked for. */
   readonly issued: readonly number[];
+  readonly unplanned: readonly number[];
   /** When candidates were refused by Postgres within the last hour. */
   readonly rejected: readonly number[];
   /** Why a rotation is due now whatever the times say. */
@@ -174,9 +177,10 @@ export const NOTHING_YET: State = {
   current: null,
   retiring: [],
   nextId: 1,
-  read: { failures: 0, retryAt: 0 },
+  read: { failures: 0, retryAt: 0, unclear: false },
   reading: false,
   issued: [],
+  unplanned: [],
   rejected: [],
   wanted: null,
   unasked: false,

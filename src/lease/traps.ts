@@ -1,7 +1,7 @@
 /** What is wrong, or may become so, with the TTLs, the rights and the roles behind a credential: each with its cure. Pure. */
+import { mostPlanned, usersPerHour } from "./budget.ts";
 import { type Facts, type Forecast, leaseLife, tokenLife } from "./forecast.ts";
 import { ownedText } from "./owned.ts";
-import { usersPerHour } from "./schedule.ts";
 import type { Policy } from "./state.ts";
 
 export interface Trap {
@@ -145,10 +145,10 @@ function ofLife(facts: Facts, planned: Forecast | null, policy: Policy, say: (ms
       `set token_max_ttl to ${say(lease)} or more on the auth role`,
     ),
     ...when(
-      perHour > policy.maxNewPerHour,
+      perHour > mostPlanned(policy),
       "budget",
-      `a rotation every ${say(interval)} needs ${perHour} new users an hour, and max_new_per_hour is ${policy.maxNewPerHour}`,
-      `${raise}, or raise max_new_per_hour`,
+      `a rotation every ${say(interval)} needs ${perHour} new users an hour, and ${policy.maxNewPerHour === null ? "the most that are made is" : "max_new_per_hour is"} ${mostPlanned(policy)}`,
+      policy.maxNewPerHour === null ? raise : `${raise}, or leave max_new_per_hour out`,
     ),
   ];
 }

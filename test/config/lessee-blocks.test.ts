@@ -167,7 +167,7 @@ describe("lessee's own blocks", () => {
         notify: [{ kind: "file", path: "/a" }],
       },
       { path: "database/creds/b", notify: [{ path: "/b" }, { command: ["c"] }] },
-      { path: "database/creds/c", maxNewPerHour: 6 },
+      { path: "database/creds/c", quietPeriod: 10_000 },
     ]);
     expect(loaded?.config.health.address).toBe("");
   });

@@ -179,7 +179,7 @@ describe("which of several settings holds", () => {
     expect(config.pidFile).toBe("b");
     expect(config.credentials.map(({ path, maxNewPerHour }) => [path, maxNewPerHour])).toEqual([
       ["x", 2],
-      ["y", 6],
+      ["y", undefined],
     ]);
     expect(parsed).toMatchObject({ pid_file: "b" });
   });

@@ -78,6 +78,32 @@ describe("a credential that is held", () => {
     await sidecar.pass(5 * MINUTE);
     const said = sidecar.events.filter((one) => one.is === "warning" && one.code === "budget");
     expect(said).toHaveLength(1);
+    expect(sidecar.count("lost")).toBe(1);
+    expect(sidecar.keeper.status()).toMatchObject({ newUsersLastHour: 6, maxNewPerHour: 6 });
+  });
+
+  it("W2: is replaced as often as its TTLs want it where nobody has said how often that may be", async () => {
+    await lab.databaseRole("brief", { default_ttl: "20s", max_ttl: "40s" });
+    const sidecar = await lab.start({ role: "brief", notifiers: [HEARS] });
+    await sidecar.pass(5 * MINUTE);
+    expect([sidecar.count("lost"), sidecar.count("warning")]).toEqual([0, 0]);
+    const { maxNewPerHour, newUsersLastHour, rotations } = sidecar.keeper.status();
+    expect(rotations).toBeGreaterThanOrEqual(10);
+    expect(newUsersLastHour).toBe(rotations + 1);
+    expect(maxNewPerHour).toBeGreaterThan(newUsersLastHour);
+  });
+
+  it("W2: and what is lost again and again is still replaced 6 times an hour only", async () => {
+    const sidecar = await lab.start({ notifiers: [HEARS] });
+    for (let made = 1; made < 6; made++) {
+      sidecar.keeper.take({ is: "expired", id: sidecar.keeper.state().current!.id });
+      await sidecar.until("published");
+    }
+    const { clock, keeper } = sidecar;
+    keeper.take({ is: "expired", id: keeper.state().current!.id });
+    expect(keeper.status().budgetFreeAt! - clock.now()).toBeGreaterThan(HOUR - MINUTE);
+    await sidecar.pass(50 * MINUTE);
+    expect(keeper.status()).toMatchObject({ current: null, newUsersLastHour: 6, maxNewPerHour: 6 });
   });
 
   it("M5: is replaced by the time until which Postgres lets it log in, where renewals do not move that", async () => {

@@ -24,7 +24,7 @@ describe("a policy", () => {
     expect(of({})).toMatchObject({
       connectionMaxLifetime: null,
       longestUse: 60_000,
-      maxNewPerHour: 6,
+      maxNewPerHour: null,
       verifies: false,
       observes: false,
       terminates: false,

@@ -43,7 +43,11 @@ export interface Walk {
   /** Times of every call to the server, and of those that made a user. */
   readonly calls: readonly number[];
   readonly users: readonly number[];
+  /** Of those and of those that may have been made, the ones that no TTL had asked for. */
+  readonly unplanned: readonly number[];
   readonly left: number;
+  /** How often what was in use ended, with nothing to follow it. */
+  readonly losses: number;
   /** Of users that were replaced: when, when they ended at the latest, and what was done before that. */
   readonly replaced: readonly Replaced[];
   /** When a call was first known to have failed. */
@@ -86,6 +90,7 @@ export function walk(options: WorldOptions): Walk {
   const broken: string[] = [];
   const calls: number[] = [];
   const made: number[] = [];
+  const unplanned: number[] = [];
   const deafAt: number[] = [];
   let firstFailure = Number.POSITIVE_INFINITY;
   const failedAt = new Map<string, number>();
@@ -97,6 +102,7 @@ export function walk(options: WorldOptions): Walk {
   let appUser: number | null = null;
   let appSwitchesAt = Number.POSITIVE_INFINITY;
   let left = 0;
+  let losses = 0;
   let stoppedAt: number | null = null;
   const busy = new Map<Lane, Busy>();
   const waiting = new Map<Lane, number>();
@@ -161,10 +167,12 @@ export function walk(options: WorldOptions): Walk {
     switch (action.do) {
       case "read": {
         calls.push(now);
+        const mayHaveIssued = failing && random() < 0.3;
+        if (mayHaveIssued || (!failing && (state.current === null || state.wanted !== null))) unplanned.push(now);
         if (failing)
           return {
             is: "read failed",
-            mayHaveIssued: random() < 0.3,
+            mayHaveIssued,
             error: "x",
             ...(random() < 0.2 ? { retryAfter: 3_000 } : {}),
           };
@@ -325,6 +333,7 @@ export function walk(options: WorldOptions): Walk {
       outcome.is !== "unasked" &&
       outcome.is !== "stop"
     ) {
+      losses++;
       check(
         outcome.is === "expired" || outcome.is === "token lost" || outcome.is === "renewal failed",
         `${outcome.is} took the current one away`,
@@ -400,7 +409,9 @@ export function walk(options: WorldOptions): Walk {
     done: finished.size === LANES.length,
     calls,
     users: made,
+    unplanned,
     left,
+    losses,
     replaced,
     deafAt,
     firstFailure,
