@@ -11,12 +11,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  * where one is used all the same. Together they take longer to load than lessee itself.
  */
 const LEFT_OUT = [
-  // Its own transport and its own way to fill in a path; ours are handed in.
-  { package: "node-vault", names: ["axios", "debug", "https", "mustache"] },
+  // Its own transport, commands and schemas, and its own way to fill in a path; ours are handed in.
+  { package: "node-vault", names: ["axios", "debug", "https", "mustache", "tv4", "./commands.js"] },
   // The positions of a precompiled template, which nobody asks for.
   { package: "handlebars", names: ["source-map"] },
   // Files and worker threads to write to; our lines go to a function.
-  { package: "pino", names: ["sonic-boom", "thread-stream"] },
+  { package: "pino", names: ["sonic-boom", "thread-stream", "worker_threads", "./lib/transport", "./transport"] },
 ];
 
 const leaveOut: Plugin = {

@@ -65,7 +65,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     );
 
   const observers = await createObservers({ log, clock, measured: config.health.address !== "", warnings });
-  const machine = watchMachine(config.telemetry !== undefined || config.listeners.length > 0);
+  const machine = await watchMachine(config.telemetry !== undefined || config.listeners.length > 0);
   const telemetry = createTelemetry(config.telemetry, {
     ...machine,
     clock,

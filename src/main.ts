@@ -11,9 +11,6 @@ import { patientFiles } from "./system/patient-files.ts";
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);
 
-// Whoever read the log has gone: what is written is lost, and the credentials are not.
-for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
-
 // The launcher's compile cache is ours: what we start is not to write there.
 if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
   delete process.env.NODE_COMPILE_CACHE;
@@ -35,13 +32,26 @@ const world: World = {
   env: asVault(process.env),
   pid: process.pid,
   uid: process.getuid?.() ?? 0,
-  // Only opened by the command that reads it.
-  get stdin() {
-    return process.stdin;
-  },
-  stdout: process.stdout,
-  stderr: process.stderr,
+  // Node opens each of its streams when it is first asked for, which takes its time: most commands need one of them.
+  stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() },
+  stdout: output("stdout"),
+  stderr: output("stderr"),
 };
+
+function output(name: "stdout" | "stderr"): World["stdout"] {
+  let opened: NodeJS.WriteStream | undefined;
+  function open(): NodeJS.WriteStream {
+    // Whoever read the log has gone: what is written is lost, and the credentials are not.
+    opened ??= process[name].on("error", () => undefined);
+    return opened;
+  }
+  return {
+    write: (text) => open().write(text),
+    get isTTY() {
+      return open().isTTY;
+    },
+  };
+}
 
 /** OpenBao's names of what Vault has a name for: there they go before those, even where they are empty. */
 function asVault(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -5,7 +5,6 @@ import type { Files } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { wrapInfoText } from "../vault/answer.ts";
 import type { VaultWrapInfo } from "../vault/secret.ts";
-import { readersKeyFrom, sealFor } from "./envelope.ts";
 
 export interface SinkContentPorts {
   readonly files: Pick<Files, "readFile">;
@@ -27,13 +26,20 @@ export function createSinkContent(ports: SinkContentPorts): SinkContent {
         hint: "the reader of the token puts its public key there",
       });
     });
-    if (text !== null) readersKeys.set(path, readersKeyFrom(text, path));
+    if (text !== null) readersKeys.set(path, (await envelope()).readersKeyFrom(text, path));
     return readersKeys.get(path)!;
   }
 
   return async ({ aad = "", deriveKey, dhPath, wrapTtl }, token) => {
     const content =
       wrapTtl > 0 ? wrapInfoText(await ports.wrap(token, { token: token.reveal() }, wrapTtl)) : token.reveal();
-    return dhPath === undefined ? content : sealFor(await readersKey(dhPath), content, { aad, deriveKey });
+    if (dhPath === undefined) return content;
+    const { sealFor } = await envelope();
+    return sealFor(await readersKey(dhPath), content, { aad, deriveKey });
   };
+}
+
+/** Loaded where a sink is for one reader only: few are, and Node's cryptography costs some milliseconds of every start. */
+function envelope() {
+  return import("./envelope.ts");
 }

@@ -1,5 +1,4 @@
 /** What template functions may see of this machine: hashing, randomness, files inside the sandbox, environment. */
-import { lookup } from "node:dns/promises";
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { relative, sep } from "node:path";
@@ -25,7 +24,10 @@ export function createHost(options: HostOptions): TemplateHost {
     env: (name) => options.env[name],
     made: createMade(),
     cryptography: createCryptography(),
-    lookUp: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+    lookUp: async (name) => {
+      const { lookup } = await import("node:dns/promises");
+      return (await lookup(name, { all: true })).map(({ address }) => address);
+    },
     run: (program, args) => runPlugin(program, args, options),
     print: options.print,
   };

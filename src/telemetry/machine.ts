@@ -1,6 +1,5 @@
 /** What telemetry says of the machine: its name, what memory V8 has, and how often it has collected garbage. */
 import { hostname } from "node:os";
-import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { TelemetryPorts } from "./telemetry.ts";
 
@@ -11,7 +10,21 @@ export interface Machine extends Pick<TelemetryPorts, "host" | "memory" | "colle
 const NANOSECONDS = 1e6;
 
 /** Collections are counted only where somebody can ask for them: it takes some work at each. */
-export function watchMachine(countsCollections: boolean): Machine {
+export async function watchMachine(countsCollections: boolean): Promise<Machine> {
+  const counted = countsCollections ? await countCollections() : null;
+  return {
+    host: hostname(),
+    memory() {
+      const { external_memory: outside, malloced_memory, total_heap_size, used_heap_size } = getHeapStatistics();
+      return { used: used_heap_size + outside, taken: total_heap_size + outside + malloced_memory };
+    },
+    collections: () => counted?.sum() ?? null,
+    stop: () => counted?.stop(),
+  };
+}
+
+async function countCollections() {
+  const { PerformanceObserver } = await import("node:perf_hooks");
   let runs = 0;
   let pause = 0;
   const observer = new PerformanceObserver((list) => {
@@ -20,14 +33,6 @@ export function watchMachine(countsCollections: boolean): Machine {
       pause += duration * NANOSECONDS;
     }
   });
-  if (countsCollections) observer.observe({ entryTypes: ["gc"] });
-  return {
-    host: hostname(),
-    memory() {
-      const { external_memory: outside, malloced_memory, total_heap_size, used_heap_size } = getHeapStatistics();
-      return { used: used_heap_size + outside, taken: total_heap_size + outside + malloced_memory };
-    },
-    collections: () => (countsCollections ? { runs, pause: Math.round(pause) } : null),
-    stop: () => observer.disconnect(),
-  };
+  observer.observe({ entryTypes: ["gc"] });
+  return { sum: () => ({ runs, pause: Math.round(pause) }), stop: () => observer.disconnect() };
 }

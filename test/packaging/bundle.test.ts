@@ -1,11 +1,14 @@
 /** What is in the bundle, and what of it a start evaluates: only what is wanted costs time and memory. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stop } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundle } from "../../scripts/bundle.ts";
 import { folder, run } from "./run.ts";
+
+/** A configuration that is not there ends an agent after all of its modules were evaluated. */
+const MISSING = ["agent", "-exit-after-auth", "-config=/nowhere/agent.hcl"];
 
 describe("the bundle", () => {
   let inputs: readonly string[];
@@ -20,7 +23,7 @@ describe("the bundle", () => {
     expect(inputs.filter((path) => path.includes("/node-vault/"))).not.toEqual([]);
     expect(
       inputs.filter((path) =>
-        /\/(axios|follow-redirects|form-data|debug|supports-color|thread-stream|@opentelemetry)\//.test(path),
+        /\/(axios|follow-redirects|form-data|debug|supports-color|tv4|thread-stream|@opentelemetry)\//.test(path),
       ),
     ).toEqual([]);
   });
@@ -37,6 +40,30 @@ describe("the bundle", () => {
 
   it("evaluates no package at all to print its version", async () => {
     expect((await evaluated("version")).filter((path) => path.startsWith("node_modules/"))).toEqual([]);
+  });
+
+  it("takes of Node for an agent's start neither cryptography, TLS and threads, nor what it is not written to", async () => {
+    const path = folder();
+    const file = join(path, "lessee.cjs");
+    await bundle(file);
+    const list = join(path, "list.cjs");
+    writeFileSync(list, 'process.on("exit", () => console.log(process.moduleLoadList.join("\\n")))');
+    const { code, stderr, stdout } = await run(process.execPath, ["--require", list, file, ...MISSING], {});
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("/nowhere/agent.hcl") });
+    const loaded = stdout.split("\n");
+    expect(loaded).toContain("NativeModule http");
+    const late = [
+      "crypto",
+      "tls",
+      "https",
+      "worker_threads",
+      "tty",
+      "dns/promises",
+      "dgram",
+      "child_process",
+      "stream/web",
+    ];
+    expect(late.filter((name) => loaded.includes(`NativeModule ${name}`))).toEqual([]);
   });
 });
 
