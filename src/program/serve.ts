@@ -45,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<Served | null> {
     approach: vault.approach,
     version: options.version,
     timeout: config.vault.clientTimeout,
+    disableRedirects: config.vault.disableRedirects,
     open: transport.open,
     metrics: options.metrics,
     prometheus: (config.telemetry?.prometheusRetentionTime ?? 0) > 0,

@@ -8,6 +8,8 @@ export interface Forwarding {
   /** Resolves when a request may be sent; absent: at once. */
   readonly approach?: { admit(): Promise<void>; relocate(url: string): string };
   open(request: Pick<HttpRequest, "method" | "url" | "headers">): ClientRequest;
+  /** Absent: one that stays within the server is followed. */
+  readonly disableRedirects?: boolean;
   /** Until the answer begins, and then between any two parts of it. */
   readonly timeout: number;
 }

@@ -9,6 +9,7 @@ import type { Clock } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { Counter } from "../telemetry/telemetry.ts";
 import { isObject, secretFrom } from "../vault/answer.ts";
+import { redirectWithin } from "../vault/redirect.ts";
 import { readBody, respond, respondErrors } from "./answers.ts";
 import type { LeaseCache } from "./cache.ts";
 import { endedBy, renewedBy } from "./endings.ts";
@@ -126,16 +127,18 @@ async function pass(
     ? `${deps.address}:${request.target}`
     : `${deps.address}${request.target}`;
   const sentAt = deps.clock.now();
-  const received = await forward(
-    {
-      method: request.method,
-      url: deps.approach?.relocate(url) ?? url,
-      headers: requestHeaders({ headers: incoming.headers, token, userAgent: deps.userAgent }),
-    },
-    body ?? incoming,
-    client,
-    deps,
-  );
+  const headersSent = requestHeaders({ headers: incoming.headers, token, userAgent: deps.userAgent });
+  const sendTo = (to: string) =>
+    forward(
+      { method: request.method, url: deps.approach?.relocate(to) ?? to, headers: headersSent },
+      body ?? incoming,
+      client,
+      deps,
+    );
+  let received = await sendTo(url);
+  // A body that has gone by cannot be sent twice: its client is told where to.
+  const next = body === null || deps.disableRedirects ? null : redirectOf(url, received);
+  if (next !== null) received = await sendTo(next);
   const status = received.statusCode ?? 502;
   const accepted = status >= 200 && status < 300;
   const text = body?.toString("utf8") ?? null;
@@ -165,6 +168,13 @@ async function pass(
     const origin = { key, namespace: request.namespace, path: request.path, token: new Sensitive(token) };
     cache.put(origin, { status, at: sentAt, body: new Sensitive(kept) }, secret);
   }
+}
+
+/** Where to ask once more in place of a redirect, whose own body nobody reads. */
+function redirectOf(url: string, answer: IncomingMessage): string | null {
+  const next = redirectWithin(url, answer.statusCode, answer.headers.location);
+  if (next !== null) answer.resume();
+  return next;
 }
 
 async function respondWithoutToken(received: IncomingMessage, client: ServerResponse): Promise<void> {

@@ -124,7 +124,7 @@ function garbage(response: HttpResponse, what: string): VaultError {
 function hintFor(response: HttpResponse, errors: readonly string[]): string | undefined {
   const said = errors.join(" ");
   if (response.status >= 300 && response.status < 400)
-    return "redirects are not followed, because the token would go with them; set vault.address to the active node or a load balancer";
+    return "one redirect is followed within the server, and none to another one, because the token would go with it; set vault.address to the active node or a load balancer";
   if (/sealed/i.test(said)) return "Vault is sealed; somebody has to unseal it";
   if (/invalid role name/.test(said)) return "the auth method has no such role; check auto_auth.method.config.role";
   if (/namespace not authorized|service account name not authorized/.test(said))

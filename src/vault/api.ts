@@ -1,14 +1,15 @@
 /**
  * One request to Vault: node-vault over a transport of ours. What node-vault's own one does wrong (redirects that carry
- * the token, tokens in errors, ignored aborts, hidden headers) cannot happen, because it only builds requests here; the
+ * the token to other servers, tokens in errors, ignored aborts, hidden headers) cannot happen, because it only builds requests here; the
  * answers are read by answer.ts.
  */
 import nodeVault from "node-vault";
 import type { Operation } from "../events.ts";
 import type { JsonValue } from "../json.ts";
-import type { Clock, Emit, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
+import type { Clock, Emit, HttpRequest, HttpResponse, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { readAnswer } from "./answer.ts";
+import { redirectWithin } from "./redirect.ts";
 
 export interface ClientOptions {
   /** Without a slash at the end; `unix:///…` too. */
@@ -19,6 +20,8 @@ export interface ClientOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** For one request. */
   readonly timeout: number;
+  /** None is followed, not even one within the server. */
+  readonly disableRedirects?: boolean;
 }
 
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -78,35 +81,46 @@ async function perform(
   options: ClientOptions,
   call: Call,
 ): Promise<{ statusCode: number; body: Answer; request: { path: string } }> {
-  const started = call.clock.now();
   const path = request.uri.slice(`${options.address}/v1/`.length);
+  const url = options.address.startsWith("unix:") ? `${options.address}:/v1/${path}` : request.uri;
+  const made = requestOf(request, url, options, call);
+  let response = await exchange(made, call);
+  const next = options.disableRedirects ? null : redirectWithin(url, response.status, response.headers.location);
+  if (next !== null) response = await exchange({ ...made, url: next }, call);
+  return { statusCode: 200, body: readAnswer(response, path), request: { path } };
+}
+
+function requestOf(request: VaultRequestOptions, url: string, options: ClientOptions, call: Call): HttpRequest {
   const body = typeof request.json === "object" && request.json !== null ? JSON.stringify(request.json) : undefined;
-  const report = (status: number | "error") =>
-    call.emit({ is: "request", operation: call.operation, status, took: call.clock.now() - started });
-  let response: HttpResponse;
+  return {
+    method: request.method,
+    url,
+    headers: {
+      ...options.headers,
+      ...request.headers,
+      "X-Vault-Request": "true",
+      "User-Agent": "lessee",
+      ...(call.wrapTtl === undefined ? {} : { "X-Vault-Wrap-TTL": `${Math.ceil(call.wrapTtl / 1_000)}s` }),
+      ...(body === undefined
+        ? {}
+        : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
+    },
+    ...(body === undefined ? {} : { body }),
+    timeout: options.timeout,
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+    ...(call.identity === undefined ? {} : { identity: call.identity }),
+  };
+}
+
+async function exchange(request: HttpRequest, { send, clock, emit, operation }: Call): Promise<HttpResponse> {
+  const started = clock.now();
+  const report = (status: number | "error") => emit({ is: "request", operation, status, took: clock.now() - started });
   try {
-    response = await call.send({
-      method: request.method,
-      url: options.address.startsWith("unix:") ? `${options.address}:/v1/${path}` : request.uri,
-      headers: {
-        ...options.headers,
-        ...request.headers,
-        "X-Vault-Request": "true",
-        "User-Agent": "lessee",
-        ...(call.wrapTtl === undefined ? {} : { "X-Vault-Wrap-TTL": `${Math.ceil(call.wrapTtl / 1_000)}s` }),
-        ...(body === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
-      },
-      ...(body === undefined ? {} : { body }),
-      timeout: options.timeout,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
-      ...(call.identity === undefined ? {} : { identity: call.identity }),
-    });
+    const response = await send(request);
+    report(response.status);
+    return response;
   } catch (error) {
     report("error");
     throw error;
   }
-  report(response.status);
-  return { statusCode: 200, body: readAnswer(response, path), request: { path } };
 }

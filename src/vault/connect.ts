@@ -48,7 +48,13 @@ export async function openVault(
   const address = config.address.replace(/\/+$/, "");
   const namespace = config.namespace ?? methodNamespace ?? "";
   const client = createVaultClient(
-    { address, namespace, headers: config.headers, timeout: config.clientTimeout },
+    {
+      address,
+      namespace,
+      headers: config.headers,
+      timeout: config.clientTimeout,
+      disableRedirects: config.disableRedirects,
+    },
     approached(transport.send, approach),
     world.clock,
     emit,

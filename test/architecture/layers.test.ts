@@ -42,7 +42,7 @@ const PURE = [
   ...["claims", "pod", "trouble"].map((name) => `src/kubernetes/${name}.ts`),
   ...["endings", "entry", "headers", "held", "json-text", "redact-self"].map((name) => `src/proxy/${name}.ts`),
   ...["memory", "naming", "prometheus", "statsd"].map((name) => `src/telemetry/${name}.ts`),
-  ...["answer", "verdict"].map((name) => `src/vault/${name}.ts`),
+  ...["answer", "redirect", "verdict"].map((name) => `src/vault/${name}.ts`),
 ];
 
 /** … but for these: they wait, remember or write, if only through ports. */

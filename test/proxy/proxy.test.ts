@@ -114,15 +114,32 @@ describe("what goes through", () => {
     for (const name of ["x-hop", "te", "accept-encoding"]) expect(headers).not.toHaveProperty(name);
   });
 
-  it("is a redirect, back through the proxy within the server, and without the token to another", async () => {
+  it("follows one redirect within the server, where the body can be sent again", async () => {
+    const { upstream, url } = await stand(USE, (response, { url: path }) => {
+      if (path === "/v1/c") response.end("there");
+      else response.writeHead(307, { location: path === "/v1/a" ? "/v1/b" : "/v1/c" }).end("elsewhere");
+    });
+    expect(await ask(`${url}/v1/b`, { method: "PUT", body: "{}" })).toMatchObject({ status: 200, text: "there" });
+    expect(
+      upstream.heard.map(({ method, url: path, body, headers }) => [method, path, body, headers["x-vault-token"]]),
+    ).toEqual(["/v1/b", "/v1/c"].map((path) => ["PUT", path, "{}", OWN]));
+    expect((await ask(`${url}/v1/a`)).headers.location).toBe("/v1/c");
+    const large = { method: "PUT", body: Buffer.alloc(100_000) };
+    expect(await ask(`${url}/v1/b`, large)).toMatchObject({ status: 307, headers: { location: "/v1/c" } });
+    expect(upstream.heard).toHaveLength(5);
+  });
+
+  it("is a redirect to another server, without the token, and with -disable-redirects any", async () => {
     const other = await ground.upstream();
     const locations: string[] = [`${other.address}/v1/b`];
-    const { upstream, url } = await stand(USE, (response) =>
-      response.writeHead(307, { location: locations.at(-1) }).end(),
-    );
+    const upstream = await ground.upstream((response) => response.writeHead(307, { location: locations.at(-1) }).end());
+    const open = (options = {}) => ground.proxy(upstream.address, { apiProxy: USE, ...options });
+    const url = (await open()).addresses[0]!;
     expect((await ask(`${url}/v1/a`)).headers.location).toBe(`${other.address}/v1/b`);
+    expect(upstream.heard).toHaveLength(1);
     locations.push(`${upstream.address}/v1/b?c=d`);
-    expect((await ask(`${url}/v1/a`)).headers.location).toBe("/v1/b?c=d");
+    const staying = (await open({ disableRedirects: true })).addresses[0]!;
+    expect((await ask(`${staying}/v1/a`)).headers.location).toBe("/v1/b?c=d");
     expect(other.heard).toEqual([]);
     expect(upstream.heard).toHaveLength(2);
   });

@@ -208,7 +208,7 @@ describe("a refusal", () => {
     [403, '{"errors":["permission denied"]}', /policies/],
     [404, '{"errors":["no handler for route"]}', /nothing is mounted/],
     [400, '{"errors":["unknown role: x"]}', /the path in the template/],
-    [307, "", /redirects are not followed/],
+    [307, "", /one redirect is followed within the server/],
     [200, "<!doctype html>", /proxy/],
   ])("of %d %s has a hint", (status, body, hint) => {
     expect(refused(response(status, body)).hint).toMatch(hint);

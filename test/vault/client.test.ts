@@ -15,7 +15,12 @@ const clock = { now: () => 0, sleep: async () => {} };
 
 function connect(
   address: string,
-  more: { namespace?: string; headers?: Record<string, string>; emit?: (event: LesseeEvent) => void } = {},
+  more: {
+    namespace?: string;
+    headers?: Record<string, string>;
+    disableRedirects?: boolean;
+    emit?: (event: LesseeEvent) => void;
+  } = {},
 ): VaultClient {
   const { emit = () => {}, ...options } = more;
   return createVaultClient(
@@ -245,9 +250,28 @@ describe("an answer", () => {
     const server = await serve((response) => response.writeHead(307, { location: `${other.address}/v1/x` }).end());
     await expect(connect(server.address).read(token, "x")).rejects.toMatchObject({
       status: 307,
-      hint: expect.stringContaining("redirects are not followed"),
+      hint: expect.stringContaining("none to another one, because the token would go with it"),
     });
     expect(other.heard).toEqual([]);
+  });
+
+  it("of 307 within the server is asked for once more, as it was; a second one is an error", async () => {
+    const server = await serve((response, { url = "" }) => {
+      const next = { "/v1/a": "/v1/b", "/v1/loop": "/v1/loop" }[url];
+      if (next !== undefined) return response.writeHead(307, { location: next }).end("elsewhere");
+      json({ data: { x: "1" } })(response);
+    });
+    const client = connect(server.address);
+    expect((await client.write(token, "a", { key: "value" }))?.data.reveal()).toEqual({ x: "1" });
+    expect(server.heard.map(({ method, url, headers, body }) => [method, url, headers["x-vault-token"], body])).toEqual(
+      ["/v1/a", "/v1/b"].map((url) => ["PUT", url, token.reveal(), '{"key":"value"}']),
+    );
+    await expect(client.read(token, "loop")).rejects.toMatchObject({ status: 307 });
+    expect(server.heard).toHaveLength(4);
+    await expect(connect(server.address, { disableRedirects: true }).read(token, "a")).rejects.toMatchObject({
+      status: 307,
+    });
+    expect(server.heard).toHaveLength(5);
   });
 
   it("is null where there is nothing at a path", async () => {
