@@ -23,6 +23,7 @@ import { SPRIG_RANDOM } from "./sprig/random.ts";
 import { SPRIG_REGEX } from "./sprig/regex.ts";
 import { SPRIG_SEMVER } from "./sprig/semver.ts";
 import { SPRIG_STRINGS } from "./sprig/strings.ts";
+import { SPRIG_WORDS } from "./sprig/words.ts";
 import { TEXT_FUNCTIONS } from "./text.ts";
 import { TOML_FUNCTIONS } from "./toml.ts";
 import { VAULT_FUNCTIONS } from "./vault.ts";
@@ -44,6 +45,7 @@ const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
     ...REGEX_FUNCTIONS,
     ...DEBUG_FUNCTIONS,
     ...SPRIG_STRINGS,
+    ...SPRIG_WORDS,
     ...SPRIG_LISTS,
     ...SPRIG_DICTS,
     ...SPRIG_NUMBERS,

@@ -1,8 +1,8 @@
 /** spew_…: values with their types, for looking at them. */
-import { formatPlain } from "../go/format.ts";
+import { type Flags, formatPlain, formatValue } from "../go/format.ts";
 import { defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { sortedEntries } from "../go/order.ts";
-import { sprintf } from "../go/printf.ts";
+import { type Arguments, sprintf } from "../go/printf.ts";
 import { quote } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
 import { byteLength } from "../go/text.ts";
@@ -63,28 +63,40 @@ function block(lines: readonly string[], margin: string): string {
   return lines.length === 0 ? `{\n${margin}}` : `{\n${lines.join(",\n")}\n${margin}}`;
 }
 
-/** Only %v, %+v, %#v and %#+v are spew's own; `#` brings the types along. */
 function spewPrintf(format: string, values: readonly Value[]): string {
   for (const value of values) boundedSize(value);
-  let at = 0;
-  return format.replace(/%(%|([+#]*)v|[^a-zA-Z%]*[a-zA-Z])/g, (directive, body: string, flags?: string) => {
-    if (body === "%") return "%";
-    if (at >= values.length) return sprintf(directive, []);
-    const value = values[at++]!;
-    return flags === undefined ? sprintf(directive, [value]) : inline(value, flags.includes("#"));
-  });
+  return sprintf(format, values, SPEWED);
 }
 
-function inline(value: Value, types: boolean): string {
-  if (value === null) return types ? "(interface {})<nil>" : "<nil>";
-  const prefix = types ? `(${typeName(value)})` : "";
-  if (value instanceof Slice)
-    return `${prefix}[${value.items.map((item) => inline(item, types && value.element === ANY)).join(" ")}]`;
+/** Spew wraps every argument: it prints %v in its own way and hands other verbs on, and it is no integer for a `*`. */
+const SPEWED: Arguments = {
+  typeName: () => "*spew.formatState",
+  format: (value, verb, flags) => {
+    if (verb === "T") return formatValue("*spew.formatState", "s", flags);
+    return verb === "v" ? inline(value, flags, flags.sharp ?? false) : formatValue(value, verb, flags);
+  },
+  integer: () => undefined,
+};
+
+/** `typed` where the type is not told by what the value stands in. */
+function inline(value: Value, flags: Flags, typed: boolean): string {
+  if (value === null) return typed ? "(interface {})<nil>" : "<nil>";
+  const pointer = value instanceof Struct && value.pointer && value.type.string === undefined;
+  const prefix = typed ? `(${typeName(value)})` : pointer ? "<*>" : "";
+  const item = (inner: Value, type: string) => inline(inner, flags, (flags.sharp ?? false) && type === ANY);
+  if ((value instanceof Slice || value instanceof GoMap) && value.isNil) return `${prefix}<nil>`;
+  if (value instanceof Slice) return `${prefix}[${value.items.map((inner) => item(inner, value.element)).join(" ")}]`;
   if (value instanceof GoMap) {
-    const entries = sortedEntries(value).map(
-      ([key, item]) => `${formatPlain(key)}:${inline(item, types && value.element === ANY)}`,
-    );
+    const entries = sortedEntries(value).map(([key, inner]) => `${item(key, value.key)}:${item(inner, value.element)}`);
     return `${prefix}map[${entries.join(" ")}]`;
+  }
+  if (value instanceof Struct && value.type.string === undefined) {
+    const named = flags.sharp || flags.plus;
+    const fields = value.type.fields.map((name) => {
+      const text = inline(value.fields.get(name) ?? null, flags, flags.sharp ?? false);
+      return named ? `${name}:${text}` : text;
+    });
+    return `${prefix}{${fields.join(" ")}}`;
   }
   return prefix + formatPlain(value);
 }

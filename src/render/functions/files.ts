@@ -19,6 +19,7 @@ import {
   type Value,
 } from "../go/values.ts";
 import { momentOfMilliseconds } from "./moment.ts";
+import { parseInt64 } from "./parse.ts";
 import { formatTime } from "./time-format.ts";
 
 const S = "string";
@@ -72,7 +73,7 @@ function loopBound(value: Value): bigint {
   if (integer !== undefined) return integer;
   const text = stringOf(value);
   if (text === undefined) return fail(`loop: bad argument type: ${typeName(value)}`);
-  return /^[+-]?\d+$/.test(text) ? BigInt(text) : fail(`strconv.ParseInt: parsing "${text}": invalid syntax`);
+  return parseInt64(text);
 }
 
 function* count(from: bigint, to: bigint): Iterable<Value> {

@@ -5,7 +5,7 @@ import { define, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
 import { quoteRune } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
-import { escapedByte } from "../go/text.ts";
+import { encodeText, escapedByte } from "../go/text.ts";
 import {
   anyMap,
   anySlice,
@@ -122,6 +122,8 @@ const MAX_DEPTH = 500;
 class JsonReader {
   readonly #text: string;
   #at = 0;
+  /** The first number that is none to Go; the whole text is looked at before. */
+  #tooLarge: string | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -131,6 +133,9 @@ class JsonReader {
     const value = this.#value(0);
     this.#space();
     if (this.#at < this.#text.length) this.#invalid("after top-level value");
+    if (this.#tooLarge !== undefined) {
+      fail(`json: cannot unmarshal number ${this.#tooLarge} into Go value of type float64`);
+    }
     return value;
   }
 
@@ -194,36 +199,44 @@ class JsonReader {
       this.#at++;
       if (character === '"') break;
       if (character === "\\") {
-        const sequence = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
-        sequence.lastIndex = this.#at;
-        if (!sequence.test(this.#text)) this.#invalid("in string escape code");
-        this.#at = sequence.lastIndex;
+        if (!/["\\/bfnrtu]/.test(this.#text[this.#at] ?? "")) this.#invalid("in string escape code");
+        if (this.#text[this.#at++] === "u") this.#hexadecimal();
       }
     }
     return (JSON.parse(this.#text.slice(start, this.#at)) as string).toWellFormed();
   }
 
+  #hexadecimal(): void {
+    for (let i = 0; i < 4; i++) {
+      if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? "")) this.#invalid("in \\u hexadecimal character escape");
+      this.#at++;
+    }
+  }
+
   #number(): Value {
-    const pattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (match === null) this.#invalid("looking for beginning of value");
-    this.#at += match[0].length;
-    const value = Number(match[0]);
-    return Number.isFinite(value)
-      ? value
-      : fail(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
+    const start = this.#at;
+    this.#take("-");
+    if (!this.#take("0")) this.#digits(this.#at === start ? "looking for beginning of value" : "in numeric literal");
+    if (this.#take(".")) this.#digits("after decimal point in numeric literal");
+    if (this.#take("e") || this.#take("E")) {
+      if (!this.#take("+")) this.#take("-");
+      this.#digits("in exponent of numeric literal");
+    }
+    const text = this.#text.slice(start, this.#at);
+    const value = Number(text);
+    if (!Number.isFinite(value)) this.#tooLarge ??= text;
+    return value;
+  }
+
+  #digits(where: string): void {
+    const start = this.#at;
+    while (/[0-9]/.test(this.#text[this.#at] ?? "")) this.#at++;
+    if (this.#at === start) this.#invalid(where);
   }
 
   #word<T>(word: string, value: T): T {
-    for (const [i, letter] of [...word].entries()) {
-      if (this.#text[this.#at] !== letter)
-        this.#invalid(
-          i === 0
-            ? "looking for beginning of value"
-            : `in literal ${word} (expecting ${quoteRune(letter.charCodeAt(0))})`,
-        );
-      this.#at++;
+    for (const letter of word) {
+      if (!this.#take(letter)) this.#invalid(`in literal ${word} (expecting ${quoteRune(letter.charCodeAt(0))})`);
     }
     return value;
   }
@@ -238,10 +251,13 @@ class JsonReader {
     while (" \t\r\n".includes(this.#text[this.#at] ?? "x")) this.#at++;
   }
 
+  /** What is wrong with the byte that stands here. */
   #invalid(where: string): never {
-    const code = this.#text.codePointAt(this.#at);
-    if (code === undefined) return fail("unexpected end of JSON input");
-    const shown = code === 39 ? `'\\''` : code === 34 ? `'"'` : quoteRune(code);
-    return fail(`invalid character ${shown} ${where}`);
+    const inside = where.includes("numeric") || where.includes("literal ") || where.includes("escape");
+    const rest = this.#text.slice(this.#at, this.#at + 2);
+    // At the end of the text Go looks whether a space would do.
+    if (rest === "" && !inside) return fail("unexpected end of JSON input");
+    const code = rest === "" ? 32 : encodeText(String.fromCodePoint(rest.codePointAt(0)!))[0]!;
+    return fail(`invalid character ${code === 34 ? `'"'` : quoteRune(code)} ${where}`);
   }
 }

@@ -27,14 +27,18 @@ export const MATH_FUNCTIONS: readonly TemplateFunction[] = Object.entries(OPERAT
 function calculate(name: string, { integers, floats }: Operation, a: Value, b: Value): Value {
   const usable = (value: Value) =>
     integerOf(value) !== undefined || (floats !== undefined && typeof value === "number");
-  for (const operand of [b, a]) {
-    if (!usable(operand)) fail(`${name}: unknown type for ${sprintf("%q", [operand])} (${typeName(operand)})`);
+  for (const operand of [a, b]) {
+    if (!usable(operand)) fail(`${name}: unknown type for ${shown(operand)} (${typeName(operand)})`);
   }
   const x = integerOf(a);
   const y = integerOf(b);
   if (x === undefined || y === undefined) return floats!(Number(x ?? a), Number(y ?? b));
   const unsigned = kindOf(a).startsWith("u") && kindOf(b).startsWith("u");
   return new Integer(unsigned ? "uint64" : "int64", integers(x, y));
+}
+
+function shown(operand: Value): string {
+  return operand === null ? "<invalid reflect.Value>" : sprintf("%q", [operand]);
 }
 
 export function nonZero(divisor: bigint): bigint {

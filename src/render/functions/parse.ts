@@ -10,17 +10,17 @@ export const PARSE_FUNCTIONS: readonly TemplateFunction[] = [
     text === "" ? false : (parseBool(text) ?? refuse("parseBool", "ParseBool", text)),
   ),
   define("parseFloat", ["string"], ([text]) => (text === "" ? 0 : parseFloating(text))),
-  define(
-    "parseInt",
-    ["string"],
-    ([text]) => new Integer("int64", ranged("parseInt", "ParseInt", text, -(2n ** 63n), 2n ** 63n - 1n)),
-  ),
+  define("parseInt", ["string"], ([text]) => new Integer("int64", parseInt64(text))),
   define(
     "parseUint",
     ["string"],
     ([text]) => new Integer("uint64", ranged("parseUint", "ParseUint", text, 0n, 2n ** 64n - 1n)),
   ),
 ];
+
+export function parseInt64(text: string): bigint {
+  return ranged("parseInt", "ParseInt", text, -(2n ** 63n), 2n ** 63n - 1n);
+}
 
 function parseBool(text: string): boolean | undefined {
   if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;

@@ -1,18 +1,29 @@
 /** Helpers for text and lists of text. */
 
 import { define, type TemplateFunction } from "../go/function.ts";
-import { quote } from "../go/quote.ts";
-import { fail, GoMap, kindOf, Slice, stringMap, stringSlice, typeName, type Value } from "../go/values.ts";
+import {
+  fail,
+  type GoMap,
+  integerOf,
+  kindOf,
+  Slice,
+  stringMap,
+  stringOf,
+  stringSlice,
+  typeName,
+  type Value,
+} from "../go/values.ts";
 
 const S = "string";
 const ANY = "interface {}";
+const LIST = "[]interface {}";
 
 export const TEXT_FUNCTIONS: readonly TemplateFunction[] = [
   define("contains", [ANY, ANY], ([value, list]) => contains(value, list)),
-  define("containsAll", [ANY, ANY], ([values, list]) => elements(values).every((value) => contains(value, list))),
-  define("containsAny", [ANY, ANY], ([values, list]) => elements(values).some((value) => contains(value, list))),
-  define("containsNone", [ANY, ANY], ([values, list]) => !elements(values).some((value) => contains(value, list))),
-  define("containsNotAll", [ANY, ANY], ([values, list]) => !elements(values).every((value) => contains(value, list))),
+  define("containsAll", [LIST, ANY], ([values, list]) => values.items.every((value) => contains(value, list))),
+  define("containsAny", [LIST, ANY], ([values, list]) => values.items.some((value) => contains(value, list))),
+  define("containsNone", [LIST, ANY], ([values, list]) => !values.items.some((value) => contains(value, list))),
+  define("containsNotAll", [LIST, ANY], ([values, list]) => !values.items.every((value) => contains(value, list))),
   define("in", [ANY, ANY], ([list, value]) => contains(value, list)),
   define("indent", ["int", S], ([spaces, text]) => indent(spaces, text)),
   define("join", [S, "[]string"], ([separator, list]) => list.items.join(separator)),
@@ -108,22 +119,24 @@ function mapCharacters(text: string, map: (character: string) => string): string
   return out;
 }
 
-function elements(values: Value): readonly Value[] {
-  if (values instanceof Slice) return values.items;
-  if (values instanceof GoMap) return [...values.entries.values()];
-  return fail(`${quote(String(values))} is not a list`);
-}
-
-/** Whether a list or map has the element, or a text the part. */
+/** Whether a list has the integer, float or text, or a text the part; nothing else is ever found. */
 function contains(value: Value, list: Value): boolean {
-  if (list instanceof Slice || list instanceof GoMap) {
-    const items = list instanceof Slice ? list.items : [...list.entries.values()];
-    return items.some((item) => same(item, value));
-  }
-  if (kindOf(list) === "string" && kindOf(value) === "string") return String(list).includes(String(value));
-  return false;
+  if (list instanceof Slice) return list.items.some((item) => same(item, value));
+  const text = stringOf(list);
+  return text !== undefined && sameType(list, value) && text.includes(stringOf(value)!);
 }
 
-function same(a: Value, b: Value): boolean {
-  return typeName(a) === typeName(b) && String(a) === String(b);
+function same(item: Value, value: Value): boolean {
+  if (typeof item === "number") return item === value;
+  if (stringOf(item) !== undefined) return sameType(item, value) && stringOf(item) === stringOf(value);
+  return isSigned(item) && isSigned(value) && integerOf(item) === integerOf(value);
+}
+
+function sameType(text: Value, value: Value): boolean {
+  if (value === null) fail("reflect: call of reflect.Value.Type on zero Value");
+  return typeName(text) === typeName(value);
+}
+
+function isSigned(value: Value): boolean {
+  return integerOf(value) !== undefined && !kindOf(value).startsWith("u");
 }

@@ -1,5 +1,5 @@
 /** Reading a time by a layout of Go's time package. */
-import { quote } from "../go/quote.ts";
+import { encodeText } from "../go/text.ts";
 import { fail } from "../go/values.ts";
 import { daysInMonth } from "./civil.ts";
 import { type Moment, momentOfClock } from "./moment.ts";
@@ -33,12 +33,21 @@ export function parseTime(layout: string, text: string): Moment {
     zone: "UTC",
   };
   const refuse = (rest: string, piece: string): never =>
-    fail(`parsing time ${quote(text)} as ${quote(layout)}: cannot parse ${quote(rest)} as ${quote(piece)}`);
+    fail(`parsing time ${quoted(text)} as ${quoted(layout)}: cannot parse ${quoted(rest)} as ${quoted(piece)}`);
+  const checkRange = (range: string | undefined) => {
+    if (range !== undefined) fail(`parsing time ${quoted(text)}: ${range} out of range`);
+  };
   let at = 0;
   let layoutAt = 0;
   const skipLiteral = (literal: string) => {
-    if (!text.startsWith(literal, at)) refuse(text.slice(at), literal);
-    at += literal.length;
+    for (const [part] of literal.matchAll(/ +|[^ ]/g)) {
+      // Any number of spaces stands for any number of them, also for none at the end.
+      if (part.startsWith(" ") ? at < text.length && text[at] !== " " : text[at] !== part) {
+        refuse(text.slice(at), literal);
+      }
+      if (part.startsWith(" ")) while (text[at] === " ") at++;
+      else at++;
+    }
   };
   for (const match of layout.matchAll(LAYOUT_PIECES)) {
     skipLiteral(layout.slice(layoutAt, match.index));
@@ -46,12 +55,12 @@ export function parseTime(layout: string, text: string): Moment {
     const length = readPiece(match[0], text.slice(at), parts);
     if (length === undefined) refuse(text.slice(at), match[0]);
     else at += length;
+    checkRange(outOfRange(parts));
   }
   skipLiteral(layout.slice(layoutAt));
-  if (at < text.length) fail(`parsing time ${quote(text)}: extra text: ${quote(text.slice(at))}`);
+  if (at < text.length) fail(`parsing time ${quoted(text)}: extra text: ${quoted(text.slice(at))}`);
   if (parts.afternoon !== undefined) parts.hour = (parts.hour % 12) + (parts.afternoon ? 12 : 0);
-  const range = outOfRange(parts);
-  if (range !== undefined) fail(`parsing time ${quote(text)}: ${range} out of range`);
+  checkRange(parts.day < 1 || parts.day > daysInMonth(parts.year, parts.month) ? "day" : undefined);
   const seconds = parts.hour * 3600 + parts.minute * 60 + parts.second;
   return momentOfClock(parts, seconds, parts.nanoseconds, parts.offset, parts.zone);
 }
@@ -160,10 +169,19 @@ function readOffset(piece: string, text: string, parts: Parts): number | undefin
   return match[0].length;
 }
 
-function outOfRange({ year, month, day, hour, minute, second }: Parts): string | undefined {
+function outOfRange({ month, hour, minute, second }: Parts): string | undefined {
   if (month < 1 || month > 12) return "month";
-  if (day < 1 || day > daysInMonth(year, month)) return "day";
   if (hour > 23) return "hour";
   if (minute > 59) return "minute";
   return second > 59 ? "second" : undefined;
+}
+
+/** Package time has its own: everything beyond ASCII byte by byte. */
+function quoted(text: string): string {
+  const escaped = text.replace(/["\\]|[^\x20-\x7f]/gu, (character) =>
+    character === '"' || character === "\\"
+      ? `\\${character}`
+      : Array.from(encodeText(character), (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(""),
+  );
+  return `"${escaped}"`;
 }

@@ -1,4 +1,5 @@
 /** Go's time.Time, time.Duration, time.Month and time.Weekday as values of templates. */
+import { quote } from "../go/quote.ts";
 import {
   fail,
   Integer,
@@ -55,6 +56,7 @@ const TIME: StructType = {
   name: "time.Time",
   fields: ["wall"],
   string: (time) => formatTime(momentOf(time), "2006-01-02 15:04:05.999999999 -0700 MST"),
+  goString: (time) => goTime(momentOf(time)),
   json: (time) => formatTime(momentOf(time), "2006-01-02T15:04:05.999999999Z07:00"),
   methods: {
     String: timeMethod((moment) => formatTime(moment, "2006-01-02 15:04:05.999999999 -0700 MST")),
@@ -99,6 +101,13 @@ const TIME: StructType = {
     },
   },
 };
+
+function goTime(moment: Moment): string {
+  const { year, month, day, hour, minute, second } = clocked(moment);
+  const zone = moment.zone === "UTC" ? "time.UTC" : `time.Location(${quote(moment.zone)})`;
+  const clock = [hour, minute, second, moment.nanoseconds].join(", ");
+  return `time.Date(${year}, time.${MONTHS[month - 1]}, ${day}, ${clock}, ${zone})`;
+}
 
 function method(call: (value: bigint) => Value): Method {
   return { parameters: [], call: (receiver) => call((receiver as Integer).value) };

@@ -12,6 +12,7 @@ export const TOML_FUNCTIONS: readonly TemplateFunction[] = [
 ];
 
 function writeToml(value: Value): string {
+  if (value === null) fail("reflect: call of reflect.Value.Type on zero Value");
   boundedSize(value);
   if (!(value instanceof GoMap)) return scalar(value);
   const lines: string[] = [];

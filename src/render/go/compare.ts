@@ -1,6 +1,6 @@
 /** eq, ne, lt, le, gt, ge. */
 import { type Result, unboxed } from "./boxed.ts";
-import { formatPlain } from "./format.ts";
+import { formatPlain, formatValue } from "./format.ts";
 import { compareStrings } from "./order.ts";
 import {
   Complex,
@@ -49,10 +49,10 @@ function equals(a: Value | undefined, b: Value | undefined): boolean {
     return false;
   }
   if (a !== undefined && b !== undefined && kindOf(a) !== kindOf(b)) {
-    fail(`non-comparable types ${formatPlain(a)}: ${typeName(a)}, ${typeName(b)}: ${formatPlain(b)}`);
+    fail(`non-comparable types ${formatValue(a, "s", {})}: ${typeName(a)}, ${typeName(b)}: ${formatPlain(b)}`);
   }
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
-  if (b instanceof Slice || b instanceof GoMap) fail(`non-comparable type ${formatPlain(b)}: ${typeName(b)}`);
+  if (b instanceof Slice || b instanceof GoMap) fail(`non-comparable type ${formatValue(b, "s", {})}: ${typeName(b)}`);
   return a === b;
 }
 

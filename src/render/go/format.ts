@@ -105,6 +105,7 @@ function formatByKind(value: Exclude<Value, null>, verb: string, flags: Flags): 
 }
 
 function formatStruct(value: Struct, verb: string, flags: Flags): string {
+  if (flags.sharpV && value.type.goString !== undefined) return value.type.goString(value);
   const fields = value.type.fields.map((name) => {
     const text = formatNested(value.fields.get(name) ?? null, verb, flags);
     return flags.plusV || flags.sharpV ? `${name}:${text}` : text;

@@ -18,6 +18,7 @@ interface Arguments {
   "map[string]string": GoMap;
   "time.Time": Struct;
   "sprig.certificate": Struct;
+  "*semver.Version": Struct;
   "[]*dependency.KeyPair": never;
 }
 

@@ -1,13 +1,27 @@
 /** Go's fmt.Sprintf. */
 
-import { type Flags, formatPlain, formatValue } from "./format.ts";
+import { type Flags, formatValue } from "./format.ts";
 import { FunctionError, integerOf, typeName, type Value } from "./values.ts";
+
+/** What arguments are to the format: plain values, or Formatters that print values in their own way. */
+export interface Arguments {
+  typeName(value: Value): string;
+  format(value: Value, verb: string, flags: Flags): string;
+  /** The value as a `*` in the format; undefined where it is no integer. */
+  integer(value: Value): bigint | undefined;
+}
+
+const PLAIN: Arguments = {
+  typeName: (value) => (value === null ? "<nil>" : typeName(value)),
+  format: formatValue,
+  integer: integerOf,
+};
 
 /** As in Go, a width or precision beyond this is an error in the output. */
 const MAX_WIDTH = 1_000_000;
 
-export function sprintf(format: string, args: readonly Value[]): string {
-  const cursor = new Cursor(format, args);
+export function sprintf(format: string, args: readonly Value[], kind: Arguments = PLAIN): string {
+  const cursor = new Cursor(format, args, kind);
   let out = "";
   while (cursor.at < format.length) {
     const percent = format.indexOf("%", cursor.at);
@@ -25,15 +39,17 @@ export function sprintf(format: string, args: readonly Value[]): string {
 class Cursor {
   readonly #format: string;
   readonly #args: readonly Value[];
+  readonly #kind: Arguments;
   at = 0;
   #next = 0;
   /** An explicit index was used: surplus arguments are no mistake then. */
   #reordered = false;
   #goodIndex = true;
 
-  constructor(format: string, args: readonly Value[]) {
+  constructor(format: string, args: readonly Value[], kind: Arguments) {
     this.#format = format;
     this.#args = args;
+    this.#kind = kind;
   }
 
   /** One `%…`, from behind the percent sign. */
@@ -76,8 +92,11 @@ class Cursor {
   /** What Go says about arguments that were not used. */
   extra(): string {
     if (this.#reordered || this.#next >= this.#args.length) return "";
-    const rest = this.#args.slice(this.#next);
-    return `%!(EXTRA ${rest.map((arg) => (arg === null ? "<nil>" : `${typeName(arg)}=${formatPlain(arg)}`)).join(", ")})`;
+    const rest = this.#args.slice(this.#next).map((arg) => {
+      const type = this.#kind.typeName(arg);
+      return type === "<nil>" ? type : `${type}=${this.#kind.format(arg, "v", {})}`;
+    });
+    return `%!(EXTRA ${rest.join(", ")})`;
   }
 
   #verb(flags: Flags): string {
@@ -88,7 +107,7 @@ class Cursor {
     if (verb === "%") return "%";
     if (!this.#goodIndex) return `%!${verb}(BADINDEX)`;
     if (this.#next >= this.#args.length) return `%!${verb}(MISSING)`;
-    return formatValue(this.#args[this.#next++]!, verb, flags);
+    return this.#kind.format(this.#args[this.#next++]!, verb, flags);
   }
 
   #flags(): Flags {
@@ -115,7 +134,7 @@ class Cursor {
   #starArgument(): number | undefined {
     const value = this.#args[this.#next];
     if (this.#next < this.#args.length) this.#next++;
-    const number = value === undefined ? undefined : integerOf(value);
+    const number = value === undefined ? undefined : this.#kind.integer(value);
     return number === undefined || number > MAX_WIDTH || number < -MAX_WIDTH ? undefined : Number(number);
   }
 

@@ -148,6 +148,8 @@ export interface StructType {
   readonly methods: Readonly<Record<string, Method>>;
   /** The String method, where it has one. */
   readonly string?: (receiver: Struct) => string;
+  /** The GoString method, which `%#v` uses, where it has one. */
+  readonly goString?: (receiver: Struct) => string;
   /** What stands for it in JSON, where its fields do not. */
   readonly json?: (receiver: Struct) => Value;
 }
@@ -195,6 +197,7 @@ export type ParameterType =
   | "map[string]string"
   | "time.Time"
   | "sprig.certificate"
+  | "*semver.Version"
   | "[]*dependency.KeyPair";
 
 /** A failure inside a function; its message stands behind `error calling …`. */

@@ -10,6 +10,7 @@ export const SPRIG_DICTS: readonly TemplateFunction[] = [
   sprigVariadic("dict", [], ANY, (pairs) => dictionary(pairs)),
   sprig("get", [MAP, S], ([map, key]) => map.entries.get(key) ?? ""),
   sprig("set", [MAP, S, ANY], ([map, key, value]) => {
+    if (map.isNil) fail("assignment to entry in nil map");
     map.entries.set(key, value);
     return map;
   }),
@@ -38,6 +39,7 @@ export const SPRIG_DICTS: readonly TemplateFunction[] = [
   ),
   ...alias(
     sprig("deepCopy", [ANY], ([value], { session }) => {
+      if (value === null) fail("reflect: call of reflect.Value.Type on zero Value");
       session.budget.spend(boundedSize(value));
       return deepCopy(value);
     }),
@@ -71,15 +73,20 @@ function mergeAll([into, ...others]: readonly GoMap[], override: boolean): GoMap
 /** `dig "a" "b" default map` is map.a.b, or the default where a name is missing. */
 function dig(args: readonly Value[]): Value {
   if (args.length < 3) fail("dig needs at least three arguments");
-  const map = args.at(-1)!;
+  const map = asserted(args.at(-1)!, MAP);
   const otherwise = args.at(-2)!;
+  const names = args.slice(0, -2).map((name) => asserted(name, S));
   let at: Value = map;
-  for (const name of args.slice(0, -2)) {
-    if (!(at instanceof GoMap))
-      fail(`interface conversion: interface {} is ${typeName(at)}, not map[string]interface {}`);
-    const found: Value | undefined = at.entries.get(textOf(name));
+  for (const name of names) {
+    const found: Value | undefined = (asserted(at, MAP) as GoMap).entries.get(name);
     if (found === undefined) return otherwise;
     at = found;
   }
   return at;
+}
+
+/** Go's type assertion. */
+function asserted(value: Value, type: string): Value {
+  if (value !== null && typeName(value) === type) return value;
+  return fail(`interface conversion: interface {} is ${value === null ? "nil" : typeName(value)}, not ${type}`);
 }

@@ -2,7 +2,7 @@
 import type { CallContext, TemplateFunction } from "../../go/function.ts";
 import { boundedSize } from "../../go/size.ts";
 import { anySlice, fail, isTrue, Slice, type Value } from "../../go/values.ts";
-import { listOf, textOf, toInt64 } from "./convert.ts";
+import { listOf, listOr, textOf, toInt64 } from "./convert.ts";
 import { ANY, alias, sprig, sprigVariadic } from "./define.ts";
 import { deepEqual } from "./equality.ts";
 
@@ -16,8 +16,8 @@ export const SPRIG_LISTS: readonly TemplateFunction[] = [
   ),
   ...withMust(sprig("first", [ANY], ([list]) => listOf(list, "find first")[0] ?? null)),
   ...withMust(sprig("last", [ANY], ([list]) => listOf(list, "find last").at(-1) ?? null)),
-  ...withMust(sprig("rest", [ANY], ([list]) => anySlice(listOf(list, "find rest").slice(1)))),
-  ...withMust(sprig("initial", [ANY], ([list]) => anySlice(listOf(list, "find initial").slice(0, -1)))),
+  ...withMust(sprig("rest", [ANY], ([list]) => some(listOf(list, "find rest"), (items) => items.slice(1)))),
+  ...withMust(sprig("initial", [ANY], ([list]) => some(listOf(list, "find initial"), (items) => items.slice(0, -1)))),
   ...alias(
     sprig("append", [ANY, ANY], ([list, value]) => anySlice([...listOf(list, "push"), value])),
     "push",
@@ -25,7 +25,12 @@ export const SPRIG_LISTS: readonly TemplateFunction[] = [
     "mustPush",
   ),
   ...withMust(sprig("prepend", [ANY, ANY], ([list, value]) => anySlice([value, ...listOf(list, "prepend")]))),
-  sprigVariadic("concat", [], ANY, (lists) => anySlice(lists.flatMap((list) => listOf(list, "concat type")))),
+  sprigVariadic("concat", [], ANY, (lists) =>
+    some(
+      lists.flatMap((list) => listOr(list, (kind) => `Cannot concat type ${kind} as list`)),
+      (items) => items,
+    ),
+  ),
   ...withMust(sprig("reverse", [ANY], ([list]) => anySlice([...listOf(list, "find reverse")].reverse()))),
   ...withMust(
     sprig("uniq", [ANY], ([list], context) => anySlice(distinct(listOf(list, "find uniq"), comparing(list, context)))),
@@ -49,7 +54,14 @@ export const SPRIG_LISTS: readonly TemplateFunction[] = [
   ),
   ...withMust(sprig("compact", [ANY], ([list]) => anySlice(listOf(list, "compact").filter(isTrue)))),
   ...withMust(sprigVariadic("slice", [ANY], ANY, ([list, ...bounds]) => cut(list as Value, bounds))),
-  ...withMust(sprig("chunk", ["int", ANY], ([size, list]) => chunk(Number(size), listOf(list, "chunk type")))),
+  ...withMust(
+    sprig("chunk", ["int", ANY], ([size, list]) =>
+      chunk(
+        Number(size),
+        listOr(list, (kind) => `Cannot chunk type ${kind}`),
+      ),
+    ),
+  ),
   sprig("until", ["int"], ([count]) => sequence(0n, count, count < 0n ? -1n : 1n)),
   sprig("untilStep", ["int", "int", "int"], ([from, to, step]) => sequence(from, to, step)),
   sprigVariadic("seq", [], "int", (args) => inclusive(args)),
@@ -75,17 +87,25 @@ function distinct(items: readonly Value[], spend: (comparisons: number) => void)
   return kept;
 }
 
+/** Of an empty list Go's nil slice, which is `null` in JSON. */
+function some(items: readonly Value[], take: (items: readonly Value[]) => readonly Value[]): Slice {
+  return new Slice(ANY, take(items), items.length === 0);
+}
+
 function cut(list: Value, bounds: readonly Value[]): Value {
-  const items = listOf(list, "slice");
-  const [from = 0, to = items.length] = bounds.map((bound) => Number(toInt64(bound)));
+  const items = listOr(list, (kind) => `list should be type of slice or array but ${kind}`);
+  if (items.length === 0) return null;
+  const [from = 0, to = items.length] = bounds.slice(0, 2).map((bound) => Number(toInt64(bound)));
   if (from < 0 || to > items.length || from > to) fail("reflect.Value.Slice: slice index out of bounds");
   return new Slice(list instanceof Slice ? list.element : ANY, items.slice(from, to));
 }
 
 function chunk(size: number, items: readonly Value[]): Value {
-  if (size < 1) fail("runtime error: integer divide by zero");
-  const chunks: Value[] = [];
-  for (let at = 0; at < items.length; at += size) chunks.push(anySlice(items.slice(at, at + size)));
+  const count = Math.floor((items.length - 1) / size) + 1;
+  if (!Number.isFinite(count) || count < 0 || (count > 0 && size < 0)) {
+    fail("runtime error: makeslice: len out of range");
+  }
+  const chunks = Array.from({ length: count }, (_, i) => anySlice(items.slice(i * size, (i + 1) * size)));
   return new Slice("[]interface {}", chunks);
 }
 
@@ -99,16 +119,14 @@ function sequence(from: bigint, to: bigint, step: bigint): Slice {
 
 /** As the command seq, separated by spaces. */
 function inclusive(args: readonly bigint[]): string {
-  if (args.length === 0 || args.length > 3) return "";
-  const [from, step, to] =
-    args.length === 1
-      ? [1n, undefined, args[0]!]
-      : args.length === 2
-        ? [args[0]!, undefined, args[1]!]
-        : [args[0]!, args[1]!, args[2]!];
-  const by = step ?? (to < from ? -1n : 1n);
-  if (by === 0n || (step !== undefined && by > 0n !== to >= from && to !== from)) return "";
-  return sequence(from, to + (by > 0n ? 1n : -1n), by)
+  const [first = 0n, second = 0n, third = 0n] = args;
+  if (args.length === 1) return counted(1n, first, first < 1n ? -1n : 1n);
+  if (args.length === 2) return counted(first, second, second < first ? -1n : 1n);
+  return args.length === 3 ? counted(first, third, second) : "";
+}
+
+function counted(from: bigint, to: bigint, step: bigint): string {
+  return sequence(from, to + (to < from ? -1n : 1n), step)
     .items.map(textOf)
     .join(" ");
 }

@@ -2,6 +2,7 @@
 import type { TemplateFunction } from "../../go/function.ts";
 import { parseInteger } from "../../go/number.ts";
 import { fail, type Value } from "../../go/values.ts";
+import { add, type Decimal, divide, multiply, subtract, toDecimal, toFloat, ZERO } from "../decimal.ts";
 import { nonZero } from "../math.ts";
 import { int64, textOf, toFloat64, toInt64 } from "./convert.ts";
 import { ANY, alias, S, sprig, sprigVariadic } from "./define.ts";
@@ -22,19 +23,11 @@ export const SPRIG_NUMBERS: readonly TemplateFunction[] = [
   sprigVariadic("min", [ANY], ANY, (values) => int64(extreme(values as readonly Value[], (a, b) => a < b))),
   sprigVariadic("maxf", [ANY], ANY, (values) => Math.max(...(values as readonly Value[]).map(toFloat64))),
   sprigVariadic("minf", [ANY], ANY, (values) => Math.min(...(values as readonly Value[]).map(toFloat64))),
-  sprigVariadic("addf", [], ANY, (values) => values.map(toFloat64).reduce((a, b) => exact(a + b), 0)),
-  sprig("add1f", [ANY], ([value]) => exact(toFloat64(value) + 1)),
-  sprigVariadic("subf", [ANY], ANY, (values) =>
-    (values as readonly Value[]).map(toFloat64).reduce((a, b) => exact(a - b)),
-  ),
-  sprigVariadic("mulf", [ANY], ANY, (values) =>
-    (values as readonly Value[]).map(toFloat64).reduce((a, b) => exact(a * b)),
-  ),
-  sprigVariadic("divf", [ANY], ANY, (values) =>
-    (values as readonly Value[])
-      .map(toFloat64)
-      .reduce((a, b) => (b === 0 ? fail("decimal division by 0") : exact(a / b))),
-  ),
+  sprigVariadic("addf", [], ANY, (values) => toFloat(values.map(decimal).reduce(add, ZERO))),
+  sprig("add1f", [ANY], ([value]) => toFloat(add(decimal(value), decimal(1n)))),
+  sprigVariadic("subf", [ANY], ANY, (values) => toFloat(decimals(values).reduce(subtract))),
+  sprigVariadic("mulf", [ANY], ANY, (values) => toFloat(decimals(values).reduce(multiply))),
+  sprigVariadic("divf", [ANY], ANY, (values) => toFloat(decimals(values).reduce(divide))),
   sprig("floor", [ANY], ([value]) => Math.floor(toFloat64(value))),
   sprig("ceil", [ANY], ([value]) => Math.ceil(toFloat64(value))),
   sprigVariadic("round", [ANY, "int"], "float64", ([value, places, on = 0.5]) =>
@@ -43,7 +36,7 @@ export const SPRIG_NUMBERS: readonly TemplateFunction[] = [
   sprig("int", [ANY], ([value]) => toInt64(value)),
   sprig("int64", [ANY], ([value]) => int64(toInt64(value))),
   sprig("float64", [ANY], ([value]) => toFloat64(value)),
-  sprig("atoi", [S], ([text]) => parseInteger(text, 10) ?? 0n),
+  sprig("atoi", [S], ([text]) => clamped(parseInteger(text, 10) ?? 0n)),
   sprig("toDecimal", [ANY], ([value]) => int64(octal(textOf(value)))),
   sprig("randInt", ["int", "int"], ([from, to], { session }) => {
     if (to <= from) fail("invalid argument to Intn");
@@ -59,9 +52,13 @@ function extreme(values: readonly Value[], better: (a: bigint, b: bigint) => boo
   return values.map(toInt64).reduce((a, b) => (better(b, a) ? b : a));
 }
 
+function decimals(values: readonly unknown[]): Decimal[] {
+  return (values as readonly Value[]).map(decimal);
+}
+
 /** Sprig calculates in decimal, so that 0.1 + 0.2 is 0.3. */
-function exact(value: number): number {
-  return Number.isFinite(value) ? Number(value.toPrecision(15)) : value;
+function decimal(value: Value): Decimal {
+  return toDecimal(toFloat64(value));
 }
 
 function round(value: number, places: number, on: number): number {
@@ -71,5 +68,13 @@ function round(value: number, places: number, on: number): number {
 }
 
 function octal(text: string): bigint {
-  return /^[0-7]+$/.test(text) ? BigInt(`0o${text}`) : 0n;
+  const [, sign = "", digits = ""] = /^([+-]?)([0-7]+)$/.exec(text) ?? [];
+  const value = digits === "" ? 0n : BigInt(`0o${digits}`) * (sign === "-" ? -1n : 1n);
+  return BigInt.asIntN(64, value) === value ? value : 0n;
+}
+
+/** What does not fit is as near as it can be. */
+function clamped(value: bigint): bigint {
+  if (BigInt.asIntN(64, value) === value) return value;
+  return value < 0n ? -(2n ** 63n) : 2n ** 63n - 1n;
 }

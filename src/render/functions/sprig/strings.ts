@@ -15,8 +15,6 @@ const MAX_TEXT = 64 * 1024 * 1024;
 export const SPRIG_STRINGS: readonly TemplateFunction[] = [
   sprig("upper", [S], ([text]) => toUpper(text)),
   sprig("lower", [S], ([text]) => toLower(text)),
-  sprig("title", [S], ([text]) => text.replace(/(?<![\p{L}\p{Nd}_])\p{L}/gu, (letter) => letter.toUpperCase())),
-  sprig("untitle", [S], ([text]) => text.replace(/(?<=^|\s)\S/gu, (letter) => letter.toLowerCase())),
   sprig("trim", [S], ([text]) => trimSpace(text)),
   ...alias(
     sprig("trimAll", [S, S], ([cutset, text]) => trimCharacters(text, cutset)),
@@ -31,16 +29,6 @@ export const SPRIG_STRINGS: readonly TemplateFunction[] = [
   sprig("hasSuffix", [S, S], ([suffix, text]) => text.endsWith(suffix)),
   sprig("replace", [S, S, S], ([from, to, text]) => replaceAll(text, from, to)),
   sprig("repeat", ["int", S], ([count, text]) => repeat(text, count)),
-  sprig("nospace", [S], ([text]) => text.replace(/\p{White_Space}/gu, "")),
-  sprig("initials", [S], ([text]) =>
-    words(text)
-      .map((word) => [...word][0] ?? "")
-      .join(""),
-  ),
-  sprig("swapcase", [S], ([text]) => swapCase(text)),
-  sprig("snakecase", [S], ([text]) => separated(text, "_")),
-  sprig("kebabcase", [S], ([text]) => separated(text, "-")),
-  sprig("camelcase", [S], ([text]) => camelCase(text)),
   sprig("trunc", ["int", S], ([length, text]) => truncate(Number(length), text)),
   sprig("substr", ["int", "int", S], ([from, to, text]) => substring(Number(from), Number(to), text)),
   sprig("abbrev", ["int", S], ([width, text]) => abbreviate(0, Number(width), text)),
@@ -64,7 +52,7 @@ export const SPRIG_STRINGS: readonly TemplateFunction[] = [
   sprig("toString", [ANY], ([value]) => textOf(value)),
   sprig("toStrings", [ANY], ([list]) => stringSlice(textsOf(list))),
   sprig("join", [S, ANY], ([separator, list]) => textsOf(list).join(separator)),
-  sprig("sortAlpha", [ANY], ([list]) => stringSlice(textsOf(list).sort(compareStrings))),
+  sprig("sortAlpha", [ANY], ([list]) => stringSlice(list === null ? ["<nil>"] : textsOf(list).sort(compareStrings))),
   sprig("split", [S, S], ([separator, text]) => numbered(splitText(separator, text))),
   sprig("splitList", [S, S], ([separator, text]) => stringSlice(splitText(separator, text))),
   sprig("splitn", [S, "int", S], ([separator, count, text]) => numbered(splitAtMost(separator, Number(count), text))),
@@ -87,29 +75,6 @@ function indent(spaces: bigint, text: string): string {
   return margin + text.replaceAll("\n", `\n${margin}`);
 }
 
-function words(text: string): string[] {
-  return text.split(/\p{White_Space}+/u).filter((word) => word !== "");
-}
-
-function swapCase(text: string): string {
-  return text.replace(/\p{L}/gu, (letter) => {
-    if (letter !== letter.toLowerCase()) return letter.toLowerCase();
-    return letter.toUpperCase();
-  });
-}
-
-function separated(text: string, separator: string): string {
-  return text
-    .replace(/([\p{Ll}\p{Nd}])(\p{Lu})/gu, `$1${separator}$2`)
-    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, `$1${separator}$2`)
-    .replace(/[\s_-]+/g, separator)
-    .toLowerCase();
-}
-
-function camelCase(text: string): string {
-  return text.replace(/(?:^|[\s_-]+)(\p{L})/gu, (_, letter: string) => letter.toUpperCase());
-}
-
 /** Bytes from the start, or with a negative length from the end. */
 function truncate(length: number, text: string): string {
   const bytes = encodeText(text);
@@ -117,15 +82,18 @@ function truncate(length: number, text: string): string {
   return length >= 0 && bytes.length > length ? decodeText(bytes.subarray(0, length)) : text;
 }
 
+/** As Go cuts, with the errors that it has for what cannot be cut. */
 function substring(from: number, to: number, text: string): string {
   const bytes = encodeText(text);
-  if (from < 0) return decodeText(bytes.subarray(0, Math.max(0, to)));
-  if (to < 0 || to > bytes.length) {
-    if (from > bytes.length) fail(`runtime error: slice bounds out of range [${from}:${bytes.length}]`);
-    return decodeText(bytes.subarray(from));
+  const { length } = bytes;
+  if (from < 0) {
+    if (to < 0) fail(`runtime error: slice bounds out of range [:${to}]`);
+    if (to > length) fail(`runtime error: slice bounds out of range [:${to}] with length ${length}`);
+    return decodeText(bytes.subarray(0, to));
   }
-  if (from > to) fail(`runtime error: slice bounds out of range [${from}:${to}]`);
-  return decodeText(bytes.subarray(from, to));
+  const end = to < 0 || to > length ? length : to;
+  if (from > end) fail(`runtime error: slice bounds out of range [${from}:${end}]`);
+  return decodeText(bytes.subarray(from, end));
 }
 
 /** At most `width` characters with an ellipsis for what was cut on the right and, from `left` on, on the left. */

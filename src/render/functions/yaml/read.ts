@@ -27,9 +27,15 @@ class YamlReader {
   run(): Value {
     const start = /^(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*---(?=[ \n]|$)/.exec(this.#cursor.text);
     if (start) this.#cursor.at = start[0].length;
+    else if (/^(?:[ \t]*(?:#[^\n]*)?\n)*\.\.\.(?=[ \n]|$)/.test(this.#cursor.text)) {
+      this.#cursor.parserError("did not find expected node content");
+    }
+    this.#cursor.skip();
+    const complete = /^[[{"'*]/.test(this.#cursor.text.slice(this.#cursor.at)) && !this.#cursor.keyAhead();
     const value = this.#node(-1, false);
     this.#cursor.skip();
-    if (!this.#cursor.ended())
+    // Nobody looks at what stands behind a document that is complete by itself.
+    if (!complete && !this.#cursor.ended())
       this.#cursor.parserError(
         this.#cursor.column() === 0 ? "did not find expected <document start>" : "did not find expected key",
       );
@@ -85,6 +91,10 @@ class YamlReader {
         this.#cursor.at = end;
         return tagged(value, properties?.tag, true);
       }
+      case ",":
+      case "]":
+      case "}":
+        return this.#cursor.parserError("did not find expected node content");
       case "@":
       case "`":
       case "%":

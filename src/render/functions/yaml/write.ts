@@ -3,7 +3,9 @@ import { JsonNumber } from "../../../json.ts";
 import { formatFloat } from "../../go/float.ts";
 import { formatPlain } from "../../go/format.ts";
 import { boundedSize } from "../../go/size.ts";
-import { fail, GoMap, Integer, integerOf, NilPointer, Slice, Struct, typeName, type Value } from "../../go/values.ts";
+import { byteLength, encodeText } from "../../go/text.ts";
+import { fail, GoMap, integerOf, NilPointer, Slice, Struct, typeName, type Value } from "../../go/values.ts";
+import { encodeBase64, STANDARD } from "../encoding.ts";
 import { compareNaturally } from "./order.ts";
 import { looksLikeOther, numberOf } from "./resolve.ts";
 import { chooseStyle, ScalarWriter } from "./scalar.ts";
@@ -16,7 +18,7 @@ export function writeYaml(value: Value): string {
   return writer.text.text;
 }
 
-/** Keys longer than this are written with a question mark. */
+/** In bytes. */
 const MAX_SIMPLE_KEY = 128;
 
 class YamlWriter {
@@ -49,7 +51,7 @@ class YamlWriter {
   #mapping(entries: readonly (readonly [Value, Value])[], indent: number, after: "root" | "key" | "dash"): void {
     entries.forEach(([key, value], i) => {
       this.#start(indent, i === 0 ? after : "key");
-      const simple = collectionOf(key) === undefined && formatPlain(key).length <= MAX_SIMPLE_KEY;
+      const simple = isSimpleKey(key);
       if (simple) this.#scalar(key, indent + 2, true);
       else {
         this.text.write("?");
@@ -67,14 +69,36 @@ class YamlWriter {
   }
 
   #scalar(value: Value, indent: number, isKey: boolean): void {
-    const text = plainText(value);
-    if (text !== undefined) {
-      this.text.write(text);
+    const plain = plainText(value);
+    if (plain !== undefined) {
+      this.text.write(plain);
       return;
     }
-    const string = value instanceof Struct ? (value.type.string?.(value) ?? "") : formatPlain(value);
-    this.text.scalar(string, chooseStyle(string, looksLikeOther(string), isKey), indent, !isKey);
+    const text = textOf(value);
+    const binary = !text.isWellFormed();
+    if (binary) this.text.write("!!binary ");
+    const shown = binary ? base64Lines(encodeText(text)) : text;
+    this.text.scalar(shown, chooseStyle(shown, !binary && looksLikeOther(shown), isKey), indent, !isKey);
   }
+}
+
+/** Others are written with a question mark. */
+function isSimpleKey(key: Value): boolean {
+  if (collectionOf(key) !== undefined) return false;
+  const text = plainText(key) ?? textOf(key);
+  return byteLength(text) <= MAX_SIMPLE_KEY && !/[\n\r\x85\u2028\u2029]/.test(text);
+}
+
+/** The text of what has no plain text of its own. */
+function textOf(value: Value): string {
+  return value instanceof Struct ? (value.type.string?.(value) ?? "") : formatPlain(value);
+}
+
+const BASE64_LINE = 70;
+
+function base64Lines(bytes: Uint8Array): string {
+  const text = encodeBase64(bytes, STANDARD);
+  return text.length < BASE64_LINE ? text : text.replace(new RegExp(`.{1,${BASE64_LINE}}`, "g"), "$&\n");
 }
 
 /** Entries of what is written on several lines; undefined for scalars. */
@@ -98,7 +122,10 @@ function plainText(value: Value): string | undefined {
   }
   if (value instanceof Slice) return "[]";
   if (value instanceof GoMap) return "{}";
-  if (typeof value === "string" || (value instanceof Integer && value.named !== undefined)) return undefined;
-  if (value instanceof Struct) return value.type.string === undefined ? "{}" : undefined;
+  if (typeof value === "string" || typeName(value) === "time.Duration") return undefined;
+  if (value instanceof Struct) {
+    if (value.type.name === "time.Time") return String(value.type.json?.(value));
+    return value.type.string === undefined ? "{}" : undefined;
+  }
   return integerOf(value)?.toString() ?? fail(`cannot marshal type: ${typeName(value)}`);
 }
