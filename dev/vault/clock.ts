@@ -1,8 +1,13 @@
-/** The server's own time. It runs with the machine's, and can be moved forward so that hours need not be waited for. */
+/**
+ * The server's own time. It runs with the machine's, and can be moved forward so that hours need not be waited for; held
+ * still, it moves by that alone, and a slow machine makes no lease shorter.
+ */
 
 export interface ServerClock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** What somebody's clock that runs with the machine's shows then: Postgres has its own. */
+  elsewhere(time: number): number;
   /** Calls back once, at the earliest at `time`; the function given back takes that back. */
   at(time: number, callback: () => void): () => void;
   /** Moves the time forward; what falls due is called before this returns, in order of time. */
@@ -11,7 +16,6 @@ export interface ServerClock {
   stop(): void;
 }
 
-/** `time` is the machine's, unless a replay holds it still and moves it by `advance` alone. */
 export function createServerClock(time: () => number = Date.now): ServerClock {
   const alarms = new Map<symbol, { readonly time: number; readonly callback: () => void }>();
   let offset = 0;
@@ -33,6 +37,7 @@ export function createServerClock(time: () => number = Date.now): ServerClock {
 
   return {
     now,
+    elsewhere: (when) => when + Date.now() - time(),
     at(time, callback) {
       const key = Symbol();
       alarms.set(key, { time, callback });

@@ -24,7 +24,7 @@ export interface EmulatedVaultOptions {
   readonly port?: number;
   /** PEM; with both the server speaks TLS. */
   readonly tls?: { readonly certificate: string; readonly privateKey: string };
-  /** The time of day, in milliseconds; default the machine's. A replay holds it still, and moves it by `advance`. */
+  /** The time of day, in milliseconds; default the machine's. Held still, it is moved by `advance` alone. */
   readonly time?: () => number;
   /** How a failing revocation is tried again; default as the real server does. */
   readonly retries?: RetryPolicy;

@@ -73,7 +73,7 @@ export function createDatabaseBackend(clock: ServerClock): Backend {
     const user = {
       username: userName(request.token!.displayName, roleName, clock.now()),
       password: password(),
-      expiration: expiration(clock.now() + ttl),
+      expiration: expiration(clock.elsewhere(clock.now() + ttl)),
     };
     try {
       await connection.database.createUser(user, role.creation, role.rollback, request.signal);
@@ -100,7 +100,7 @@ export function createDatabaseBackend(clock: ServerClock): Backend {
     if (!role) throw new Error(`error during renew: could not find role with name "${internal.role}"`);
     const terms = { ttl: role.defaultTtl, maxTtl: role.maxTtl };
     const { ttl } = calculateTtl(terms, increment, clock.now(), issueTime);
-    const user = { username: String(internal.username), expiration: expiration(clock.now() + ttl) };
+    const user = { username: String(internal.username), expiration: expiration(clock.elsewhere(clock.now() + ttl)) };
     await connectionOf(role)
       .database.renewUser(user, role.renewal)
       .catch((error: Error) => {

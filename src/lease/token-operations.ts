@@ -127,12 +127,14 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
   async function renewal(
     token: HeldToken,
     secret: Sensitive<string>,
-  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
+  ): Promise<{ expiry: number; horizon: number; renewAt: number } | null> {
     const { lead, jitter } = deps.policy();
     const asked = incrementFor(token.duration, lead);
     const sentAt = clock.now();
     const auth = await client.renewSelf(secret, asked / 1_000);
     const granted = auth.durationSeconds * 1_000;
+    // Its last second: whoever took that for an answer would ask again at once.
+    if (granted <= 0) return null;
     const cap = known.get(token.number)?.periodic ? Number.POSITIVE_INFINITY : horizonFrom(sentAt, asked, granted);
     const horizon = auth.renewable ? Math.min(cap, token.horizon) : sentAt + granted;
     return { expiry: sentAt + granted, horizon, renewAt: renewalDue(sentAt, granted, horizon, lead, jitter) };
@@ -144,6 +146,13 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       // Asked for at its end only, and answered by the lookup.
       if (!token.renewable) throw new VaultError(400, "the token has come to its end", ["token is not renewable"]);
       const renewed = await renewal(token, secret);
+      if (renewed === null)
+        return {
+          is: "renewal failed",
+          number: token.number,
+          verdict: "lost",
+          error: "the token is in its last second, and was granted no more",
+        };
       emit({
         is: "token renewed",
         ttl: renewed.expiry - clock.now(),

@@ -161,6 +161,14 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       const asked = incrementFor(held.duration, lead);
       const sentAt = clock.now();
       const granted = await client.renewLease(token, held.lease, asked / 1_000);
+      // Its last second, of which the server says nothing: whoever took that for an answer would ask again at once.
+      if (granted.seconds <= 0)
+        return {
+          is: "renewal failed",
+          id: held.id,
+          verdict: "lost",
+          error: "the lease is in its last second, and was granted no more",
+        };
       const expiry = sentAt + granted.seconds * 1_000;
       const horizon = granted.renewable ? horizonFrom(sentAt, asked, granted.seconds * 1_000) : expiry;
       const known = Math.min(horizon, held.horizon);

@@ -169,6 +169,20 @@ describe("W6: a renewal that fails", () => {
     expect(user(sidecar)).not.toBe(before);
   });
 
+  it("is one that is granted no time: the lease is in its last second, and is not asked for again and again", async () => {
+    const sidecar = await lab.start();
+    const before = user(sidecar);
+    await sidecar.pass(SECOND);
+    const { lease } = sidecar.keeper.state().current!;
+    const body = { lease_id: lease, renewable: true, lease_duration: 0 };
+    const nothing = lab.fail(RENEW, { kind: "answer", status: 200, body });
+    await sidecar.until("lost");
+    expect(nothing.hits).toBe(1);
+    nothing.remove();
+    await sidecar.until("published");
+    expect(user(sidecar)).not.toBe(before);
+  });
+
   it("for ever, as of a role that is gone, ends the renewals: the rotation is due at once", async () => {
     await lab.databaseRole("gone", {});
     const sidecar = await lab.start({ role: "gone" });

@@ -121,6 +121,18 @@ describe("the token", () => {
     expect(sidecar.count("lost")).toBe(0);
   });
 
+  it("W6: that a renewal grants no time is in its last second, and is not asked for again and again", async () => {
+    const sidecar = await lab.start({ connectionMaxLifetime: MINUTE });
+    await sidecar.pass(SECOND);
+    const auth = { client_token: "s.x", accessor: "a", policies: [], renewable: true, lease_duration: 0 };
+    const nothing = lab.fail(RENEW_SELF, { kind: "answer", status: 200, body: { auth } });
+    await sidecar.until("token renewal failed", ({ lost }) => lost);
+    expect(nothing.hits).toBe(1);
+    nothing.remove();
+    await sidecar.until("published");
+    expect(lab.requests(LOGIN)).toBe(2);
+  });
+
   it("W6: that is gone is followed by a login and a read at once", async () => {
     const sidecar = await lab.start();
     const before = sidecar.keeper.status().current?.user;

@@ -94,6 +94,7 @@ export function walk(options: WorldOptions): Walk {
   const deafAt: number[] = [];
   let firstFailure = Number.POSITIVE_INFINITY;
   const failedAt = new Map<string, number>();
+  const renewedAt = new Map<number, readonly [number, number]>();
   const users = new Map<number, User>();
   let state: State = NOTHING_YET;
   let now = 1_000_000;
@@ -217,6 +218,14 @@ export function walk(options: WorldOptions): Walk {
           };
         const asked = incrementFor(held!.duration, leadFor(held!, policy));
         const granted = Math.floor(Math.min(asked, user.maxExpiry - now) / 1_000) * 1_000;
+        // A probe is followed by a renewal, and may come just after one.
+        const [before = 0, last = 0] = renewedAt.get(action.id) ?? [];
+        check(now - before >= 500, `${action.id} was renewed three times in half a second`);
+        renewedAt.set(action.id, [last, now]);
+        if (granted <= 0) {
+          user.expiry = now;
+          return { is: "renewal failed", id: action.id, verdict: "lost", error: "x" };
+        }
         user.expiry = Math.min(now + granted + 1_000, user.maxExpiry + 1_000);
         const horizon = horizonFrom(now, asked, granted);
         return {

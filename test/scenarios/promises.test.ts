@@ -67,20 +67,18 @@ it("Make before break", { timeout: 60_000 }, async () => {
 });
 
 it("The real deadline", { timeout: 60_000 }, async () => {
-  const pod = await world.pod({ ttl: { default: "4s", max: "10m", token: "8s", tokenMax: "8s" } });
+  const pod = await world.pod({ ttl: { default: "4s", max: "10m", token: "12s", tokenMax: "12s" } });
   const app = await pod.application("per-connection");
-  const agent = await pod.agent(configuration(pod));
+  const agent = await pod.agent(configuration(pod, { credential: `preparation = "2s"` }));
   await agent.event("published");
-  // The horizons are asked for right after the first publish.
-  await expect
-    .poll(async () => (await pod.status()).credentials[0]?.rotationDue, { timeout: 10_000 })
-    .toBeTypeOf("number");
-  await expect.poll(async () => (await pod.status()).token?.horizon, { timeout: 10_000 }).toBeTypeOf("number");
-  const { token, credentials } = await pod.status();
+  // The horizons are asked for right after the first publish; all is read off one status, whichever token is in use then.
+  const { token, credentials } = await pod.statusWhere(
+    ({ token, credentials: [one] }) =>
+      token?.horizon != null && one?.rotationDue != null && one.current?.horizon === token.horizon,
+  );
   const [{ current, lead, rotationDue } = expect.fail()] = credentials;
   // The server counts in whole seconds.
-  expect(token?.horizon).toBeLessThan(token!.loggedInAt + 9_000);
-  expect(current?.horizon).toBe(token?.horizon);
+  expect(token?.horizon).toBeLessThan(token!.loggedInAt + 13_000);
   expect(rotationDue).toBeLessThanOrEqual(current!.horizon! - lead);
   const due = await agent.event("rotation due");
   expect(due.reason).toBe("token");
@@ -95,10 +93,8 @@ it("The seed's rule is kept by the program, not by the reader", { timeout: 60_00
   const app = await pod.application("per-connection");
   const agent = await pod.agent(configuration(pod));
   await agent.event("published");
-  await expect
-    .poll(async () => (await pod.status()).credentials[0]?.rotationDue, { timeout: 10_000 })
-    .toBeTypeOf("number");
-  const [{ current, lead, rotationDue, leadFits } = expect.fail()] = (await pod.status()).credentials;
+  const { credentials } = await pod.statusWhere((status) => status.credentials[0]?.rotationDue != null);
+  const [{ current, lead, rotationDue, leadFits } = expect.fail()] = credentials;
   expect(leadFits).toBe(true);
   expect(rotationDue).toBeLessThanOrEqual(current!.horizon! - lead);
   const drained = await agent.event("drained", ({ user }) => user === current?.user);

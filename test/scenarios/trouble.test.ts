@@ -69,9 +69,10 @@ describe.concurrent("while a credential is in use, the application does not noti
   });
 
   it("something else answers at Vault's address, whatever it says", async (test) => {
-    const pod = await world.pod(ROOM, test);
+    // Renewals are tried again after 3 s and reads after 1 s and 2 s: these all fit into the time for a rotation.
+    const pod = await world.pod({ ttl: { default: "20s", max: "40s" } }, test);
     const app = await pod.application("per-connection");
-    const agent = await pod.agent(configuration(pod, { credential: PATIENT }));
+    const agent = await pod.agent(configuration(pod, { credential: `preparation = "10s"` }));
     const { user } = await agent.event("confirmed");
     await agent.event("renewed");
     for (const text of ["<html>Welcome</html>", "{", "[]", "null", `{"data":7,"lease_id":[],"lease_duration":"x"}`]) {

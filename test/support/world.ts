@@ -63,6 +63,8 @@ export interface Pod {
   /** What the application would read now. */
   credential(): Promise<{ readonly username: string; readonly password: string }>;
   status(): Promise<Status>;
+  /** The first that is as wanted. */
+  statusWhere(wanted: (status: Status) => boolean): Promise<Status>;
   get(path: string): Promise<{ readonly status: number; readonly text: string }>;
   /**
    * What this pod has left behind, after the moment that a release takes: the users in Postgres that its agents named,
@@ -167,6 +169,8 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
   const destination = join(folder, "secrets", "config.yaml");
   const agents: Agent[] = [];
 
+  const status = async () => JSON.parse((await get("/status")).text) as Status;
+
   async function get(path: string): Promise<{ status: number; text: string }> {
     const answer = await fetch(`http://${healthAddress}${path}`);
     return { status: answer.status, text: await answer.text() };
@@ -235,7 +239,14 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
       return { username, password };
     },
     get,
-    status: async () => JSON.parse((await get("/status")).text) as Status,
+    status,
+    async statusWhere(wanted) {
+      for (;;) {
+        const now = await status();
+        if (wanted(now)) return now;
+        await sleep(20);
+      }
+    },
     async left(patience = 5_000) {
       const named = new Set(agents.flatMap(({ entries }) => entries.map(({ user }) => user)));
       for (const end = Date.now() + patience; ; await sleep(50)) {
