@@ -2,7 +2,7 @@
 import { get } from "node:http";
 import { LesseeError } from "../errors.ts";
 import type { Status } from "../status.ts";
-import { parseAddress } from "./address.ts";
+import { parseAddress } from "../system/address.ts";
 
 /** Ms; the answer is made at once, so that whoever takes longer is not there. */
 const TIMEOUT = 5_000;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { describe, LesseeError } from "../errors.ts";
 import type { Status } from "../status.ts";
-import { type Address, formatAddress, parseAddress } from "./address.ts";
+import { type Address, describeRefusal, formatAddress, parseAddress } from "../system/address.ts";
 import type { Metrics } from "./metrics.ts";
 import { REFRESH_SCRIPT, renderPage } from "./page.ts";
 import { reasonsNotReady, reasonsNotStarted } from "./readiness.ts";
@@ -144,7 +144,7 @@ function clean<T>(value: T, scrub: (text: string) => string): T {
 function listen(server: Server, { host, port }: Address, given: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      const why = REFUSALS[error.code ?? ""] ?? error.message;
+      const why = describeRefusal(error);
       reject(
         new LesseeError("health-port", `the health port ${given} cannot be opened: ${why}`, {
           hint: 'set health { address = "host:port" }, or "" for none',
@@ -160,10 +160,3 @@ function listen(server: Server, { host, port }: Address, given: string): Promise
     });
   });
 }
-
-const REFUSALS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program has it",
-  EACCES: "this user may not open it",
-  EADDRNOTAVAIL: "no such address on this machine",
-  ENOTFOUND: "no such host",
-};

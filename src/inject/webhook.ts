@@ -7,8 +7,8 @@ import { createServer as createSecure, type Server as SecureServer } from "node:
 import type { AddressInfo } from "node:net";
 import type { SecureVersion } from "node:tls";
 import { describe, LesseeError } from "../errors.ts";
-import { type Address, formatAddress, parseAddress } from "../health/address.ts";
 import type { Clock, Emit } from "../ports.ts";
+import { type Address, describeRefusal, formatAddress, parseAddress } from "../system/address.ts";
 import type { ServingCertificate } from "./certificate.ts";
 import { NotAReview, type Reviewed } from "./review.ts";
 
@@ -211,7 +211,7 @@ async function open(server: Server | SecureServer, given: string, flag: string):
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(
-        new LesseeError("webhook-port", `${flag}=${given}: the port cannot be opened: ${error.code ?? error.message}`, {
+        new LesseeError("webhook-port", `${flag}=${given}: the port cannot be opened: ${describeRefusal(error)}`, {
           hint: "host:port, as :8443",
           cause: error,
         }),

@@ -6,8 +6,8 @@ import type { Duplex } from "node:stream";
 import type { TlsOptions } from "node:tls";
 import type { ListenerConfig } from "../config/server-types.ts";
 import { describe, LesseeError } from "../errors.ts";
-import { formatAddress, parseAddress } from "../health/address.ts";
 import type { Files } from "../ports.ts";
+import { describeRefusal, formatAddress, parseAddress } from "../system/address.ts";
 import { acceptList } from "./list-method.ts";
 import { listenerTls } from "./tls.ts";
 
@@ -137,12 +137,7 @@ async function openSocketFile(
 function listen(server: Server, options: object, given: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) =>
-      reject(
-        new LesseeError(
-          "listener",
-          `listener: ${given} cannot be opened: ${REFUSALS[error.code ?? ""] ?? error.message}`,
-        ),
-      );
+      reject(new LesseeError("listener", `listener: ${given} cannot be opened: ${describeRefusal(error)}`));
     server.once("error", failed);
     server.listen({ ...options, backlog: 1_024 }, () => {
       server.off("error", failed);
@@ -150,13 +145,6 @@ function listen(server: Server, options: object, given: string): Promise<void> {
     });
   });
 }
-
-const REFUSALS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program has it",
-  EACCES: "this user may not open it",
-  EADDRNOTAVAIL: "no such address on this machine",
-  ENOTFOUND: "no such host",
-};
 
 /** The server itself knows nothing of a connection that is still shaking hands. */
 function close(server: http.Server | https.Server, connections: ReadonlySet<Socket>, grace: number): Promise<void> {

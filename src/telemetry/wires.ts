@@ -1,6 +1,6 @@
 /** The ways to a daemon: datagrams over UDP, a stream over TCP. Node's parts for them are loaded with the first line. */
 import { LesseeError } from "../errors.ts";
-import { parseAddress } from "../health/address.ts";
+import { parseAddress } from "../system/address.ts";
 import type { Wire } from "./line-sink.ts";
 
 const CONNECT_TIMEOUT = 2_000;

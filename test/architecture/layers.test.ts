@@ -19,6 +19,7 @@ const WORDS = [
 
 /** Rules: the same answer for the same arguments, always. A name that ends in a slash is a folder with all that is in it … */
 const PURE = [
+  "src/system/address.ts",
   "src/system/command-line.ts",
   "src/config/",
   "src/inject/",
@@ -26,7 +27,6 @@ const PURE = [
   "src/render/",
   ...["duration", "entry", "invisible"].map((name) => `src/log/${name}.ts`),
   ...[
-    "address",
     "event-metrics",
     "html",
     "metric",

@@ -22,3 +22,15 @@ export function parseAddress(text: string): Address {
 export function formatAddress({ host, port }: Address): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
+
+/** Why a port or a socket file cannot be had. */
+export function describeRefusal(error: NodeJS.ErrnoException): string {
+  return REFUSALS[error.code ?? ""] ?? error.message;
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has it",
+  EACCES: "this user may not open it",
+  EADDRNOTAVAIL: "no such address on this machine",
+  ENOTFOUND: "no such host",
+};
