@@ -12,11 +12,15 @@ export interface ProcessState {
 /** The kernel keeps so many characters of a program's name. */
 const COMM_LENGTH = 15;
 
-/** The pids of all processes whose program is called `name`: by the kernel's short name, or by the command line's. */
-export async function findByName(name: string, proc: string, files: Files): Promise<readonly number[]> {
+/**
+ * The pids of all processes whose program is called `name`: by the kernel's short name, or by the command line's. Not
+ * those of the program that `own` runs: one of its commands that somebody calls is called as an application of Node's is.
+ */
+export async function findByName(name: string, own: number, proc: string, files: Files): Promise<readonly number[]> {
   const pids = (await files.readdir(proc)).filter((entry) => /^\d+$/.test(entry)).map(Number);
-  const matches = await Promise.all(pids.map((pid) => isCalled(pid, name, proc, files)));
-  return pids.filter((_, i) => matches[i]);
+  const ours = scriptOf(await readEntry(own, "cmdline", proc, files));
+  const matches = await Promise.all(pids.map((pid) => isCalled(pid, name, ours, proc, files)));
+  return pids.filter((pid, i) => pid !== own && matches[i]);
 }
 
 /** Undefined when there is no such process, or only what is left of it until its parent asks. */
@@ -36,12 +40,25 @@ export async function readState(pid: number, proc: string, files: Files): Promis
   };
 }
 
-async function isCalled(pid: number, name: string, proc: string, files: Files): Promise<boolean> {
-  // A process may end between the listing and the reading: then it is not the one.
-  const read = (file: string) => files.readFile(join(proc, String(pid), file), "utf8").catch(() => "");
-  const [comm, commandLine] = await Promise.all([read("comm"), read("cmdline")]);
+async function isCalled(pid: number, name: string, ours: string, proc: string, files: Files): Promise<boolean> {
+  const [comm, commandLine] = await Promise.all([
+    readEntry(pid, "comm", proc, files),
+    readEntry(pid, "cmdline", proc, files),
+  ]);
   // What has ended and is not waited for yet has no command line, and neither has the kernel itself.
   if (commandLine === "") return false;
+  if (ours !== "" && scriptOf(commandLine) === ours) return false;
   const program = commandLine.split("\0", 1)[0] ?? "";
   return comm.trimEnd() === name.slice(0, COMM_LENGTH) || basename(program) === name;
+}
+
+/** A process may end between the listing and the reading: then it is not the one. */
+async function readEntry(pid: number, entry: string, proc: string, files: Files): Promise<string> {
+  return files.readFile(join(proc, String(pid), entry), "utf8").catch(() => "");
+}
+
+/** The file that an interpreter runs: its first argument that is no flag. */
+function scriptOf(commandLine: string): string {
+  const [, ...args] = commandLine.split("\0");
+  return args.find((arg) => !arg.startsWith("-")) ?? "";
 }

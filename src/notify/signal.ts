@@ -51,7 +51,7 @@ async function findTarget(config: ConfigOf<"signal">, proc: string, ports: Notif
 
 /** None or several is a fault, never a guess. */
 async function findOne(name: string, proc: string, { files, pid: own }: NotifyPorts): Promise<number> {
-  const pids = (await findByName(name, proc, files)).filter((pid) => pid !== own);
+  const pids = await findByName(name, own, proc, files);
   const [pid, ...others] = pids;
   if (pid === undefined) {
     throw new NotifyError(`no process is called ${name}`, false, {

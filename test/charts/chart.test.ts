@@ -11,6 +11,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { chartDocument } from "../../scripts/chart-doc.ts";
 import { WEBHOOK_FLAGS } from "../../src/cli/webhook.ts";
 import { readSettings } from "../../src/inject/read-settings.ts";
+import { injected, podOf } from "../inject/pods.ts";
 import { needs, say } from "./tool.ts";
 
 const chart = join(import.meta.dirname, "../../charts/lessee");
@@ -21,7 +22,7 @@ const valuesOf = (name: string) => join(import.meta.dirname, "values", `${name}.
 /** In the first line of a file of values: the cluster that it is for. */
 const versionFor = (name: string) => /^# kube-version: (\S+)$/m.exec(readFileSync(valuesOf(name), "utf8"))?.[1] ?? "";
 /** The newest that the schemas of the validator know. */
-const NEWEST_SCHEMA = 33;
+const NEWEST_SCHEMA = 37;
 const OLDEST = 25;
 
 interface Manifest {
@@ -213,7 +214,7 @@ const validator = needs("helm", "kubernetes-validate");
 describe.skipIf(validator !== "")(`the chart's manifests${validator}`, () => {
   const versions = Array.from({ length: NEWEST_SCHEMA - OLDEST + 1 }, (_, at) => `1.${OLDEST + at}`);
 
-  it.each(versions)("are what Kubernetes %s takes, whatever the values", async (version) => {
+  it.each(versions)("and the pods that it makes are what Kubernetes %s takes, whatever the values", async (version) => {
     const folder = await mkdtemp(join(tmpdir(), "lessee-chart-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     const files = cases.map((name) => {
@@ -221,8 +222,15 @@ describe.skipIf(validator !== "")(`the chart's manifests${validator}`, () => {
       writeFileSync(file, render(`--kube-version=${version}.0`, `--values=${valuesOf(name)}`));
       return file;
     });
-    const { code, text } = say("kubernetes-validate", ["--strict", "-k", version, ...files]);
+    const pod = join(folder, "pod.json");
+    const settings = find(readFileSync(files[0]!, "utf8"), "ConfigMap", "lessee-settings").data["settings.yaml"];
+    writeFileSync(
+      pod,
+      JSON.stringify({ apiVersion: "v1", kind: "Pod", ...injected(podOf(), readSettings([parse(settings)])).pod }),
+    );
+    const { code, text } = say("kubernetes-validate", ["--strict", "-k", version, pod, ...files]);
     expect({ code, text }).toMatchObject({ code: 0 });
     expect(text.match(/deployment\/lessee against version/g)).toHaveLength(cases.length);
+    expect(text).toContain("pod/tsb-1 against version");
   });
 });

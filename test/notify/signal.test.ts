@@ -119,6 +119,16 @@ describe("signal", () => {
     expect(error.message).toBe("no process is called app");
   });
 
+  it("takes no other command of lessee for the application either, as one that somebody calls in the container", async () => {
+    const [program, application] = ["lessee.cjs", "server.cjs"].map((name) => join(told.folder, name));
+    for (const file of [program, application]) await fs.writeFile(file!, HANDLES_HUP);
+    const [own] = [await run("app-and-ours", program!, "agent"), await run("app-and-ours", program!, "status")];
+    const child = await run("app-and-ours", "--no-warnings", application!, program!);
+    const config = { kind: "signal", signal: "SIGHUP", process: "app-and-ours", timeout: 1000 } as const;
+    await createNotifier(config, { ...told.ports, pid: pidOf(own!) }).notify(change, never);
+    expect(await line(child)).toBe("heard SIGHUP");
+  });
+
   it.each([
     ["the short name of a long program", { comm: "a-very-long-pro", cmdline: "x\0" }, "a-very-long-program"],
     ["the command line's first word", { comm: "MainThread", cmdline: "/usr/bin/tsb\0--config\0x" }, "tsb"],
@@ -139,9 +149,13 @@ const HANDLES_HUP =
   "process.on('SIGHUP', () => console.log('heard SIGHUP')); process.stdin.resume(); console.log('ready')";
 /** A process that is called `name`, because its program's file is: a link to Node. */
 async function start(name: string, script: string): Promise<ChildProcess> {
+  return run(name, "-e", script);
+}
+
+async function run(name: string, ...args: readonly string[]): Promise<ChildProcess> {
   const program = join(told.folder, name);
   await fs.symlink(process.execPath, program).catch(() => undefined);
-  const child = spawn(program, ["-e", script], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   children.push(child);
   expect(await line(child)).toBe("ready");
   return child;
