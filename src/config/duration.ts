@@ -3,6 +3,8 @@
  * the rest of the program counts in milliseconds.
  */
 
+import { readInteger } from "./numbers.ts";
+
 /** A number of nanoseconds. */
 export type Nanoseconds = number;
 
@@ -57,12 +59,35 @@ function read(text: string): { readonly value: Nanoseconds } | { readonly fault:
   return { value: text.startsWith("-") ? -total : total };
 }
 
-/** As Vault's ParseDurationSecond of a text: a whole number is seconds, `d` is days, empty is none. */
+type DurationOutcome = { readonly value: Nanoseconds } | { readonly fault: string };
+
+/** As Vault's ParseDurationSecond: a whole number is seconds, `d` is days, an empty text is none. */
+export function readDurationOrSeconds(written: string | number): DurationOutcome {
+  if (typeof written === "number") return inSeconds(written);
+  if (written === "") return { value: 0 };
+  const seconds = readInteger(written, 10);
+  if ("value" in seconds) return inSeconds(seconds.value);
+  if (!written.endsWith("d")) return parsed(written);
+  const days = readInteger(written.slice(0, -1), 10);
+  return "value" in days ? inSeconds(days.value * 24 * 3600) : days;
+}
+
+/** As readDurationOrSeconds, where there is nobody to tell. */
 export function parseDurationOrSeconds(text: string): Nanoseconds | undefined {
-  if (text === "") return 0;
-  if (/^[+-]?\d+$/.test(text)) return within(Number(text) * SECOND);
-  if (/^[+-]?\d+d$/.test(text)) return within(Number(text.slice(0, -1)) * 24 * 3600 * SECOND);
-  return parseDuration(text);
+  const outcome = readDurationOrSeconds(text);
+  return "value" in outcome ? outcome.value : undefined;
+}
+
+function parsed(text: string): DurationOutcome {
+  const outcome = read(text);
+  return "fault" in outcome ? { fault: durationFault(text) } : outcome;
+}
+
+function inSeconds(count: number): DurationOutcome {
+  const value = count * SECOND;
+  return Math.abs(value) < LONGEST
+    ? { value }
+    : { fault: "multiplication of durations resulted in overflow, one operand may be too large" };
 }
 
 /** As time.Duration prints itself: `1m30s`, `24h0m0s`, `1.5ms`, `0s`. */
@@ -83,10 +108,6 @@ export function formatDuration(duration: Nanoseconds): string {
 /** What the rest of the program counts in. */
 export function toMilliseconds(duration: Nanoseconds): number {
   return duration / 1e6;
-}
-
-function within(duration: number): Nanoseconds | undefined {
-  return Math.abs(duration) < LONGEST ? duration : undefined;
 }
 
 /** `value / unit` without the rounding of a division: whole part, then as many digits as are needed. */

@@ -2,24 +2,16 @@
  * The kinds of values, as Vault Agent's HCL decoder takes them. Each function reads one key; undefined is an absent
  * key or one with a fault, which is then reported.
  */
-import { durationFault, formatDuration, type Nanoseconds, parseDurationOrSeconds, SECOND } from "./duration.ts";
+import { formatDuration, type Nanoseconds, readDurationOrSeconds } from "./duration.ts";
 import type { Item, Value } from "./hcl/ast.ts";
 import { nearest } from "./nearest.ts";
-import { type BlockReader, describeValue, withoutLabels } from "./reader.ts";
+import { parseInteger, readInteger } from "./numbers.ts";
+import { type BlockReader, describeValue, goKind } from "./reader.ts";
+import { settled, untypedMap } from "./untyped.ts";
 
 /** A string; a whole number is taken as it is spelt, null as empty. */
 export function string(block: BlockReader, key: string): string | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const text = textOf(found.value);
-  if (text === undefined) {
-    block.fault(
-      `${qualified(block, key)}: unknown type for string`,
-      `expected a string, got ${describeValue(found.value)}`,
-      found.line,
-    );
-  }
-  return text;
+  return typed(block, key, (value) => textual(block, key, value, "a string"));
 }
 
 /** As string, with empty taken for absent. */
@@ -29,31 +21,26 @@ export function nonEmptyString(block: BlockReader, key: string): string | undefi
 
 /** true or false as a bare word, nothing else. */
 export function bool(block: BlockReader, key: string): boolean | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  if (found.value.kind === "bool") return found.value.value;
-  block.fault(
-    `${qualified(block, key)}: unknown type`,
-    `expected true or false without quotes, got ${describeValue(found.value)}`,
-    found.line,
+  return typed(block, key, (value) =>
+    value.kind === "bool"
+      ? { value: value.value }
+      : {
+          fault: `${qualified(block, key)}: unknown type`,
+          hint: `expected true or false without quotes, got ${describeValue(value)}`,
+        },
   );
-  return undefined;
 }
 
 /** A bool, a string that means one, or a number of which only 0 is false. `context` leads a fault in. */
 export function looseBool(block: BlockReader, key: string, context = ""): boolean | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const meaning = meaningOfBool(found.value);
-  if (typeof meaning === "string") {
-    block.fault(
-      `${context}cannot parse '' as bool: ${meaning}`,
-      `${qualified(block, key)} wants true or false, got ${describeValue(found.value)}`,
-      found.line,
-    );
-    return undefined;
-  }
-  return meaning;
+  return loose(block, key, (value) => {
+    const outcome = meaningOfBool(value);
+    if ("value" in outcome) return outcome;
+    return {
+      fault: context + outcome.fault,
+      hint: `${qualified(block, key)} wants true or false, got ${describeValue(value)}`,
+    };
+  });
 }
 
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);
@@ -65,115 +52,133 @@ export function parseBool(text: string): boolean | undefined {
   return FALSE.has(text) ? false : undefined;
 }
 
-/** The bool, or what is wrong with it in Go's words. */
-function meaningOfBool(value: Value): boolean | string {
+/** What a value means where a bool is wanted, or what is wrong with it in Go's words. */
+export function meaningOfBool(value: Value): { readonly value: boolean } | { readonly fault: string } {
   switch (value.kind) {
     case "bool":
-      return value.value;
+      return { value: value.value };
     case "null":
-      return false;
+      return { value: false };
     case "integer":
     case "float":
-      return Number(value.text) !== 0;
-    case "string":
-      if (value.text === "") return false;
-      return parseBool(value.text) ?? `strconv.ParseBool: parsing ${quote(value.text)}: invalid syntax`;
+      return { value: (parseInteger(value.text) ?? Number(value.text)) !== 0 };
+    case "string": {
+      const meaning = value.text === "" ? false : parseBool(value.text);
+      if (meaning !== undefined) return { value: meaning };
+      return { fault: `cannot parse '' as bool: strconv.ParseBool: parsing ${quote(value.text)}: invalid syntax` };
+    }
     default:
-      return `expected type 'bool', got ${describeValue(value)}`;
+      return { fault: `'' expected type 'bool', got unconvertible type '${goKind(value)}'` };
   }
 }
 
 /** A whole number, or a string that is one; octal and hexadecimal in Go's spelling. */
 export function integer(block: BlockReader, key: string): number | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const { kind } = found.value;
-  const hint = `${qualified(block, key)} wants a whole number, got ${describeValue(found.value)}`;
-  if (kind !== "integer" && kind !== "string" && kind !== "null") {
-    block.fault(`${qualified(block, key)}: unknown type`, hint, found.line);
-    return undefined;
-  }
-  const text = textOf(found.value) ?? "";
-  const value = parseInteger(text);
-  if (value === undefined) {
-    block.fault(`strconv.ParseInt: parsing ${quote(text)}: invalid syntax`, hint, found.line);
-  }
-  return value;
+  return typed(block, key, (value) => {
+    const hint = `${qualified(block, key)} wants a whole number, got ${describeValue(value)}`;
+    if (value.kind !== "integer" && value.kind !== "string" && value.kind !== "null") {
+      return { fault: `${qualified(block, key)}: unknown type`, hint };
+    }
+    return { hint, ...readInteger(textOf(value) ?? "") };
+  });
 }
 
-/** As Go's strconv.ParseInt with base 0. */
-export function parseInteger(text: string): number | undefined {
-  const match = /^([+-]?)(0[xX][\da-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9]\d*)$/.exec(text);
-  if (!match) return undefined;
-  const digits = match[2] as string;
-  const value = /^0\d/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
-  return match[1] === "-" ? -value : value;
+/** As integer; a string has decimal digits alone, and an empty one is 0. `context` leads a fault in. */
+export function looseInteger(block: BlockReader, key: string, context = ""): number | undefined {
+  return loose(block, key, (value) => {
+    const hint = `${qualified(block, key)} wants a whole number, got ${describeValue(value)}`;
+    const text = textOf(value);
+    if (text === undefined) return { fault: `${context}could not parse value from input`, hint };
+    if (text === "") return { value: 0 };
+    const outcome = readInteger(text, value.kind === "string" ? 10 : 0);
+    return "fault" in outcome ? { fault: context + outcome.fault, hint } : outcome;
+  });
 }
 
 /** A number with or without a fraction. */
 export function float(block: BlockReader, key: string): number | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const value = Number(found.value.kind === "float" ? found.value.text : textOf(found.value) || Number.NaN);
-  if (!Number.isNaN(value)) return value;
-  block.fault(
-    `${qualified(block, key)}: unknown type`,
-    `expected a number, got ${describeValue(found.value)}`,
-    found.line,
-  );
-  return undefined;
+  return typed(block, key, (value) => {
+    const number = Number(value.kind === "float" ? value.text : textOf(value) || Number.NaN);
+    return Number.isNaN(number)
+      ? { fault: `${qualified(block, key)}: unknown type`, hint: `expected a number, got ${describeValue(value)}` }
+      : { value: number };
+  });
 }
 
 /** A Go duration or a number of seconds, with `d` for days; a fraction of a bare number is dropped. */
-export function duration(block: BlockReader, key: string): Nanoseconds | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const { value, line } = found;
-  const hint = `${qualified(block, key)} wants a duration such as "30s", or a number of seconds`;
-  if (value.kind === "integer" || value.kind === "float") {
-    const number = value.kind === "integer" ? parseInteger(value.text) : Number(value.text);
-    return Math.trunc(number ?? 0) * SECOND;
-  }
-  const text = textOf(value);
-  if (text === undefined) {
-    block.fault("could not parse duration from input", `${hint}, got ${describeValue(value)}`, line);
-    return undefined;
-  }
-  const parsed = parseDurationOrSeconds(text);
-  if (parsed === undefined) block.fault(durationFault(text), hint, line);
-  return parsed;
+export function duration(block: BlockReader, key: string, context = ""): Nanoseconds | undefined {
+  return loose(block, key, (value) => {
+    const hint = `${qualified(block, key)} wants a duration such as "30s", or a number of seconds`;
+    const text = value.kind === "integer" ? String(parseInteger(value.text)) : textOf(value);
+    if (text === undefined && value.kind !== "float") {
+      return { fault: `${context}could not parse duration from input`, hint: `${hint}, got ${describeValue(value)}` };
+    }
+    const outcome = readDurationOrSeconds(text ?? Math.trunc(Number((value as { text: string }).text)));
+    return "fault" in outcome ? { fault: context + outcome.fault, hint } : outcome;
+  });
 }
 
 /** As duration, but of a length in time: not negative. */
-export function positiveDuration(block: BlockReader, key: string): Nanoseconds | undefined {
-  const length = duration(block, key);
+export function positiveDuration(block: BlockReader, key: string, context = ""): Nanoseconds | undefined {
+  const length = duration(block, key, context);
   if (length === undefined || length >= 0) return length;
   block.fault(`${key} cannot be negative, got ${formatDuration(length)}`, undefined, block.attribute(key)?.line);
   return undefined;
 }
 
-/** A list of strings. */
+/** A list of strings; several lists of one name are put together. */
 export function strings(block: BlockReader, key: string): readonly string[] | undefined {
-  const found = block.attribute(key);
-  if (!found) return undefined;
-  const { value, line } = found;
-  if (value.kind !== "list") {
-    block.fault(
-      `${qualified(block, key)}: unknown slice type`,
-      `expected a list of strings, got ${describeValue(value)}`,
-      line,
-    );
-    return undefined;
+  let all: readonly string[] = [];
+  return typed(block, key, (value) => {
+    if (value.kind !== "list") {
+      return {
+        fault: `${qualified(block, key)}: unknown slice type`,
+        hint: `expected a list of strings, got ${describeValue(value)}`,
+      };
+    }
+    for (const element of value.elements) {
+      const text = textual(block, key, element, "a list of strings");
+      if ("fault" in text) return text;
+      all = [...all, text.value];
+    }
+    return { value: all };
+  });
+}
+
+type Outcome<T> = { readonly value: T } | { readonly fault: string; readonly hint?: string };
+
+/** Reads each value of a key by a rule: the last one holds, and what is wrong with any is reported. */
+function typed<T>(block: BlockReader, key: string, rule: (value: Value) => Outcome<T>): T | undefined {
+  let result: T | undefined;
+  for (const { value, line } of block.attributes(key)) {
+    const outcome = rule(value);
+    if ("fault" in outcome) {
+      block.fault(outcome.fault, outcome.hint, line);
+      return undefined;
+    }
+    result = outcome.value;
   }
-  const texts = value.elements.map(textOf);
-  const wrong = texts.indexOf(undefined);
-  if (wrong === -1) return texts as string[];
-  block.fault(
-    `${qualified(block, key)}: unknown type for string`,
-    `expected a list of strings, got ${describeValue(value.elements[wrong]!)} in it`,
-    line,
-  );
+  return result;
+}
+
+/** Reads a key that takes values of several kinds. */
+export function loose<T>(block: BlockReader, key: string, rule: (value: Value) => Outcome<T>): T | undefined {
+  const found = settled(qualified(block, key), block.attributes(key), block.fault);
+  if (!found) return undefined;
+  const outcome = rule(found.value);
+  if ("value" in outcome) return outcome.value;
+  block.fault(outcome.fault, outcome.hint, found.line);
   return undefined;
+}
+
+function textual(block: BlockReader, key: string, value: Value, expected: string): Outcome<string> {
+  const text = textOf(value);
+  return text === undefined
+    ? {
+        fault: `${qualified(block, key)}: unknown type for string`,
+        hint: `expected ${expected}, got ${describeValue(value)}`,
+      }
+    : { value: text };
 }
 
 /** One of a few words. */
@@ -193,7 +198,7 @@ export function choice<const T extends string>(block: BlockReader, key: string, 
 export function stringMap(block: BlockReader, key: string): Readonly<Record<string, string>> | undefined {
   const found = block.attribute(key);
   if (!found) return undefined;
-  const entries = Object.entries(found.value.kind === "object" ? plainObject(found.value.items) : {});
+  const entries = Object.entries(found.value.kind === "object" ? untypedMap(found.value.items, block.fault) : {});
   if (found.value.kind !== "object" || entries.some(([, value]) => typeof value === "object")) {
     block.fault(
       `${qualified(block, key)}: not an object type for map`,
@@ -205,43 +210,21 @@ export function stringMap(block: BlockReader, key: string): Readonly<Record<stri
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-/**
- * A block without a schema, as Go's map[string]interface{} has it: blocks of one name are merged, a block inside is a
- * list of maps, numbers are numbers.
- */
+/** A block without a schema; blocks of one name are merged, and the label of one is a key. */
 export function map(block: BlockReader, key: string): Readonly<Record<string, unknown>> | undefined {
   const bodies = block.blocks(key, { notABlock: `${qualified(block, key)}: not an object type for map` });
-  return bodies.length === 0 ? undefined : plainObject(bodies.flatMap((body) => body.items));
+  if (bodies.length === 0) return undefined;
+  const labelled = bodies.filter(({ labels }) => labels.length > 0);
+  const items = [
+    ...labelled.map(({ labels, items, place }) => labelledItem(labels, items, place.line)),
+    ...bodies.filter((body) => !labelled.includes(body)).flatMap((body) => body.items),
+  ];
+  return untypedMap(items, block.fault);
 }
 
-function plainObject(items: readonly Item[]): Record<string, unknown> {
-  const result: Record<string, unknown> = Object.create(null);
-  for (const item of items) {
-    const name = item.keys[0]!.text;
-    const before = result[name];
-    const value = plain(withoutLabels(item));
-    result[name] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
-  }
-  return { ...result };
-}
-
-function plain(value: Value): unknown {
-  switch (value.kind) {
-    case "object":
-      return [plainObject(value.items)];
-    case "list":
-      return value.elements.map((element) => (element.kind === "object" ? plainObject(element.items) : plain(element)));
-    case "string":
-      return value.text;
-    case "integer":
-      return parseInteger(value.text) ?? Number(value.text);
-    case "float":
-      return Number(value.text);
-    case "bool":
-      return value.value;
-    case "null":
-      return "";
-  }
+function labelledItem(labels: readonly string[], items: readonly Item[], line: number): Item {
+  const position = { line, column: 1 };
+  return { keys: labels.map((text) => ({ text, position })), value: { kind: "object", items, position } };
 }
 
 function textOf(value: Value): string | undefined {

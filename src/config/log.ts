@@ -2,8 +2,9 @@
 import type { Fault } from "../errors.ts";
 import type { DeclaredLog, Placed } from "./declared.ts";
 import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
-import { oneOf, parseInteger } from "./kinds.ts";
+import { oneOf } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
+import { parseInteger } from "./numbers.ts";
 import type { Place } from "./place.ts";
 import type { LogConfig, ParsedFlags } from "./types.ts";
 

@@ -31,6 +31,7 @@ export function merge(earlier: Declared, later: Declared): Declared {
     credentials: [...earlier.credentials.filter(({ path }) => !replaced.has(path)), ...later.credentials],
     disableIdleConnections: either(earlier.disableIdleConnections, later.disableIdleConnections),
     disableKeepAlives: either(earlier.disableKeepAlives, later.disableKeepAlives),
+    defaultMaxRequestDuration: Math.max(earlier.defaultMaxRequestDuration ?? 0, later.defaultMaxRequestDuration ?? 0),
     log: mergeLog(earlier.log, later.log),
   };
 }

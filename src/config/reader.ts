@@ -27,6 +27,8 @@ export interface BlockReader {
   readonly labels: readonly string[];
   /** The key's value; of several the last, as in HCL1. */
   attribute(key: string): Attribute | undefined;
+  /** The key's value as often as it stands there: what is replaced has to be of the right kind too. */
+  attributes(key: string): readonly Attribute[];
   /** The blocks of that name in their order. A value that is no block is a fault of the wording that is given. */
   blocks(key: string, options?: BlockOptions): readonly BlockReader[];
   /** All that the block holds, without a schema. */
@@ -79,6 +81,10 @@ function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockRead
     return body.items.filter((item) => item.keys[0]!.text.toLowerCase() === key);
   }
 
+  function attributes(key: string): readonly Attribute[] {
+    return matching(key).map((item) => ({ value: withoutLabels(item), line: lineOf(item) }));
+  }
+
   function fault(message: string, hint?: string, line: number = frame.line): void {
     report(message, hint, line);
   }
@@ -89,10 +95,8 @@ function blockReader(source: Source, body: ObjectValue, frame: Frame): BlockRead
     place: { file: source.file, line: frame.line },
     items: body.items,
     fault,
-    attribute(key) {
-      const item = matching(key).at(-1);
-      return item && { value: withoutLabels(item), line: item.keys[0]!.position.line };
-    },
+    attribute: (key) => attributes(key).at(-1),
+    attributes,
     blocks(key, options = {}) {
       const name = frame.name ? `${frame.name}.${key}` : key;
       return matching(key).flatMap((item) => {
@@ -211,5 +215,28 @@ export function describeValue(value: Value): string {
       return String(value.value);
     case "null":
       return "null";
+  }
+}
+
+export function isEmptyList(block: BlockReader, key: string): boolean {
+  const found = block.attribute(key);
+  return found?.value.kind === "list" && found.value.elements.length === 0;
+}
+
+/** What Go calls the type that HCL's decoder makes of a value. */
+export function goKind(value: Value): string {
+  switch (value.kind) {
+    case "object":
+      return "[]map[string]interface {}";
+    case "list":
+      return "[]interface {}";
+    case "integer":
+      return "int";
+    case "float":
+      return "float64";
+    case "bool":
+      return "bool";
+    default:
+      return "string";
   }
 }

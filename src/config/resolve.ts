@@ -5,8 +5,9 @@ import type { Declared } from "./declared.ts";
 import type { DeclaredCommand, DeclaredEnvTemplate, DeclaredTemplate } from "./decode/template.ts";
 import { defined } from "./defaults.ts";
 import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
-import { parseBool, parseInteger, quote } from "./kinds.ts";
+import { parseBool, quote } from "./kinds.ts";
 import { resolveLog } from "./log.ts";
+import { parseInteger } from "./numbers.ts";
 import type { TelemetryConfig } from "./server-types.ts";
 import type {
   AgentConfig,

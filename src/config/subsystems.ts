@@ -33,6 +33,10 @@ export function subsystemsOf(
   return named;
 }
 
+export function variableOf(setting: SubsystemSetting): string {
+  return `VAULT_AGENT_${setting.toUpperCase()}`;
+}
+
 /** The environment replaces what the files say, and only there capitals are the same as small letters. */
 export function withSubsystemsOfEnvironment(
   declared: Declared,
@@ -40,7 +44,7 @@ export function withSubsystemsOfEnvironment(
   errors: Fault[],
 ): Declared {
   function read(setting: SubsystemSetting): Subsystems | undefined {
-    const file = `VAULT_AGENT_${setting.toUpperCase()}`;
+    const file = variableOf(setting);
     const names = env[file]
       ?.toLowerCase()
       .split(",")

@@ -6,7 +6,7 @@ import type { ObjectValue } from "../hcl/ast.ts";
 import { bool, duration, float, integer, looseBool, nonEmptyString, strings } from "../kinds.ts";
 import { type BlockReader, readDocument, type Source } from "../reader.ts";
 import type { Subsystems } from "../server-types.ts";
-import { type SubsystemSetting, subsystemsOf } from "../subsystems.ts";
+import { type SubsystemSetting, subsystemsOf, variableOf } from "../subsystems.ts";
 import { decodeAutoAuth } from "./auto-auth.ts";
 import { decodeLessee } from "./lessee.ts";
 import { decodeListeners } from "./listener.ts";
@@ -33,8 +33,8 @@ export function decodeDocument(source: Source, document: ObjectValue, env: Envir
     envTemplates: decodeEnvTemplates(root),
     listeners: decodeListeners(root),
     telemetry: decodeTelemetry(root),
-    disableIdleConnections: decodeSubsystems(root, "disable_idle_connections"),
-    disableKeepAlives: decodeSubsystems(root, "disable_keep_alives"),
+    disableIdleConnections: decodeSubsystems(root, "disable_idle_connections", env),
+    disableKeepAlives: decodeSubsystems(root, "disable_keep_alives", env),
     log: {
       level: placedString(root, "log_level"),
       format: placedString(root, "log_format"),
@@ -80,8 +80,10 @@ function decodeTemplateConfig(root: BlockReader): DeclaredTemplateConfig | undef
   return config;
 }
 
-function decodeSubsystems(root: BlockReader, key: SubsystemSetting): Subsystems {
-  const names = strings(root, key) ?? [];
+/** Nobody looks at them where the environment has replaced them. */
+function decodeSubsystems(root: BlockReader, key: SubsystemSetting, env: Environment): Subsystems {
+  const written = strings(root, key) ?? [];
+  const names = env[variableOf(key)] ? [] : written;
   const line = root.attribute(key)?.line;
   return subsystemsOf(key, names, (message, hint) => root.fault(message, hint, line));
 }

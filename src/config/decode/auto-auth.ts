@@ -2,7 +2,7 @@
 import type { Nanoseconds } from "../duration.ts";
 import { bool, duration, map, nonEmptyString, string } from "../kinds.ts";
 import type { Place } from "../place.ts";
-import type { BlockReader } from "../reader.ts";
+import { type BlockOptions, type BlockReader, isEmptyList } from "../reader.ts";
 
 export interface DeclaredAutoAuth {
   readonly place: Place;
@@ -52,9 +52,7 @@ export function decodeAutoAuth(root: BlockReader, env: Environment): DeclaredAut
       `${methods.length === 0 ? "error parsing 'method': " : ""}one and only one "method" block is required`,
     );
   }
-  const sinks = block
-    .blocks("sink", { context: "error parsing 'sink' stanzas: ", labelledUnless: SINK_KEYS })
-    .map((sink) => decodeSink(sink, env));
+  const sinks = decodeSinks(block, env);
   const enableReauthOnNewCredentials = bool(block, "enable_reauth_on_new_credentials") ?? false;
   block.finish("ignored");
   const method = methods[0] && decodeMethod(methods[0]);
@@ -97,8 +95,21 @@ function decodeMethod(block: BlockReader): DeclaredMethod {
 
 const SINK_KEYS = ["type", "wrap_ttl", "dh_type", "dh_path", "derive_key", "aad", "aad_env_var", "config"];
 
-function decodeSink(block: BlockReader, env: Environment): DeclaredSink {
-  const type = decodeType(block, "sink");
+/** `sink`, or `sinks`, which Vault Agent reads as well, and forgets when there is a `sink`. */
+function decodeSinks(autoAuth: BlockReader, env: Environment): readonly DeclaredSink[] {
+  const read = (key: string, options: BlockOptions) =>
+    autoAuth.blocks(key, { context: "error parsing 'sink' stanzas: ", labelledUnless: SINK_KEYS, ...options });
+  const plural = isEmptyList(autoAuth, "sinks")
+    ? []
+    : read("sinks", { notABlock: "auto_auth.sinks: unknown slice type" });
+  const blocks = read("sink", {});
+  if (blocks.length > 0) return blocks.map((block) => decodeSink(block, decodeType(block, "sink"), env));
+  return plural
+    .filter(({ labels, items }) => labels.length + items.length > 0)
+    .map((block) => decodeSink(block, nonEmptyString(block, "type") ?? "", env));
+}
+
+function decodeSink(block: BlockReader, type: string, env: Environment): DeclaredSink {
   const literal = nonEmptyString(block, "aad");
   const variable = nonEmptyString(block, "aad_env_var");
   const sink = {

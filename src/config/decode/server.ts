@@ -1,5 +1,5 @@
 /** `vault`, `cache` and `api_proxy`: the server, and what stands between it and clients. */
-import { bool, integer, looseBool, nonEmptyString, parseBool, quote, string } from "../kinds.ts";
+import { bool, integer, loose, looseBool, meaningOfBool, nonEmptyString, quote, string } from "../kinds.ts";
 import type { Place } from "../place.ts";
 import type { BlockReader } from "../reader.ts";
 import type { ApiProxyConfig, CacheConfig, PersistConfig } from "../server-types.ts";
@@ -109,22 +109,18 @@ function decodePersist(cache: BlockReader): PersistConfig | undefined {
 
 /** `use_auto_auth_token = true | false | "force"`. */
 function decodeTokenUse(block: BlockReader) {
-  const found = block.attribute("use_auto_auth_token");
-  const none = { declaresTokenUse: found !== undefined, useAutoAuthToken: false, forceAutoAuthToken: false };
-  if (found?.value.kind !== "string") {
-    return { ...none, useAutoAuthToken: looseBool(block, "use_auto_auth_token") ?? false };
-  }
-  const { text } = found.value;
-  if (text.toLowerCase() === "force") return { ...none, useAutoAuthToken: true, forceAutoAuthToken: true };
-  const use = text === "" ? false : parseBool(text);
-  if (use === undefined) {
-    block.fault(
-      `value of 'use_auto_auth_token' can be either true/false/force, ${quote(text)} is an invalid option`,
-      undefined,
-      found.line,
-    );
-  }
-  return { ...none, useAutoAuthToken: use ?? false };
+  const key = "use_auto_auth_token";
+  const use = loose<boolean | "force">(block, key, (value) => {
+    const outcome = meaningOfBool(value);
+    if ("value" in outcome || value.kind !== "string") return outcome;
+    if (value.text.toLowerCase() === "force") return { value: "force" };
+    return { fault: `value of '${key}' can be either true/false/force, ${quote(value.text)} is an invalid option` };
+  });
+  return {
+    declaresTokenUse: block.attribute(key) !== undefined,
+    useAutoAuthToken: use !== undefined && use !== false,
+    forceAutoAuthToken: use === "force",
+  };
 }
 
 function onlyBlock(root: BlockReader, name: string): BlockReader | undefined {

@@ -4,9 +4,11 @@
  */
 import { durationFault, type Nanoseconds, parseDuration } from "../duration.ts";
 import type { Value } from "../hcl/ast.ts";
-import { parseInteger, quote } from "../kinds.ts";
+import { quote } from "../kinds.ts";
 import { nearest } from "../nearest.ts";
-import type { BlockReader } from "../reader.ts";
+import { parseInteger } from "../numbers.ts";
+import { type BlockReader, goKind } from "../reader.ts";
+import { settled } from "../untyped.ts";
 import { SIGNAL_NAMES, type SignalName, signalNamed } from "./signals.ts";
 
 /** A value, or what is wrong with it in the words of the decoder. */
@@ -93,7 +95,7 @@ export function strictSignal(block: BlockReader, key: string): SignalName | unde
 
 /** Reads one key by a rule and reports what the rule finds wrong. */
 export function decode<T>(block: BlockReader, key: string, rule: (value: Value) => Outcome<T>): T | undefined {
-  const found = block.attribute(key);
+  const found = settled(key, block.attributes(key), block.fault);
   if (!found) return undefined;
   const outcome = rule(found.value);
   if ("value" in outcome) return outcome.value;
@@ -112,22 +114,4 @@ function unconvertible(type: string, value: Value, expected: string): { fault: s
 
 function numberOf(value: Value & { readonly text: string }): number {
   return Math.trunc(parseInteger(value.text) ?? Number(value.text));
-}
-
-/** What Go calls the type that HCL's decoder makes of a value. */
-function goKind(value: Value): string {
-  switch (value.kind) {
-    case "object":
-      return "[]map[string]interface {}";
-    case "list":
-      return "[]interface {}";
-    case "integer":
-      return "int";
-    case "float":
-      return "float64";
-    case "bool":
-      return "bool";
-    default:
-      return "string";
-  }
 }

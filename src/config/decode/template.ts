@@ -3,7 +3,7 @@ import type { Nanoseconds } from "../duration.ts";
 import { durationFault, parseDuration } from "../duration.ts";
 import { choice } from "../kinds.ts";
 import type { Place } from "../place.ts";
-import type { BlockReader } from "../reader.ts";
+import { type BlockReader, isEmptyList } from "../reader.ts";
 import type { CommandEnvironment } from "../types.ts";
 import type { SignalName } from "./signals.ts";
 import {
@@ -74,7 +74,7 @@ export interface DeclaredExec {
 
 export function decodeTemplates(root: BlockReader): readonly DeclaredTemplate[] {
   const read = (key: string) => root.blocks(key, { ...wording("template"), labelledUnless: ["exec", "wait"] });
-  const plural = read("templates");
+  const plural = isEmptyList(root, "templates") ? [] : read("templates");
   const blocks = read("template");
   // The real agent reads `templates` as well, and forgets it when there is a `template`.
   return (blocks.length > 0 ? blocks : plural).map((block) => {
@@ -134,7 +134,10 @@ export function decodeEnvTemplates(root: BlockReader): readonly DeclaredEnvTempl
 }
 
 export function decodeExec(root: BlockReader): DeclaredExec | undefined {
-  const [block, second] = root.blocks("exec", wording("exec"));
+  const [block, second] = root.blocks("exec", {
+    ...wording("exec"),
+    notABlock: "exec: not an object type for struct",
+  });
   if (!block) return undefined;
   second?.fault('at most one "exec" block is allowed');
   const command = block.attribute("command");
@@ -200,7 +203,7 @@ function decodeOutput(block: BlockReader) {
 }
 
 function decodeCommand(template: BlockReader): DeclaredCommand | undefined {
-  const block = template.blocks("exec", { notABlock: "'exec' expected a map or struct" }).at(-1);
+  const block = unlabelled(template, "exec");
   if (!block) return undefined;
   const environment = block.blocks("env", { notABlock: "'exec.env' expected a map or struct" }).at(-1);
   const command: DeclaredCommand = {
@@ -215,6 +218,13 @@ function decodeCommand(template: BlockReader): DeclaredCommand | undefined {
   };
   block.finish({ invalidKeysOf: "exec" });
   return command;
+}
+
+/** The last block of that name; a label would be a key in it. */
+function unlabelled(template: BlockReader, key: string): BlockReader | undefined {
+  const block = template.blocks(key, { notABlock: `'${key}' expected a map or struct` }).at(-1);
+  if (block && block.labels.length > 0) block.fault(`'${key}' has invalid keys: ${block.labels[0]}`);
+  return block;
 }
 
 function decodeEnvironment(block: BlockReader): CommandEnvironment {
@@ -233,7 +243,7 @@ function decodeWait(template: BlockReader): DeclaredWait | undefined {
   const found = template.attribute("wait");
   if (found?.value.kind === "string")
     return decode(template, "wait", (value) => parseWait((value as { text: string }).text));
-  const block = template.blocks("wait", { notABlock: "'wait' expected a map or struct" }).at(-1);
+  const block = unlabelled(template, "wait");
   if (!block) return undefined;
   const wait = { min: strictDuration(block, "min"), max: strictDuration(block, "max") };
   block.finish({ invalidKeysOf: "wait" });

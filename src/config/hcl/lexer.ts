@@ -31,7 +31,7 @@ const PUNCTUATION: ReadonlyMap<string, Punctuation> = new Map(
 
 const SPACE = /[ \t\r\n]+/y;
 const IDENTIFIER = /[\p{L}_][\p{L}\p{Nd}_.-]*/uy;
-const NUMBER = /-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)/y;
+const NUMBER = /-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|\.\d+(?:[eE][+-]?\d+)?/y;
 const HEREDOC_ANCHOR = /<<(-?)([\p{L}\p{Nd}_]*)/uy;
 
 /** Returns a function that gives the next token, and EOF for ever after the last; throws SyntaxFault. */
@@ -118,7 +118,8 @@ export function lexer(source: string): () => Token {
       const end = source.indexOf("\n", from);
       if (end === -1) fail("heredoc not terminated", start);
       const candidate = source.slice(from, end);
-      if (candidate.trimStart() === word) {
+      // The real scanner wants the dash to be made up for: `<<-EOT` does not end with EOT in the first column.
+      if (candidate.trimStart() === word && candidate.length >= dash.length + word.length) {
         const indent = candidate.slice(0, candidate.indexOf(word));
         const body = source.slice(bodyStart, from);
         advance(end - at);

@@ -2,6 +2,8 @@
 import { type Item, type Key, type ListValue, MAX_DEPTH, type ObjectValue, SyntaxFault, type Value } from "./ast.ts";
 import { lexer, type Token, type TokenKind } from "./lexer.ts";
 
+const STARTS_A_VALUE: ReadonlySet<TokenKind> = new Set(["BOOL", "INTEGER", "FLOAT", "STRING", "LBRACE", "LBRACK"]);
+
 /** Parses a whole text; throws SyntaxFault. */
 export function parseHcl(source: string): ObjectValue {
   const next = lexer(source);
@@ -81,6 +83,7 @@ export function parseHcl(source: string): ObjectValue {
     const { position } = take();
     const elements: Value[] = [];
     while (token.kind !== "RBRACK") {
+      if (!STARTS_A_VALUE.has(token.kind)) fail(`unexpected token while parsing list: ${token.kind}`);
       elements.push(value(depth + 1));
       if (!acceptComma() && !isAt("RBRACK")) {
         fail(`error parsing list, expected comma or list end, got: ${token.kind}`);

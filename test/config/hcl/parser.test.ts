@@ -10,7 +10,7 @@ describe("HCL", () => {
     ["an object with an equals sign", "a = { b = { c = 1, d = 2 } }", { a: { b: { c: "1", d: "2" } } }],
     ["lists, with a comma at the end or not", 'a = [1, "b", true,]\nb = []', { a: ["1", "b", true], b: [] }],
     ["lists of lists and objects", "a = [[1], { b = 2 }]", { a: [["1"], { b: "2" }] }],
-    ["numbers of every kind", "a = -5\nb = 0x1F\nc = 0640\nd = 1.5e-3\ne = -.5", numbers()],
+    ["numbers of every kind", "a = -5\nb = 0x1F\nc = 0640\nd = 1.5e-3\ne = .5", numbers()],
     ["commas between items", 'a = "x",\nb = 1, c = 2', { a: "x", b: "1", c: "2" }],
     ["keys with dots, dashes and other alphabets", "a.b-c_d = 1\nétat = 2", { "a.b-c_d": "1", état: "2" }],
     ["a key in quotes", '"a b" = 1', { "a b": "1" }],
@@ -247,7 +247,7 @@ function escaped(character: string): string {
 }
 
 function numbers() {
-  return { a: "-5", b: "0x1F", c: "0640", d: "1.5e-3", e: "-.5" };
+  return { a: "-5", b: "0x1F", c: "0640", d: "1.5e-3", e: ".5" };
 }
 
 function bytes(text: string): Uint8Array {
