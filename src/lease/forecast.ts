@@ -152,6 +152,7 @@ function tokenAt(now: number, facts: Facts): HeldToken {
     probeAt: never,
     renewAt: never,
     renewFailures: 0,
+    refusals: 0,
   };
 }
 

@@ -153,7 +153,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "renew":
         return vault.renew(held!);
       case "release":
-        return releases.release(held as Retiring);
+        return releases.release(held as Retiring, state.stopping !== null);
       case "check release":
         return releases.checkRelease(held as Retiring, () => application.roleOf(held!, state.current));
       case "verify":

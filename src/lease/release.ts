@@ -17,23 +17,27 @@ export interface ReleaseDeps {
 }
 
 export interface ReleaseOperations {
-  release(held: Retiring): Promise<Outcome>;
+  /** On the way out nobody waits for Postgres: the server queues it, and tries again by itself. */
+  release(held: Retiring, isStopping: boolean): Promise<Outcome>;
   /** `roleOf` is what Postgres says of the user; null where it cannot be asked. */
   checkRelease(held: Retiring, roleOf: () => Promise<RoleSessions | null>): Promise<Outcome>;
 }
 
 export function createReleaseOperations({ path, client, tokens, emit }: ReleaseDeps): ReleaseOperations {
   let mayRevoke = true;
+  /** Of these the server has taken the revocation on, and goes on with it by itself. */
+  const queued = new Set<number>();
 
   /** Revoked where that is allowed, else ended by a renewal for one second (rule W7). */
-  async function release(held: Retiring): Promise<Outcome> {
+  async function release(held: Retiring, isStopping: boolean): Promise<Outcome> {
     const token = tokens.tokenOf(held.token);
     if (token === undefined) return { is: "released", id: held.id };
     const tried = mayRevoke;
     try {
       if (mayRevoke) {
         try {
-          await client.revokeLease(token, held.lease, true);
+          await client.revokeLease(token, held.lease, !isStopping);
+          if (isStopping) queued.add(held.id);
           return { is: "release asked", id: held.id };
         } catch (error) {
           if (!(error instanceof VaultError && error.status === 403)) throw error;
@@ -63,9 +67,16 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
     const token = tokens.tokenOf(held.token);
     const why = token === undefined ? null : await whyHeld(held, token);
     const role = await roleOf();
-    if (role?.exists) return { is: "release failed", id: held.id, error: remains(role) };
-    if (why !== null) return { is: "release failed", id: held.id, error: `${held.lease}: ${why}` };
-    return released(held);
+    const error = role?.exists ? remains(role) : why === null ? null : `${held.lease}: ${why}`;
+    if (error === null) return released(held);
+    if (!queued.has(held.id)) return { is: "release failed", id: held.id, error };
+    emit({
+      is: "warning",
+      code: "revoking",
+      path,
+      message: `Vault is still revoking it, and goes on by itself: ${error}`,
+    });
+    return { is: "left", id: held.id };
   }
 
   /** null where the server holds the lease no more, as far as it can be asked. */

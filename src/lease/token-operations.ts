@@ -43,6 +43,8 @@ interface Known {
   readonly revocable: boolean;
   /** A periodic token's renewals are never shortened by a max TTL. */
   readonly periodic: boolean;
+  /** It was looked up once: a lookup that is refused later means that it has ended, and not that it may not look. */
+  readonly looks: boolean;
 }
 
 export function createTokenOperations(deps: TokenOperationsDeps): TokenOperations {
@@ -83,11 +85,11 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     const number = ++lastNumber;
     const isOurs = !deps.givenAway && !deps.method.borrowsToken && !deps.wrapTtl;
     const revocable = isOurs && auth.type !== "batch";
-    known.set(number, { token: auth.token, policies: auth.policies, revocable, periodic: false });
+    known.set(number, { token: auth.token, policies: auth.policies, revocable, periodic: false, looks: false });
     const never = Number.POSITIVE_INFINITY;
     const duration = auth.durationSeconds === 0 ? never : auth.durationSeconds * 1_000;
     const expiry = sentAt + duration;
-    const token = { number, loggedInAt: sentAt, duration, expiry, renewFailures: 0 };
+    const token = { number, loggedInAt: sentAt, duration, expiry, renewFailures: 0, refusals: 0 };
     if (duration === never) return { ...token, horizon: never, renewable: false, probeAt: never, renewAt: never };
     if (!auth.renewable || auth.type === "batch") {
       return { ...token, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
@@ -99,9 +101,9 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
 
   /** Finds out how long the token can live at most: what it says of itself, and what a renewal for ever is cut to. */
   async function probe(token: HeldToken): Promise<TokenOutcome> {
-    const secret = known.get(token.number)!;
+    const { token: secret } = known.get(token.number)!;
     try {
-      const info = await client.lookupSelf(secret.token).catch(() => null);
+      const info = await lookUp(token.number, secret).catch(() => null);
       if (info !== null && !info.orphan) {
         emit({
           is: "warning",
@@ -111,11 +113,11 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       }
       const cap = capOf(info, token.loggedInAt);
       if (info !== null && info.periodSeconds > 0) {
-        known.set(token.number, { ...secret, periodic: true });
+        learn(token.number, { periodic: true });
         return { is: "probed", number: token.number, found: { expiry: token.expiry, horizon: cap } };
       }
       const sentAt = clock.now();
-      const most = (await client.renewSelf(secret.token, PROBE_SECONDS)).durationSeconds * 1_000;
+      const most = (await client.renewSelf(secret, PROBE_SECONDS)).durationSeconds * 1_000;
       const horizon = Math.min(cap, horizonFrom(sentAt, PROBE_SECONDS * 1_000, most));
       return { is: "probed", number: token.number, found: { expiry: sentAt + most, horizon } };
     } catch (error) {
@@ -161,22 +163,35 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       });
       return { is: "renewed", number: token.number, ...renewed };
     } catch (error) {
-      const judged = await judge(secret, error);
+      const judged = await judge(token, secret, error);
       return { is: "renewal failed", number: token.number, ...judged, error: describe(error), ...retryAfter(error) };
     }
   }
 
   /** A refused renewal is judged by a lookup, whatever its status (rule W6). */
-  async function judge(secret: Sensitive<string>, error: unknown): Promise<Verdict> {
+  async function judge({ number, expiry }: HeldToken, secret: Sensitive<string>, error: unknown): Promise<Verdict> {
     if (!(error instanceof VaultError) || isPassing(error)) return { verdict: "unknown" };
     try {
       const sentAt = clock.now();
-      const info = await client.lookupSelf(secret);
+      const info = await lookUp(number, secret);
       if (hasEnded(info)) return { verdict: "lost" };
       return info.renewable ? { verdict: "kept" } : { verdict: "ended", expiry: sentAt + info.ttlSeconds * 1_000 };
     } catch (second) {
-      return { verdict: second instanceof VaultError && second.status === 403 ? "lost" : "unknown" };
+      if (!(second instanceof VaultError && second.status === 403)) return { verdict: "unknown" };
+      // Who may neither renew it nor look at it knows its end by the clock only (rule R1).
+      return known.get(number)?.looks || error.status !== 403 ? { verdict: "lost" } : { verdict: "ended", expiry };
     }
+  }
+
+  async function lookUp(number: number, secret: Sensitive<string>): Promise<TokenInfo> {
+    const info = await client.lookupSelf(secret);
+    learn(number, { looks: true });
+    return info;
+  }
+
+  function learn(number: number, what: Partial<Known>): void {
+    const before = known.get(number);
+    if (before !== undefined) known.set(number, { ...before, ...what });
   }
 
   async function revoke(number: number): Promise<TokenOutcome> {

@@ -29,6 +29,8 @@ export interface HeldToken {
   readonly probeAt: number;
   readonly renewAt: number;
   readonly renewFailures: number;
+  /** So many of these in a row were a no of a server that knows the token still. */
+  readonly refusals: number;
 }
 
 export interface TokenState {
@@ -134,6 +136,7 @@ export function advanceToken(
         horizon: outcome.horizon,
         renewAt: outcome.renewAt,
         renewFailures: 0,
+        refusals: 0,
       }));
     case "renewal failed":
       if (outcome.verdict === "lost") return drop(state, outcome.number);
@@ -145,10 +148,12 @@ export function advanceToken(
           horizon: expiry,
           renewAt: Number.POSITIVE_INFINITY,
           renewFailures: 0,
+          refusals: 0,
         }));
       }
       return change(state, outcome.number, (token) => ({
         renewFailures: token.renewFailures + 1,
+        refusals: outcome.verdict === "kept" ? token.refusals + 1 : token.refusals,
         renewAt: now + backoff(RENEWAL_BACKOFF, token.renewFailures + 1, chance, outcome.retryAfter),
       }));
     case "probed": {
@@ -175,8 +180,9 @@ export function advanceToken(
  * login would give it longer. `life` is Infinity while it is not known.
  */
 export function serves(token: HeldToken, life: number, now: number): boolean {
-  const left = token.horizon - now;
-  const fresh = token.horizon - token.loggedInAt;
+  const end = tokenEnd(token);
+  const left = end - now;
+  const fresh = end - token.loggedInAt;
   return left >= Math.min(life, 0.9 * fresh) || left === Number.POSITIVE_INFINITY;
 }
 
@@ -185,10 +191,20 @@ export function isAsked(token: HeldToken, now: number): boolean {
   return Number.isFinite(token.probeAt) || token.renewAt <= now;
 }
 
+/** Renewals that are refused so often, or that fail so often for whatever reason, are not counted on any more. */
+const REFUSALS_GIVEN_UP = 2;
+const FAILURES_GIVEN_UP = 6;
+
+/** When it really ends, and all that was read with it: at its horizon, or at its expiry where its renewals keep failing. */
+export function tokenEnd({ expiry, horizon, refusals, renewFailures }: HeldToken): number {
+  return refusals >= REFUSALS_GIVEN_UP || renewFailures >= FAILURES_GIVEN_UP ? Math.min(horizon, expiry) : horizon;
+}
+
 /** When a new login is due for its own sake; Infinity while no end is known. */
 export function loginDue(token: HeldToken, policy: TokenPolicy): number {
-  if (token.horizon === Number.POSITIVE_INFINITY) return token.horizon;
-  const life = token.horizon - token.loggedInAt;
+  const end = tokenEnd(token);
+  if (end === Number.POSITIVE_INFINITY) return end;
+  const life = end - token.loggedInAt;
   const lead = Math.max(policy.lead, Math.min(life / 10, 60_000));
   const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
   return token.loggedInAt + Math.max(life - lead - spread, life / 2);

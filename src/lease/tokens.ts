@@ -16,6 +16,7 @@ import {
   type TokenLane,
   type TokenOutcome,
   type TokenState,
+  tokenEnd,
 } from "./token.ts";
 import { createTokenOperations, type TokenOperationsDeps } from "./token-operations.ts";
 
@@ -130,7 +131,7 @@ export function createTokens(deps: TokensDeps): Tokens {
   }
 
   function timesOf(token: HeldToken): Omit<Session, "number" | "token"> {
-    return { expiry: token.expiry, horizon: token.horizon, asked: isAsked(token, clock.now()) };
+    return { expiry: token.expiry, horizon: tokenEnd(token), asked: isAsked(token, clock.now()) };
   }
 
   function lose(number: number): void {
@@ -245,7 +246,7 @@ export function createTokens(deps: TokensDeps): Tokens {
         method: deps.methodName,
         loggedInAt: state.active.loggedInAt,
         expiry: finite(state.active.expiry),
-        horizon: finite(state.active.horizon),
+        horizon: finite(tokenEnd(state.active)),
         renewable: state.active.renewable,
         policies: operations.policiesOf(state.active.number),
         older: state.older.length,

@@ -478,6 +478,28 @@ describe("W7: a release", () => {
 });
 
 describe("a stop", () => {
+  it("W7: has the server revoke it by itself: a role that cannot be dropped yet is not waited for, and goes later", async () => {
+    await lab.seed.api.expect("PUT", "sys/policies/acl/may-revoke", {
+      policy: 'path "sys/leases/revoke" { capabilities = ["update"] }',
+    });
+    await lab.authRole("revoker", { token_policies: ["pg-auth", "may-revoke"] });
+    await lab.databaseRole("stuck", {
+      revocation_statements: `SELECT 1 / count(*) FROM orders; REVOKE ALL ON orders FROM "{{name}}"; DROP ROLE "{{name}}"`,
+    });
+    const sidecar = await lab.start({ authRole: "revoker", role: "stuck" });
+    await sidecar.stop("always", 20 * SECOND);
+    expect(await lab.users()).toHaveLength(1);
+    const said = sidecar.events.flatMap((one) =>
+      one.is === "warning" && one.code === "revoking" ? [one.message] : [],
+    );
+    expect(said).toEqual([expect.stringContaining("Vault is still revoking it, and goes on by itself")]);
+    await lab.admin.query("INSERT INTO orders VALUES (1)");
+    lab.vault.advance(10 * MINUTE);
+    await lab.vault.idle();
+    await lab.admin.query("DELETE FROM orders");
+    expect(await lab.users()).toEqual([]);
+  });
+
   it("releases everything when nobody uses it", async () => {
     const sidecar = await lab.start(observed());
     await sidecar.stop("drained", 5 * MINUTE);

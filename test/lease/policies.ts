@@ -100,6 +100,7 @@ export function heldToken(changes: Partial<HeldToken> = {}): HeldToken {
     probeAt: Number.POSITIVE_INFINITY,
     renewAt: 30 * MINUTE,
     renewFailures: 0,
+    refusals: 0,
     ...changes,
   };
 }

@@ -71,6 +71,7 @@ function walk(options: WalkOptions): Walk {
       probeAt: now + SECOND,
       renewAt: renewalDue(now, granted, horizon, own.lead, 0),
       renewFailures: 0,
+      refusals: 0,
     };
   }
   function outcomeOf(action: TokenAction): TokenOutcome {

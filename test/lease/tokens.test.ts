@@ -133,6 +133,32 @@ describe("the token", () => {
     expect(lab.requests(LOGIN)).toBe(2);
   });
 
+  it.each([
+    ["its policies forbid it", refusal(403, "permission denied")],
+    ["its role was deleted", refusal(500, "role pg does not exist during renewal")],
+  ])(
+    "W6: that lives and can never be renewed, as %s, is followed in time by another and by new users",
+    async (_why, fault) => {
+      lab.fail(RENEW_SELF, fault);
+      const sidecar = await lab.start({ connectionMaxLifetime: MINUTE, notifiers: [HEARS] });
+      await sidecar.pass(5 * HOUR);
+      expect(sidecar.count("lost")).toBe(0);
+      expect(lab.requests(LOGIN)).toBeGreaterThanOrEqual(5);
+      expect(lab.requests(LOGIN)).toBeLessThanOrEqual(12);
+      expect(sidecar.count("read")).toBeLessThanOrEqual(12);
+    },
+  );
+
+  it("R1: whose policies allow the read and nothing else is followed in time by another, and nothing is lost", async () => {
+    await lab.authRole("bare", { token_no_default_policy: true });
+    const sidecar = await lab.start({ authRole: "bare", connectionMaxLifetime: MINUTE, notifiers: [HEARS] });
+    await sidecar.pass(3 * HOUR);
+    expect(sidecar.count("lost")).toBe(0);
+    await lab.login(sidecar);
+    expect(lab.requests(LOGIN)).toBeLessThanOrEqual(8);
+    expect(sidecar.count("read")).toBeLessThanOrEqual(8);
+  });
+
   it("W6: that is gone is followed by a login and a read at once", async () => {
     const sidecar = await lab.start();
     const before = sidecar.keeper.status().current?.user;
