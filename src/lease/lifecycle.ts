@@ -219,6 +219,6 @@ function isKept(held: Held): boolean {
 
 /** The earliest appointment that is ahead; never now, never for ever. */
 function wait(now: number, ...appointments: readonly (number | undefined)[]): Action {
-  const ahead = appointments.filter((at): at is number => at !== undefined && at > now);
+  const ahead = appointments.map((at = now) => at).filter((at) => at > now);
   return { do: "wait", until: Math.min(now + FAR, ...ahead) };
 }

@@ -54,6 +54,30 @@ describe("a wait", () => {
   });
 });
 
+describe("a wait, in numbers", () => {
+  it.each([
+    ["the least at first", 1, 0, undefined, 1_000],
+    ["doubled after each failure", 4, 0, undefined, 8_000],
+    ["the most at last", 8, 0, undefined, 80_000],
+    ["a quarter less by chance", 4, 1, undefined, 6_000],
+    ["as long as the server asks", 1, 0, 20_000, 20_000],
+    ["and by chance a tenth more", 1, 1, 20_000, 22_000],
+    ["and by chance the least more, where that is more", 1, 1, 2_000, 3_000],
+    ["its own, where the server asks for less", 4, 0, 2_000, 8_000],
+    ["ten times the most, where the server asks for more", 1, 1, 10 * HOUR, 800_000],
+  ] as const)("is %s", (_what, failures, chance, retryAfter, wait) => {
+    expect(backoff(READ_BACKOFF, failures, chance, retryAfter)).toBe(wait);
+  });
+
+  it("is short for what stays inside the pod, and longer for what is followed by a lookup", () => {
+    expect([LOCAL_BACKOFF, READ_BACKOFF, RENEWAL_BACKOFF]).toEqual([
+      { min: 500, max: 15_000 },
+      { min: 1_000, max: 80_000 },
+      { min: 3_000, max: 80_000 },
+    ]);
+  });
+});
+
 describe("promise 6: 10 requests in the first minute and 2 a minute after it", () => {
   it.each([
     ["reads and logins", READ_BACKOFF, 1],
@@ -100,6 +124,6 @@ describe("the pace of reads that may each have made a user", () => {
 
   it("begins soon, and not at all when nothing is left", () => {
     expect(pace(5)).toBeLessThan(5_000);
-    expect(pace(0)).toBe(0);
+    expect([pace(1), pace(5), pace(0)]).toEqual([HOUR / 4, HOUR / 1_024, 0]);
   });
 });

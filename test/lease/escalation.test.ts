@@ -4,7 +4,7 @@ import { lastCallAt, sessionsEndAt } from "../../src/lease/escalation.ts";
 import { endOf, leadOf, settlingOf } from "../../src/lease/schedule.ts";
 import type { Policy, Retiring } from "../../src/lease/state.ts";
 import { runs } from "./laws.ts";
-import { anyPolicy, HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
+import { anyPolicy, retiring as anyRetiring, HOUR, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
 import { walk } from "./world.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -12,28 +12,11 @@ const observes: Policy = { ...SEED_POLICY, verifies: true, observes: true, notif
 const every: Policy = { ...observes, escalate: ["notify", "idle", "all"] };
 
 function retiring(changes: Partial<Retiring> = {}): Retiring {
-  return {
-    ...held(),
-    horizon: 24 * HOUR,
-    step: "drain",
-    publishedAt: 0,
-    replacedAt: 22 * HOUR,
-    heardAt: null,
-    quiet: null,
-    sessions: 3,
-    lateAt: null,
-    remindedAt: null,
-    attached: false,
-    hasty: false,
-    ended: "none",
-    failures: 0,
-    retryAt: 0,
-    ...changes,
-  };
+  return anyRetiring({ horizon: 24 * HOUR, replacedAt: 22 * HOUR, sessions: 3, ...changes });
 }
 
 describe("W5: the escalation", () => {
-  const anyRetiring = fc
+  const anyOld = fc
     .record({
       replacedAt: fc.nat(24 * HOUR),
       left: fc.nat(24 * HOUR),
@@ -49,7 +32,7 @@ describe("W5: the escalation", () => {
 
   it("has told the application again, then ended its idle sessions, then all, before the credential ends, heard or not", () => {
     fc.assert(
-      fc.property(anyPolicy, anyRetiring, (policy, one) => {
+      fc.property(anyPolicy, anyOld, (policy, one) => {
         const wanted = { ...policy, observes: true, escalate: ["notify", "idle", "all"] as const };
         const { idle, all } = sessionsEndAt(one, wanted);
         const end = endOf(one);
@@ -66,7 +49,7 @@ describe("W5: the escalation", () => {
 
   it("never comes before half of the time for the change is over, however short that is", () => {
     fc.assert(
-      fc.property(anyPolicy, anyRetiring, (policy, one) => {
+      fc.property(anyPolicy, anyOld, (policy, one) => {
         const wanted = { ...policy, observes: true, terminates: false, escalate: ["idle", "all"] as const };
         expect(sessionsEndAt(one, wanted).idle).toBeGreaterThanOrEqual((one.replacedAt + endOf(one)) / 2);
       }),

@@ -1,6 +1,14 @@
 /** Policies and credentials for laws and components. */
 import fc from "fast-check";
-import type { Held, Policy } from "../../src/lease/state.ts";
+import {
+  type Candidate,
+  type Current,
+  type Held,
+  NOTHING_YET,
+  type Policy,
+  type Retiring,
+  type State,
+} from "../../src/lease/state.ts";
 import type { HeldToken } from "../../src/lease/token.ts";
 
 export const SECOND = 1_000;
@@ -86,6 +94,42 @@ export function held(changes: Partial<Held> = {}): Held {
     verified: false,
     ...changes,
   };
+}
+
+/** Read, and not logged in with yet. */
+export function candidate(changes: Partial<Candidate> = {}): Candidate {
+  return { ...held(changes), step: "verify", failures: 0, failingSince: null, retryAt: 0, ...changes };
+}
+
+/** Published at its read and heard at once; it has no session. */
+export function current(changes: Partial<Current> = {}): Current {
+  const one = held(changes);
+  return { ...one, publishedAt: one.readAt, heardAt: one.readAt, telling: null, reminders: 0, sessions: 0, ...changes };
+}
+
+/** Replaced at 0, and not known to be let go. */
+export function retiring(changes: Partial<Retiring> = {}): Retiring {
+  return {
+    ...held(changes),
+    step: "drain",
+    publishedAt: 0,
+    replacedAt: 0,
+    heardAt: null,
+    quiet: null,
+    sessions: null,
+    lateAt: null,
+    remindedAt: null,
+    attached: false,
+    hasty: false,
+    ended: "none",
+    failures: 0,
+    retryAt: 0,
+    ...changes,
+  };
+}
+
+export function stateOf(changes: Partial<State> = {}): State {
+  return { ...NOTHING_YET, nextId: 10, ...changes };
 }
 
 /** Of an hour, renewed at its half, that a day ends. */

@@ -49,6 +49,24 @@ describe("a policy", () => {
     expect(of({ postgres: [{ ...server, drain }] })).toMatchObject(expected);
   });
 
+  it("takes a minute as the longest use where no lifetime is known", () => {
+    expect(of({}).longestUse).toBe(60_000);
+    expect(of({ connectionMaxLifetime: 600_000 }).longestUse).toBe(60_000);
+    expect(of({ connectionMaxLifetime: 600_010 }).longestUse).toBe(60_001);
+  });
+
+  it("sees, or ends, sessions where one of several servers is asked for that", () => {
+    const two = (...drains: PostgresConfig["drain"][]) =>
+      of({ postgres: drains.map((drain) => ({ ...server, drain })) });
+    expect(two("off", "watch")).toMatchObject({ observes: true, terminates: false });
+    expect(two("terminate", "off")).toMatchObject({ observes: true, terminates: true });
+    expect(two("off", "off")).toMatchObject({ observes: false, terminates: false });
+  });
+
+  it("has somebody to tell with a notify block", () => {
+    expect(of({ notify: [{ kind: "http" } as never] }).notifies).toBe(true);
+  });
+
   it("has somebody to tell where a template has a command", () => {
     expect(policyOf(defaultCredential("p"), { ...context, printsHorizon: false, hasCommands: true }).notifies).toBe(
       true,
@@ -56,10 +74,14 @@ describe("a policy", () => {
   });
 });
 
+const KNOWN = [0.6689221884589642, 0.6649713024962693, 0.3205588711425662];
+
 describe("a pod's jitter", () => {
   it("is the same for its whole life, from 0 to 1, and spreads a fleet", () => {
     const all = Array.from({ length: 1_000 }, (_, i) => jitterOf(`tsb-7d9f8-${i}`));
     expect(all).toEqual(Array.from({ length: 1_000 }, (_, i) => jitterOf(`tsb-7d9f8-${i}`)));
+    // It may not change with a new version either: a fleet that is updated would rotate at once.
+    expect(["", "tsb-0", "tsb-1"].map(jitterOf)).toEqual(KNOWN);
     for (let tenth = 0; tenth < 10; tenth++) {
       const inside = all.filter((jitter) => jitter >= tenth / 10 && jitter < (tenth + 1) / 10).length;
       expect(inside).toBeGreaterThan(50);

@@ -2,14 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   expiryOf,
+  finite,
   horizonFrom,
   horizonOf,
   incrementFor,
   leadFits,
   leadFor,
   leadOf,
+  probeDue,
+  probePutOff,
   publishBy,
   renewalDue,
+  rereadDue,
   rotationDue,
   settlingOf,
 } from "../../src/lease/schedule.ts";
@@ -207,5 +211,111 @@ describe("W2: a rotation", () => {
     const policy = { ...SEED_POLICY, connectionMaxLifetime: MINUTE, longestUse: 0 };
     const one = held({ horizon: 24 * HOUR, validUntil: HOUR });
     expect(rotationDue(one, policy)).toBe(HOUR - leadFor(one, policy));
+  });
+});
+
+describe("times, in numbers", () => {
+  it("M1: a max TTL is asked for a second after the read, at once where it is waited for, and put off for 15 s", () => {
+    expect([probeDue(5, true), probeDue(5, false)]).toEqual([5, 5 + SECOND]);
+    expect(probePutOff(5, 4 + 15 * SECOND)).toBe(4 + 16 * SECOND);
+    expect(probePutOff(5, 5 + 15 * SECOND)).toBeNull();
+  });
+
+  it.each([
+    ["at 60 % of what was granted", HOUR, INFINITY, 0, 0, 36 * MINUTE],
+    ["up to 10 % later, in a fleet", HOUR, INFINITY, 0, 1, 42 * MINUTE],
+    ["a lead before its end, where that is sooner", HOUR, INFINITY, 35 * MINUTE, 0, 25 * MINUTE],
+    ["at a third, where the lead does not fit", HOUR, INFINITY, 50 * MINUTE, 0, 20 * MINUTE],
+    ["half a second after the last one at the soonest", SECOND, INFINITY, 0, 0, 0.6 * SECOND],
+    ["half a second after the last one, whatever was granted", 0, INFINITY, 0, 0, SECOND / 2],
+    ["never, where the horizon is reached to the second", HOUR, HOUR + 7 + SECOND, 0, 0, INFINITY],
+    ["as long as it is not", HOUR, HOUR + 8 + SECOND, 0, 0, 36 * MINUTE],
+  ])("R4: a renewal is due %s", (_what, granted, horizon, lead, jitter, due) => {
+    expect(renewalDue(7, granted, horizon, lead, jitter)).toBe(due === INFINITY ? due : 7 + due);
+  });
+
+  it.each([
+    [HOUR, 0, HOUR],
+    [HOUR, HOUR, 1.5 * HOUR],
+    [1, 0, SECOND],
+    [0, 0, 0],
+  ])("W1: for %d ms and a lead of %d ms a renewal asks for %d", (duration, lead, asked) => {
+    expect(incrementFor(duration, lead)).toBe(asked);
+  });
+
+  const quick = {
+    ...SEED_POLICY,
+    connectionMaxLifetime: MINUTE,
+    longestUse: 0,
+    preparation: 10 * SECOND,
+    hearing: 0,
+    readerGrace: 0,
+    margin: 0,
+  };
+
+  it.each([
+    ["W5: a lead before its horizon", { horizon: HOUR }, 0, HOUR - 70 * SECOND],
+    [
+      "W2: at half of its life, where two leads do not fit",
+      { readAt: HOUR, horizon: HOUR + 2 * MINUTE },
+      0,
+      HOUR + MINUTE,
+    ],
+    [
+      "earlier by a tenth of what two leads leave, in a fleet",
+      { readAt: HOUR, horizon: 2 * HOUR + 140 * SECOND },
+      1,
+      2 * HOUR + 70 * SECOND - 6 * MINUTE,
+    ],
+    ["no earlier, where they leave nothing", { readAt: HOUR, horizon: HOUR + 130 * SECOND }, 1, HOUR + 65 * SECOND],
+    ["when it says so itself", { horizon: HOUR, rereadAt: 9 }, 1, 9],
+    ["never, without an end", {}, 1, INFINITY],
+  ])("a rotation is due %s", (_what, changes, jitter, due) => {
+    expect(rotationDue(held(changes), { ...quick, jitter })).toBe(due);
+  });
+
+  it("W2: two generations fit when the life is two leads long", () => {
+    expect(leadFits(held({ readAt: 5, horizon: 5 + 140 * SECOND }), quick)).toBe(true);
+    expect(leadFits(held({ readAt: 5, horizon: 4 + 140 * SECOND }), quick)).toBe(false);
+    // Without a horizon, as long as it was given for, or longer where it was renewed to that.
+    expect(leadFits(held({ readAt: 5, duration: 140 * SECOND }), quick)).toBe(true);
+    expect(leadFits(held({ readAt: 5, duration: SECOND, expiry: 5 + 140 * SECOND }), quick)).toBe(true);
+    expect(leadFits(held({ readAt: 5, duration: SECOND, expiry: 4 + 140 * SECOND }), quick)).toBe(false);
+  });
+
+  it("a candidate is published by then", () => {
+    expect(publishBy(held({ horizon: HOUR }), quick)).toBe(HOUR - MINUTE);
+    expect(publishBy(held({ horizon: HOUR }), { ...quick, connectionMaxLifetime: null })).toBe(50 * MINUTE);
+  });
+
+  it("what has no end is null for JSON", () => {
+    expect([finite(INFINITY), finite(0), finite(5)]).toEqual([null, 0, 5]);
+  });
+});
+
+describe("a secret that nobody renews is read again", () => {
+  const policy = { ...SEED_POLICY, staticInterval: 5 * MINUTE, renewalThreshold: 0.9 };
+
+  it.each([
+    ["just after its rotation", { until: "rotation", for: MINUTE }, 0.5, 0, MINUTE + SECOND],
+    ["some time after it, in a fleet", { until: "rotation", for: 20 * SECOND }, 0.5, 1, 22 * SECOND],
+    ["two seconds of that at the most", { until: "rotation", for: HOUR }, 0.5, 1, HOUR + 3 * SECOND],
+    ["ten seconds later, where that is late", { until: "rotation", for: 0 }, 0.5, 0, 10 * SECOND],
+    ["from time to time, where it says nothing", { until: "unsaid" }, 0.5, 0, 4.5 * MINUTE],
+    ["from time to time, where its end is over", { until: "its end", for: 0, age: HOUR }, 0.5, 0, 4.5 * MINUTE],
+    ["at the threshold of its time", { until: "its end", for: 10 * MINUTE }, 0.5, 0, 9 * MINUTE],
+    ["5 % around that by chance", { until: "its end", for: 10 * MINUTE }, 0, 0, 8.5 * MINUTE],
+    ["counted from its beginning", { until: "its end", for: 5 * MINUTE, age: 5 * MINUTE }, 0.5, 0, 4 * MINUTE],
+    ["a second after the read at the soonest", { until: "its end", for: MINUTE, age: HOUR }, 0.5, 0, SECOND],
+  ] as const)("%s", (_what, good, chance, jitter, due) => {
+    expect(rereadDue(7, good, { ...policy, jitter }, chance) - 7).toBeCloseTo(due);
+  });
+
+  it("at the threshold itself where chance would bring it to none of its time, or to all of it", () => {
+    const good = { until: "its end", for: 10 * MINUTE } as const;
+    expect(rereadDue(0, good, { ...policy, renewalThreshold: 0.98 }, 1)).toBeCloseTo(9.8 * MINUTE);
+    expect(rereadDue(0, good, { ...policy, renewalThreshold: 0.95 }, 1)).toBeCloseTo(9.5 * MINUTE);
+    expect(rereadDue(0, good, { ...policy, renewalThreshold: 0.04 }, 0)).toBeCloseTo(0.4 * MINUTE);
+    expect(rereadDue(0, good, { ...policy, renewalThreshold: 0.05 }, 0)).toBeCloseTo(0.5 * MINUTE);
   });
 });

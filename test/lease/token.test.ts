@@ -1,10 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { LesseeError } from "../../src/errors.ts";
 import { horizonFrom, incrementFor, renewalDue } from "../../src/lease/schedule.ts";
 import {
   advanceToken,
+  COUNTED,
   decideToken,
+  endsLogin,
   type HeldToken,
+  isAsked,
   loginDue,
   NO_TOKEN,
   serves,
@@ -251,6 +255,163 @@ describe("a token", () => {
     expect(serves(token(), INFINITY, 3 * HOUR)).toBe(false);
     expect(serves(token(), 20 * HOUR, 3 * HOUR)).toBe(true);
     expect(serves(token(), 22 * HOUR, 3 * HOUR)).toBe(false);
+  });
+
+  it("serves while what is left is as long as the lease would live, or nine tenths of what a new login would give", () => {
+    expect(serves(token(), 20 * HOUR, 4 * HOUR)).toBe(true);
+    expect(serves(token(), 20 * HOUR, 4 * HOUR + 1)).toBe(false);
+    const later = token({ loggedInAt: HOUR, horizon: 11 * HOUR });
+    expect(serves(later, INFINITY, 2 * HOUR)).toBe(true);
+    expect(serves(later, INFINITY, 2 * HOUR + 1)).toBe(false);
+  });
+
+  it("is asked how long it can live until that is known, and it has come back to its rhythm", () => {
+    expect(isAsked(token(), 0)).toBe(false);
+    expect(isAsked(token({ probeAt: 9 }), 0)).toBe(true);
+    expect(isAsked(token({ renewAt: 5 }), 4)).toBe(false);
+    expect(isAsked(token({ renewAt: 5 }), 5)).toBe(true);
+  });
+
+  it.each([
+    ["a lead before its horizon", token(), {}, 24 * HOUR - policy.lead],
+    ["never, where it has none", token({ horizon: INFINITY }), {}, INFINITY],
+    ["a minute before, where no credential has a lead", token(), { lead: 0 }, 24 * HOUR - MINUTE],
+    ["a tenth of its life before, where that is less", token({ horizon: 5 * MINUTE }), { lead: 0 }, 4.5 * MINUTE],
+    [
+      "W2: at half of its life, where the lead does not fit",
+      token({ loggedInAt: HOUR, horizon: 3 * HOUR }),
+      { lead: 90 * MINUTE },
+      2 * HOUR,
+    ],
+    ["earlier by a tenth of what two leads leave, in a fleet", token(), { lead: 2 * HOUR, jitter: 1 }, 20 * HOUR],
+    [
+      "no earlier, where two leads leave nothing",
+      token({ horizon: 3 * HOUR }),
+      { lead: HOUR + HOUR / 2, jitter: 1 },
+      1.5 * HOUR,
+    ],
+    ["from its login on", token({ loggedInAt: HOUR, horizon: 25 * HOUR }), { lead: 2 * HOUR, jitter: 0.5 }, 22 * HOUR],
+  ])("is followed by another %s", (_what, one, changes, due) => {
+    expect(loginDue(one, { ...policy, ...changes })).toBe(due);
+  });
+
+  it("is asked how long it can live before it is renewed, and after what is childless is revoked", () => {
+    const asked: TokenState = { ...NO_TOKEN, active: token({ probeAt: 5, renewAt: 5 }), parents: new Set([1]) };
+    expect(decideToken(asked, "keep", 5, policy)).toEqual({ do: "probe", number: 1 });
+    expect(decideToken(asked, "keep", 4, policy)).toEqual({ do: "wait", until: 5 });
+    const childless = { ...asked, older: [token({ number: 2, probeAt: 5 }), token({ number: 3 })] };
+    expect(decideToken({ ...childless, parents: new Set([2]) }, "keep", 5, policy)).toEqual({
+      do: "revoke",
+      number: 3,
+    });
+    const ends = { ...childless, active: token({ expiry: 5 }) };
+    expect(decideToken(ends, "keep", 5, policy)).toEqual({ do: "renew", number: 1 });
+  });
+
+  it("M13: is asked about at its end, and with back-off where that has failed", () => {
+    const ended = (changes: Partial<HeldToken>): TokenState => ({
+      ...NO_TOKEN,
+      active: token({ expiry: 5, renewAt: INFINITY, ...changes }),
+    });
+    expect(decideToken(ended({}), "keep", 4, policy)).toEqual({ do: "wait", until: 5 });
+    expect(decideToken(ended({ renewFailures: 1, renewAt: 9 }), "keep", 6, policy)).toEqual({ do: "wait", until: 9 });
+    expect(decideToken(ended({ renewFailures: 1, renewAt: 9 }), "keep", 9, policy)).toEqual({ do: "renew", number: 1 });
+    expect(decideToken(ended({ renewFailures: 1, renewAt: 3 }), "keep", 4, policy)).toEqual({ do: "renew", number: 1 });
+  });
+
+  it("looks again from time to time", () => {
+    expect(decideToken(NO_TOKEN, "keep", 7, policy)).toEqual({ do: "wait", until: 7 + 10 * MINUTE });
+    expect(decideToken(active, "login", 7, policy)).toEqual({ do: "wait", until: 7 + 10 * MINUTE });
+  });
+
+  it("is logged in for again when that may be tried again", () => {
+    const failed = { ...NO_TOKEN, login: { failures: 1, retryAt: 9 } };
+    expect(decideToken(failed, "login", 8, policy)).toEqual({ do: "wait", until: 9 });
+    expect(decideToken(failed, "login", 9, policy)).toEqual({ do: "log in" });
+    expect(advanceToken(failed, { is: "logged in", token: token() }, 9, policy, 0)).toMatchObject({
+      login: { failures: 0, retryAt: 9 },
+      older: [],
+    });
+    expect(advanceToken(failed, { is: "woken" }, 10, policy, 0).login.retryAt).toBe(9);
+  });
+
+  it("is renewed, and no other with it", () => {
+    const two: TokenState = { ...NO_TOKEN, active: token({ number: 2 }), older: [token({ renewFailures: 3 })] };
+    const times = { expiry: 5, horizon: 6, renewAt: 4 };
+    const renewed = advanceToken(two, { is: "renewed", number: 1, ...times }, 3, policy, 0);
+    expect(renewed).toEqual({ ...two, older: [token({ ...times, renewFailures: 0 })] });
+    const lost = { is: "renewal failed", number: 2, verdict: "lost", error: "x" } as const;
+    expect(advanceToken(two, lost, 3, policy, 0)).toMatchObject({ active: null, older: [{ number: 1 }] });
+    expect(advanceToken(two, { is: "revoked", number: 1 }, 3, policy, 0)).toMatchObject({
+      active: { number: 2 },
+      older: [],
+    });
+    expect(advanceToken(NO_TOKEN, { is: "revoked", number: 1 }, 3, policy, 0)).toEqual(NO_TOKEN);
+    expect(advanceToken(NO_TOKEN, { is: "renewed", number: 1, ...times }, 3, policy, 0)).toEqual(NO_TOKEN);
+  });
+
+  it("W6: whose renewals have ended lasts as long as it lasts, and is gone where that is over", () => {
+    const ended = (expiry: number) =>
+      advanceToken(
+        { ...NO_TOKEN, active: token({ renewFailures: 3 }) },
+        { is: "renewal failed", number: 1, verdict: "ended", expiry, error: "x" },
+        5,
+        policy,
+        0,
+      ).active;
+    expect(ended(6)).toMatchObject({ expiry: 6, horizon: 6, renewAt: INFINITY, renewFailures: 0 });
+    expect(ended(5)).toBeNull();
+  });
+
+  it("whose renewals fail is renewed later and later, and not before the server says", () => {
+    const fail = (retryAfter?: number) =>
+      advanceToken(
+        { ...NO_TOKEN, active: token({ renewFailures: 2 }) },
+        {
+          is: "renewal failed",
+          number: 1,
+          verdict: "unknown",
+          error: "x",
+          ...(retryAfter !== undefined && { retryAfter }),
+        },
+        5,
+        policy,
+        0,
+      ).active;
+    expect(fail()).toMatchObject({ renewFailures: 3, renewAt: 5 + 12 * SECOND });
+    expect(fail(MINUTE)?.renewAt).toBe(5 + MINUTE);
+  });
+
+  it("M1: knows how long it can live when it was told, and is renewed at once then", () => {
+    const asked: TokenState = { ...NO_TOKEN, active: token({ probeAt: 5 }) };
+    const found = { expiry: 7 * HOUR, horizon: 8 * HOUR };
+    expect(advanceToken(asked, { is: "probed", number: 1, found }, 5, policy, 0).active).toEqual(
+      token({ ...found, renewAt: 5 }),
+    );
+    expect(advanceToken(asked, { is: "probed", number: 1, found: null }, 5, policy, 0).active).toEqual(token());
+  });
+
+  it.each([
+    ["three quarters of the doubled wait", 3, 0, undefined, 3 * SECOND],
+    ["one and a half of it", 3, 1, undefined, 6 * SECOND],
+    ["min_backoff at least", 1, 0, undefined, SECOND],
+    ["max_backoff at most", 30, 1, undefined, 5 * MINUTE],
+    ["max_backoff at most, with the least chance", 30, 0, undefined, 0.75 * 5 * MINUTE],
+    ["as long as the server says", 1, 0, MINUTE, MINUTE],
+    ["no less than its own time, whatever the server says", 3, 1, 1, 6 * SECOND],
+  ] as const)("a login that failed is tried again after %s", (_what, failures, chance, retryAfter, wait) => {
+    const before = { ...NO_TOKEN, login: { failures: failures - 1, retryAt: 0 } };
+    const failed = { is: "login failed", error: "x", ...(retryAfter !== undefined && { retryAfter }) } as const;
+    expect(advanceToken(before, failed, 7, policy, chance).login).toEqual({ failures, retryAt: 7 + wait });
+  });
+
+  it("M3: that is counted ends the agent at its first login; any failure does with exit_on_err", () => {
+    const counted = new LesseeError(COUNTED, "num_uses");
+    expect(endsLogin(counted, true, false)).toMatch(/no token that can be worked with: .*num_uses/);
+    expect(endsLogin(counted, false, false)).toBeNull();
+    expect(endsLogin(new LesseeError("other", "x"), true, false)).toBeNull();
+    expect(endsLogin(new Error("x"), true, false)).toBeNull();
+    expect(endsLogin(new Error("x"), false, true)).toMatch(/exit_on_err/);
   });
 
   it("does nothing more once the sidecar stops", () => {

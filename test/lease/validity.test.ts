@@ -55,6 +55,19 @@ describe("how long a secret is good for", () => {
       { data: { ttl: "30", rotation_period: 60, certificate: "PEM", expiration: "soon" } },
       { until: "unsaid" },
     ],
+    "a ttl of what is not rotated": [{ data: { ttl: 30 } }, { until: "unsaid" }],
+    "an end of what is no certificate": [{ data: { expiration: NOW / 1_000 + 60 } }, { until: "unsaid" }],
+    "a secret id's time without the secret id": [{ data: { secret_id_ttl: 600 } }, { until: "unsaid" }],
+    "a certificate from now on": [
+      { data: { certificate: "PEM", not_before: NOW / 1_000, expiration: NOW / 1_000 + 60 } },
+      { until: "its end", for: MINUTE, age: 0 },
+    ],
+    "a certificate from tomorrow on": [
+      { data: { certificate: "PEM", not_before: NOW / 1_000 + 9, expiration: NOW / 1_000 + 60 } },
+      { until: "its end", for: MINUTE, age: 0 },
+    ],
+    "a rotation that is due": [{ data: { ttl: 0, rotation_period: 60 } }, { until: "rotation", for: 0 }],
+    "a rotation that is late": [{ data: { ttl: -5, rotation_period: 60 } }, { until: "rotation", for: 0 }],
     "no data": [{ lease_duration: 0, data: null }, { until: "unsaid" }],
   };
   it.for(Object.entries(cases))("%s", ([, [body, good]]) => {

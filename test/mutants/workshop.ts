@@ -1,14 +1,15 @@
 /** A copy of the sources, in which a mutant takes its file's place for as long as that file's tests run. */
-import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { type ChildProcess, fork } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Trial } from "./bench.ts";
 
 export type Verdict = "killed" | "timed out" | "survived";
 
 export interface Workshop {
-  /** `text` in place of the file, before `tests` run until the first that fails. */
-  try(file: string, text: string, tests: readonly string[]): Promise<Verdict>;
+  /** `mutant` in place of the file, before `tests` run until the first that fails. */
+  try(file: string, mutant: string, tests: readonly string[]): Promise<Verdict>;
   close(): void;
 }
 
@@ -26,36 +27,40 @@ export function openWorkshop(root: string): Workshop {
     if (COPIED.includes(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
     else symlinkSync(join(root, name), join(folder, name));
   }
+  let bench: ChildProcess | undefined;
   return {
-    async try(file, text, tests) {
-      writeFileSync(join(folder, file), text);
-      try {
-        return await run(folder, tests);
-      } finally {
-        cpSync(join(root, file), join(folder, file));
-      }
+    try(file, mutant, tests) {
+      bench ??= openBench(folder);
+      const original = readFileSync(join(root, file), "utf8");
+      return new Promise((resolve) => {
+        const settle = (verdict: Verdict) => {
+          clearTimeout(timer);
+          bench?.removeAllListeners();
+          if (verdict === "timed out") close();
+          resolve(verdict);
+        };
+        const timer = setTimeout(() => settle("timed out"), PATIENCE);
+        bench!.once("message", ({ noticed }: { noticed: boolean }) => settle(noticed ? "killed" : "survived"));
+        bench!.once("exit", () => settle("timed out"));
+        bench!.send({ file, mutant, original, tests } satisfies Trial);
+      });
     },
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close() {
+      close();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
+
+  function close(): void {
+    bench?.kill("SIGKILL");
+    bench = undefined;
+  }
 }
 
-function run(cwd: string, tests: readonly string[]): Promise<Verdict> {
-  const vitest = join(cwd, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--bail=1", "--maxWorkers=1", ...tests], {
+function openBench(cwd: string): ChildProcess {
+  return fork(join(cwd, "test/mutants/bench.ts"), {
     cwd,
-    stdio: "ignore",
-    // Its workers with it.
-    detached: true,
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: { ...process.env, LESSEE_LAWS: SHARE, CI: "" },
-  });
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      process.kill(-child.pid!, "SIGKILL");
-      resolve("timed out");
-    }, PATIENCE);
-    child.once("close", (code) => {
-      clearTimeout(timer);
-      resolve(code === 0 ? "survived" : "killed");
-    });
   });
 }
