@@ -3,8 +3,9 @@ import { parseAuthMethod } from "../auth/methods.ts";
 import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
 import { describe, LesseeError, VaultError } from "../errors.ts";
 import { JsonNumber, type JsonValue } from "../json.ts";
-import type { Facts, LeaseFacts, Rights, TokenFacts, UserFacts } from "../lease/forecast.ts";
+import type { Facts, LeaseFacts, TokenFacts, UserFacts } from "../lease/forecast.ts";
 import { type Login, logInOnce } from "../lease/login.ts";
+import { askRights } from "../lease/rights.ts";
 import { incrementFor, leadOf } from "../lease/schedule.ts";
 import type { Policy } from "../lease/state.ts";
 import type { Databases, Files, World } from "../ports.ts";
@@ -122,7 +123,7 @@ async function factsOf(
 ): Promise<Facts> {
   if (token.numUses > 0) return { ...NOTHING_KNOWN, token };
   const { note } = options;
-  const rights = await rightsOf(one.path, client, login).catch((error) => {
+  const rights = await askRights(client, login.token, one.path).catch((error) => {
     note(`what the token may do cannot be asked for: ${describe(error)}`);
     return null;
   });
@@ -134,20 +135,6 @@ async function factsOf(
   if (!options.makesUsers || rights?.read === false) return facts;
   const made = await makeUser(one, client, login, options);
   return { ...facts, lease: made.lease, user: made.user };
-}
-
-async function rightsOf(path: string, client: VaultClient, { token }: Login): Promise<Rights> {
-  const paths = ["sys/leases/renew", "sys/leases/lookup", "sys/leases/revoke", "auth/token/renew-self"];
-  const granted = await client.capabilities(token, [path, ...paths]);
-  const may = (what: string, capability: string) =>
-    (granted.get(what) ?? []).some((one) => one === capability || one === "root");
-  return {
-    read: may(path, "read"),
-    renewLease: may("sys/leases/renew", "update"),
-    lookupLease: may("sys/leases/lookup", "update"),
-    revokeLease: may("sys/leases/revoke", "update"),
-    renewSelf: may("auth/token/renew-self", "update"),
-  };
 }
 
 /** The definition of the database role, which few policies let anybody read. */

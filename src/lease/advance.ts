@@ -76,6 +76,14 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
           ? { tokenExpiry: outcome.expiry, tokenHorizon: outcome.horizon, tokenAsked: outcome.asked }
           : {},
       );
+    case "renewals forbidden": {
+      const never = Number.POSITIVE_INFINITY;
+      return changeAll(state, (held) =>
+        held.token === outcome.token && held.renewable
+          ? { renewable: false, horizon: Math.min(held.horizon, held.expiry), probeAt: never, renewAt: never }
+          : {},
+      );
+    }
     case "token lost":
       return allHeld(state)
         .filter((held) => held.token === outcome.token && held.lease !== "")

@@ -22,7 +22,7 @@ import { REQUESTS } from "./trouble.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
 export interface KeeperDeps
-  extends Pick<VaultOperationsDeps, "client" | "tokens" | "policy">,
+  extends Pick<VaultOperationsDeps, "client" | "tokens" | "rights" | "policy">,
     Pick<ApplicationOperationsDeps, "databases" | "notifiers" | "publish"> {
   readonly dependency: Dependency;
   /** As templates and the configuration name it. */

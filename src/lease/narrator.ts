@@ -145,8 +145,9 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
         break;
       case "token lost":
         for (const one of allHeld(before)) {
-          if (one.token === outcome.token)
-            emit({ is: "lost", path, lease: one.lease, ...by(one), reason: "its token has ended" });
+          if (one.token !== outcome.token || one.lease === "") continue;
+          if (endsAsMeant(one, policy)) emit({ is: "released", path, lease: one.lease, ...by(one), by: "token" });
+          else emit({ is: "lost", path, lease: one.lease, ...by(one), reason: "its token has ended" });
         }
         break;
       case "adopted":
@@ -190,11 +191,7 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   }
 
   function sayExpired(held: Held, before: State, policy: Policy): void {
-    // Where nobody can see its sessions, the replaced one is left to expire on purpose.
-    const asMeant =
-      isRetiring(held) &&
-      (held.step !== "drain" || held.sessions === 0 || (held.sessions === null && !isSeen(held, policy)));
-    if (asMeant) emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
+    if (endsAsMeant(held, policy)) emit({ is: "released", path, lease: held.lease, ...by(held), by: "expiry" });
     else if (isRetiring(held))
       emit({
         is: "lost",
@@ -268,4 +265,12 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
   }
 
   return { tell, rotation, lastError: () => lastError };
+}
+
+// ---- internal ----
+
+/** Where nobody can see its sessions, the replaced one is left to its end on purpose. */
+function endsAsMeant(held: Held, policy: Policy): boolean {
+  if (!isRetiring(held)) return false;
+  return held.step !== "drain" || held.sessions === 0 || (held.sessions === null && !isSeen(held, policy));
 }

@@ -85,6 +85,8 @@ export type Outcome =
       readonly asked: boolean;
     }
   | { readonly is: "token lost"; readonly token: number }
+  /** What was read with it ends when it does now. */
+  | { readonly is: "renewals forbidden"; readonly token: number }
   | { readonly is: "verified"; readonly id: number; readonly validFor: number | null; readonly blind?: boolean }
   | {
       readonly is: "verification failed";

@@ -6,6 +6,7 @@ import type { VaultClient } from "../vault/client.ts";
 import { retryAfter } from "../vault/verdict.ts";
 import type { Outcome } from "./outcomes.ts";
 import { ownedText } from "./owned.ts";
+import type { KnownRights } from "./rights.ts";
 import type { Retiring } from "./state.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -13,6 +14,7 @@ export interface ReleaseDeps {
   readonly path: string;
   readonly client: VaultClient;
   readonly tokens: Pick<Tokens, "tokenOf">;
+  readonly rights: KnownRights;
   readonly emit: Emit;
 }
 
@@ -23,25 +25,26 @@ export interface ReleaseOperations {
   checkRelease(held: Retiring, roleOf: () => Promise<RoleSessions | null>): Promise<Outcome>;
 }
 
-export function createReleaseOperations({ path, client, tokens, emit }: ReleaseDeps): ReleaseOperations {
-  let mayRevoke = true;
+export function createReleaseOperations({ path, client, tokens, rights, emit }: ReleaseDeps): ReleaseOperations {
   /** Of these the server has taken the revocation on, and goes on with it by itself. */
   const queued = new Set<number>();
+
+  const mayRevoke = (held: Retiring) => !rights.isRefused(held.token, "revoke");
 
   /** Revoked where that is allowed, else ended by a renewal for one second (rule W7). */
   async function release(held: Retiring, isStopping: boolean): Promise<Outcome> {
     const token = tokens.tokenOf(held.token);
     if (token === undefined) return { is: "released", id: held.id };
-    const tried = mayRevoke;
+    const tried = mayRevoke(held);
     try {
-      if (mayRevoke) {
+      if (tried) {
         try {
           await client.revokeLease(token, held.lease, !isStopping);
           if (isStopping) queued.add(held.id);
           return { is: "release asked", id: held.id };
         } catch (error) {
           if (!(error instanceof VaultError && error.status === 403)) throw error;
-          mayRevoke = false;
+          rights.refuse(held.token, "revoke");
         }
       }
       await client.renewLease(token, held.lease, 1);
@@ -57,7 +60,7 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
         return { is: "left", id: held.id };
       }
       // A try costs two requests at most (trouble.ts): why it has failed after a refused revocation, the next one asks.
-      if (tried === mayRevoke && (await whyHeld(held, token)) === null) return released(held);
+      if (tried === mayRevoke(held) && (await whyHeld(held, token)) === null) return released(held);
       return releaseFailed(held, error);
     }
   }
@@ -97,7 +100,7 @@ export function createReleaseOperations({ path, client, tokens, emit }: ReleaseD
       path,
       lease: held.lease,
       ...(held.user === null ? {} : { user: held.user }),
-      by: mayRevoke ? "revoke" : "short renewal",
+      by: mayRevoke(held) ? "revoke" : "short renewal",
     });
     return { is: "released", id: held.id };
   }

@@ -69,6 +69,8 @@ export interface Tokens {
   setParents(numbers: Iterable<number>): void;
   /** A file that the method reads has changed: a failed login is worth trying again now. */
   wake(): void;
+  /** It may not be renewed: it ends when it does now, and what was read with it. */
+  endRenewals(number: number): void;
   /** The credentials have been replaced: log in anew with those that are there now. */
   renew(): void;
   /** Takes a token up that an earlier process had; null when the server no longer knows it. Rejects where it does not say. */
@@ -223,6 +225,11 @@ export function createTokens(deps: TokensDeps): Tokens {
       if (next.size === parents.size && [...next].every((number) => parents.has(number))) return;
       parents = next;
       refreshParents();
+    },
+    endRenewals(number) {
+      const expiry = find(number)?.expiry ?? Number.POSITIVE_INFINITY;
+      const error = "its policies do not allow it";
+      if (Number.isFinite(expiry)) apply({ is: "renewal failed", number, verdict: "ended", expiry, error });
     },
     wake: () => apply({ is: "woken" }),
     renew() {

@@ -1,6 +1,6 @@
 /** What is wrong, or may become so, with the TTLs, the rights and the roles behind a credential: each with its cure. Pure. */
 import { mostPlanned, usersPerHour } from "./budget.ts";
-import { type Facts, type Forecast, leaseLife, tokenLife } from "./forecast.ts";
+import { type Facts, type Forecast, leaseLife, type Rights, tokenLife } from "./forecast.ts";
 import { ownedText } from "./owned.ts";
 import type { Policy } from "./state.ts";
 
@@ -19,10 +19,42 @@ export function trapsOf(
   say: (ms: number) => string,
 ): readonly Trap[] {
   return [
-    ...ofRights(facts),
+    ...(facts.rights === null ? [] : rightTraps(facts.rights)),
     ...ofToken(facts, planned, say),
     ...ofLife(facts, planned, policy, say),
     ...ofUser(facts, say),
+  ];
+}
+
+/** What is missing, where something else cannot take its place. */
+export function rightTraps(rights: Rights): readonly Trap[] {
+  const grant = (path: string) =>
+    `give the policy path "${path}" { capabilities = ["update"] }; Vault's default policy has it`;
+  return [
+    ...when(
+      !rights.read,
+      "read-forbidden",
+      "the token may not read the credential",
+      'give the policy capabilities = ["read"] on its path',
+    ),
+    ...when(
+      !rights.renewLease,
+      "renew-forbidden",
+      "the token may not renew leases: every user ends with the TTL of its lease, and cannot be given back early either",
+      grant("sys/leases/renew"),
+    ),
+    ...when(
+      !rights.lookupLease,
+      "lookup-forbidden",
+      "the token may not look leases up: after a failed renewal only the server's words tell whether the lease is lost",
+      grant("sys/leases/lookup"),
+    ),
+    ...when(
+      !rights.renewSelf,
+      "renew-self-forbidden",
+      "the token may not renew itself: it ends with its first TTL, and every user that was read with it",
+      grant("auth/token/renew-self"),
+    ),
   ];
 }
 
@@ -53,38 +85,6 @@ export function unknowns(facts: Facts, policy: Policy): readonly string[] {
 
 const when = (holds: boolean, code: string, message: string, cure: string): readonly Trap[] =>
   holds ? [{ code, message, cure }] : [];
-
-function ofRights({ rights }: Facts): readonly Trap[] {
-  if (rights === null) return [];
-  const grant = (path: string) =>
-    `give the policy path "${path}" { capabilities = ["update"] }; Vault's default policy has it`;
-  return [
-    ...when(
-      !rights.read,
-      "read-forbidden",
-      "the token may not read the credential",
-      'give the policy capabilities = ["read"] on its path',
-    ),
-    ...when(
-      !rights.renewLease,
-      "renew-forbidden",
-      "the token may not renew leases: every user ends with the TTL of its lease, and cannot be given back early either",
-      grant("sys/leases/renew"),
-    ),
-    ...when(
-      !rights.lookupLease,
-      "lookup-forbidden",
-      "the token may not look leases up: after a failed renewal only the server's words tell whether the lease is lost",
-      grant("sys/leases/lookup"),
-    ),
-    ...when(
-      !rights.renewSelf,
-      "renew-self-forbidden",
-      "the token may not renew itself: it ends with its first TTL, and every user that was read with it",
-      grant("auth/token/renew-self"),
-    ),
-  ];
-}
 
 function ofToken({ token }: Facts, planned: Forecast | null, say: (ms: number) => string): readonly Trap[] {
   if (token === null) return [];

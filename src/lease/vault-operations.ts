@@ -8,6 +8,7 @@ import type { VaultClient } from "../vault/client.ts";
 import type { VaultSecret } from "../vault/secret.ts";
 import { isPassing, retryAfter } from "../vault/verdict.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
+import type { KnownRights } from "./rights.ts";
 import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue, rereadDue } from "./schedule.ts";
 import type { Held, Policy, State } from "./state.ts";
 import type { Session, Tokens } from "./tokens.ts";
@@ -18,6 +19,7 @@ export interface VaultOperationsDeps {
   readonly path: string;
   readonly client: VaultClient;
   readonly tokens: Tokens;
+  readonly rights: KnownRights;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -39,7 +41,7 @@ const PROBE_SECONDS = 99_999_999;
 const RELOGIN_INTERVAL = 5 * 60_000;
 
 export function createVaultOperations(deps: VaultOperationsDeps): VaultOperations {
-  const { client, clock, emit, path, tokens } = deps;
+  const { client, clock, emit, path, rights, tokens } = deps;
   let reloggedInAt = Number.NEGATIVE_INFINITY;
   /** How long the last lease could live at most: whether a token lasts for the next one. */
   let longestLife = Number.POSITIVE_INFINITY;
@@ -119,7 +121,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     const { asked: tokenAsked, expiry: tokenExpiry, horizon: tokenHorizon } = session;
     const leased = { ...base, expiry, tokenExpiry, tokenHorizon, tokenAsked };
     const policy = deps.policy();
-    if (!lease.renewable) {
+    if (!lease.renewable || rights.isRefused(session.number, "renew")) {
       const fixed = { ...leased, horizon: expiry, renewable: false, probeAt: never, renewAt: never };
       // Where connections hang on it, the lead counts.
       if (user !== null || policy.connectionMaxLifetime !== null) return fixed;
@@ -189,6 +191,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         renewAt: renewalDue(sentAt, granted.seconds * 1_000, known, lead, deps.policy().jitter),
       };
     } catch (error) {
+      if (isForbidden(error)) rights.refuse(held.token, "renew");
       const { unseen, ...judged } = await judge(held, token, error);
       const said = unseen === undefined ? describe(error) : `${describe(error)}; and the lookup failed: ${unseen}`;
       return { is: "renewal failed", id: held.id, ...judged, error: said, ...retryAfter(error) };
@@ -203,7 +206,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
   ): Promise<{ verdict: "lost" | "kept" | "ended" | "unknown"; expiry?: number; unseen?: string }> {
     if (!(error instanceof VaultError) || isPassing(error) || error.status >= 500) return { verdict: "unknown" };
     const said = error.errors.join(" ");
-    const ended = /past the max TTL|could not find role|lease is not renewable/i.test(said);
+    const ended = isForbidden(error) || /past the max TTL|could not find role|lease is not renewable/i.test(said);
     try {
       const sentAt = clock.now();
       const info = await client.lookupLease(token, held.lease);
@@ -217,11 +220,15 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       if (second.status !== 403) return { verdict: "unknown", unseen };
       // Nobody may look: the words are all there is.
       if (/lease not found|lease expired|invalid lease/i.test(said)) return { verdict: "lost" };
-      return { verdict: ended || error.status === 403 ? "ended" : "unknown", unseen };
+      return { verdict: ended ? "ended" : "unknown", unseen };
     }
   }
 
   return { read, probe, renew };
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof VaultError && error.status === 403;
 }
 
 function isServerFault(error: unknown): boolean {

@@ -10,6 +10,14 @@ import type { Clock } from "../ports.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import type { Supervisor } from "../supervise/supervisor.ts";
 
+/** Why the agent ends, and with which exit code. */
+export interface End {
+  readonly code: number;
+  readonly reason: string;
+  /** Those who used what is held have ended before. */
+  readonly isJobOver?: true;
+}
+
 export interface ConsequencesOptions {
   readonly keepers: Keepers;
   readonly clock: Clock;
@@ -22,7 +30,7 @@ export interface ConsequencesOptions {
   sinksWritten(): boolean;
   /** Of what was written beside the secrets. */
   telling(): "first" | "again" | null;
-  onEnd(end: { readonly code: number; readonly reason: string }): void;
+  onEnd(end: End): void;
 }
 
 export interface Consequences {

@@ -2,7 +2,7 @@
 import type { AgentConfig } from "../config/types.ts";
 import { describe } from "../errors.ts";
 import type { Emit, World } from "../ports.ts";
-import type { End } from "./sidecar.ts";
+import type { End } from "./consequences.ts";
 
 export interface JobOptions {
   readonly config: AgentConfig;

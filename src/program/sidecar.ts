@@ -15,6 +15,7 @@ import { createKeeper, type Keeper } from "../lease/keeper.ts";
 import { createKeepers, type Keepers } from "../lease/keepers.ts";
 import { createPulse } from "../lease/lane.ts";
 import { createMemory } from "../lease/memory.ts";
+import { createRightsCheck } from "../lease/rights.ts";
 import type { Stopping } from "../lease/state.ts";
 import { openState } from "../lease/state-place.ts";
 import { endsLogin } from "../lease/token.ts";
@@ -30,7 +31,7 @@ import { clientFor } from "../vault/certificates.ts";
 import type { VaultConnection } from "../vault/connect.ts";
 import { withMounts } from "../vault/mounts.ts";
 import { vaultVariables } from "../vault/variables.ts";
-import { createConsequences } from "./consequences.ts";
+import { createConsequences, type End } from "./consequences.ts";
 import { createLocalChanges } from "./local-changes.ts";
 import { createSetup } from "./setup.ts";
 
@@ -47,14 +48,6 @@ export interface SidecarOptions {
   readonly application: Pick<Supervisor, "refresh" | "notifier"> | null;
   /** The agent has come to an end by itself. */
   onEnd(end: End): void;
-}
-
-/** Why the agent ends, and with which exit code. */
-export interface End {
-  readonly code: number;
-  readonly reason: string;
-  /** Those who used what is held have ended before. */
-  readonly isJobOver?: true;
 }
 
 export interface Sidecar {
@@ -102,6 +95,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       path: dependency.path,
       client: clientFor(dependency, secrets, certificates),
       tokens,
+      rights,
       clock,
       random,
       emit,
@@ -171,6 +165,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       if (reason !== null) options.onEnd({ code: 1, reason });
     },
   });
+  const rights = createRightsCheck({ client, clock, emit, tokens, take: keepers.take });
   const { place, warning } = await openState({
     config: config.state,
     home: env.HOME,
@@ -236,6 +231,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     pulse.beat();
     const changes = holdings.update(keeper);
     tokens.setParents(holdings.parents());
+    if (!config.exitAfterAuth) rights.check(holdings.parents());
     if (changes.held || memory.isBehind()) memory.changed();
     consequences.follow(changes.secret);
   }
@@ -282,6 +278,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
         outOfTime.abort(new Error("out of time"));
         transport.close();
       });
+      rights.stop();
       await Promise.all([local.stop(), keepers.stop(stopping)]);
       tokens.stop();
       await loggedIn;

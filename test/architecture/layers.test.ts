@@ -59,6 +59,7 @@ const IMPURE = [
     "memory",
     "narrator",
     "release",
+    "rights",
   ],
   ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
 ]

@@ -21,6 +21,7 @@ import { adopt } from "../../src/lease/adoption.ts";
 import { handOver } from "../../src/lease/hand-over.ts";
 import { createKeeper, type Keeper } from "../../src/lease/keeper.ts";
 import { policyOf } from "../../src/lease/policy.ts";
+import { createRightsCheck } from "../../src/lease/rights.ts";
 import type { Stopping } from "../../src/lease/state.ts";
 import { createSaver, type SavedState } from "../../src/lease/state-file.ts";
 import { createTokens, type Tokens } from "../../src/lease/tokens.ts";
@@ -46,6 +47,8 @@ export interface SidecarOptions extends Partial<CredentialConfig> {
   readonly from?: number;
   /** Whether files can be written. */
   readonly publishes?: () => boolean;
+  /** What the token may do is asked for; default not, so that requests can be counted. */
+  readonly asksRights?: boolean;
   /** Whether first credentials of others are on their way. */
   readonly isAwaited?: () => boolean;
 }
@@ -157,7 +160,7 @@ export function useLab(): Lab {
 
   async function prepare(options: SidecarOptions = {}): Promise<LabSidecar> {
     const { role = "pg-role", authRole = "pg", givenAway = false, notifiers = [], publishes = () => true } = options;
-    const { from = Date.now(), isAwaited = () => false, printsHorizon = false } = options;
+    const { asksRights = false, from = Date.now(), isAwaited = () => false, printsHorizon = false } = options;
     const path = `database/creds/${role}`;
     const config = defaultCredential(path, options);
     const policy = {
@@ -234,12 +237,14 @@ export function useLab(): Lab {
           policy.connectionMaxLifetime +
           policy.longestUse +
           policy.margin;
+    const rights = createRightsCheck({ client, clock, emit, tokens, take: (outcome) => keeper.take(outcome) });
     let published = 0;
     const keeper = createKeeper({
       dependency: { kind: "read", path },
       path,
       client,
       tokens,
+      rights,
       clock,
       random: () => 0,
       emit,
@@ -253,7 +258,10 @@ export function useLab(): Lab {
           : { is: "failed", error: new Error("the disk is full") },
       isAwaited,
       learn: () => {},
-      onChange: () => tokens.setParents(keeper.parents()),
+      onChange: () => {
+        tokens.setParents(keeper.parents());
+        if (asksRights) rights.check(new Set(keeper.parents()));
+      },
     });
 
     let loggedIn: Promise<void> = Promise.resolve();
@@ -350,6 +358,7 @@ export function useLab(): Lab {
       },
     };
     afterwards.push(async () => {
+      rights.stop();
       await sidecar.stop("never", 0);
       await close();
       transport.close();

@@ -4,11 +4,12 @@ import type { LesseeEvent } from "../../src/events.ts";
 import { advance } from "../../src/lease/advance.ts";
 import { decide } from "../../src/lease/lifecycle.ts";
 import { createNarrator } from "../../src/lease/narrator.ts";
+import { horizonOf } from "../../src/lease/schedule.ts";
 import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import { HEARS, refusal, useLab } from "./lab.ts";
+import { HEARS, type LabSidecar, refusal, useLab } from "./lab.ts";
 import { HOUR, held, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
 
 const lab = useLab();
@@ -77,6 +78,78 @@ it("R1: a right that is known to be missing is not asked for again for the same 
   expect(retryIn).toBeNull();
   await sidecar.pass(2 * HOUR);
   expect(sidecar.events.filter((event) => event.is === "renewal failed" && event.lease === lease)).toHaveLength(1);
+});
+
+describe("R1, M14: what the token may do", () => {
+  const CAPABILITIES = /\/v1\/sys\/capabilities-self$/;
+
+  async function policies(name: string, text: string): Promise<string> {
+    await lab.seed.api.expect("PUT", `sys/policies/acl/${name}`, { policy: text });
+    await lab.authRole(name, { token_policies: [name], token_no_default_policy: true });
+    return name;
+  }
+  const said = (sidecar: LabSidecar) =>
+    sidecar.events.flatMap((event) => (event.is === "warning" ? [`${event.code}: ${event.message}`] : []));
+  const READS = 'path "database/creds/*" { capabilities = ["read"] }';
+  const allows = (...paths: string[]) =>
+    [READS, ...paths.map((path) => `path "${path}" { capabilities = ["update"] }`)].join("\n");
+
+  it("is asked for once, in one request, and nothing is said where nothing is missing", async () => {
+    const sidecar = await lab.start({ asksRights: true, notifiers: [HEARS] });
+    await sidecar.pass(HOUR);
+    sidecar.keeper.take({ is: "rotation asked" });
+    await sidecar.until("released");
+    await sidecar.pass(24 * HOUR);
+    expect(lab.requests(CAPABILITIES)).toBe(1);
+    expect(said(sidecar)).toEqual([]);
+    // The default policy cannot revoke: that is known, and not tried.
+    expect(lab.requests(/\/v1\/sys\/leases\/revoke$/)).toBe(0);
+  });
+
+  it("is said with the line of a policy that mends it, and is not tried; what cannot be renewed is replaced in time", async () => {
+    const paths = ["sys/capabilities-self", "sys/leases/lookup", "auth/token/renew-self", "auth/token/lookup-self"];
+    const authRole = await policies("no-renewal", allows(...paths));
+    await lab.databaseRole("minutes", { default_ttl: "20m", max_ttl: "24h" });
+    const sidecar = await lab.start({ asksRights: true, authRole, role: "minutes", connectionMaxLifetime: MINUTE });
+    await sidecar.pass(2 * SECOND);
+    const { expiry } = sidecar.keeper.state().current!;
+    expect(sidecar.keeper.state().current).toMatchObject({ renewable: false, horizon: expiry });
+    expect(said(sidecar)).toContainEqual(
+      expect.stringMatching(/^rights: .*path "sys\/leases\/renew" \{ capabilities = \["update"\] \}/),
+    );
+    const before = lab.requests(RENEW);
+    await sidecar.until("rotation due");
+    expect(sidecar.clock.now()).toBeGreaterThan(expiry - 10 * MINUTE);
+    await sidecar.pass(5 * HOUR);
+    expect([lab.requests(RENEW) - before, sidecar.count("lost")]).toEqual([0, 0]);
+    // Planned, each of them: a missing right uses no budget up.
+    expect(sidecar.count("read")).toBeGreaterThan(15);
+  });
+
+  it("is said of the token too: what it may not prolong ends with it, and is planned by it at once", async () => {
+    const paths = ["sys/capabilities-self", "sys/leases/lookup", "sys/leases/renew", "auth/token/lookup-self"];
+    const authRole = await policies("no-self", allows(...paths));
+    const sidecar = await lab.start({ asksRights: true, authRole, connectionMaxLifetime: MINUTE });
+    await sidecar.pass(2 * SECOND);
+    expect(said(sidecar)).toContainEqual(expect.stringMatching(/^rights: .*path "auth\/token\/renew-self"/));
+    const { current } = sidecar.keeper.state();
+    expect(horizonOf(current!)).toBeLessThanOrEqual(current!.readAt + HOUR);
+    await sidecar.pass(5 * HOUR);
+    expect(sidecar.count("lost")).toBe(0);
+    // Each once when that is known, and once at its end.
+    expect(sidecar.count("token renewal failed")).toBeLessThanOrEqual(2 * lab.requests(/kubernetes\/login$/));
+  });
+
+  it("that cannot be asked for either is said once, is never fatal, and what is refused is remembered", async () => {
+    const authRole = await policies("nothing", READS);
+    const sidecar = await lab.start({ asksRights: true, authRole, connectionMaxLifetime: MINUTE, notifiers: [HEARS] });
+    await sidecar.pass(4 * HOUR);
+    expect(said(sidecar).filter((line) => line.startsWith("rights: "))).toHaveLength(1);
+    expect(lab.requests(CAPABILITIES)).toBe(1);
+    expect(sidecar.count("lost")).toBe(0);
+    const renewed = sidecar.events.flatMap((event) => (event.is === "renewal failed" ? [event.lease] : []));
+    expect(new Set(renewed).size).toBe(renewed.length);
+  });
 });
 
 it("R2: a lease stays with the token that it was read with: it is renewed by that one, which is kept for it", async () => {
