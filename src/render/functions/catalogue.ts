@@ -71,7 +71,7 @@ export function functionsExcept(denylist: readonly string[]): ReadonlyMap<string
 }
 
 function disabled(name: string): TemplateFunction {
-  return { name, parameters: [], rest: "interface {}", call: () => fail("function is disabled") };
+  return { name, parameters: [], rest: "string", call: () => fail("function is disabled") };
 }
 
 function globPattern(glob: string): RegExp {

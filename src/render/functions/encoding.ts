@@ -1,6 +1,6 @@
 /** Base64, hashes and percent encoding. */
 import { define, type TemplateFunction } from "../go/function.ts";
-import { decodeText, encodeText } from "../go/text.ts";
+import { byteLength, decodeText, encodeText } from "../go/text.ts";
 import { fail } from "../go/values.ts";
 
 const S = "string";
@@ -40,22 +40,31 @@ export function decodeBase64(text: string, alphabet: string, prefix = ""): Uint8
   const bytes: number[] = [];
   let group = 0;
   let count = 0;
-  const corrupt = (at: number): never => fail(`${prefix}illegal base64 data at input byte ${at}`);
   let at = 0;
-  for (; at < text.length; at++) {
-    const character = text[at]!;
-    if (character === "\n" || character === "\r") continue;
-    if (character === "=") break;
-    const value = alphabet.indexOf(character);
-    if (value < 0) corrupt(at);
+  const corrupt = (place: number): never => fail(`${prefix}illegal base64 data at input byte ${place}`);
+  const skipBreaks = () => {
+    while (text[at] === "\n" || text[at] === "\r") at++;
+  };
+  for (skipBreaks(); at < text.length && text[at] !== "="; skipBreaks()) {
+    const value = alphabet.indexOf(text[at]!);
+    if (value < 0) corrupt(byteLength(text.slice(0, at)));
+    at++;
     group = ((group << 6) | value) & 0xffffff;
     if (++count % 4 === 0) bytes.push(group >> 16, (group >> 8) & 255, group & 255);
   }
   const left = count % 4;
-  const padding = text.slice(at).replace(/[\r\n]/g, "");
-  if (left > 0 && padding === "") corrupt(at - left);
-  if (left === 0 ? padding !== "" : padding !== "=".repeat(4 - left) || left === 1) corrupt(at);
-  if (left === 3) bytes.push(group >> 10, (group >> 2) & 255);
-  else if (left === 2) bytes.push(group >> 4);
-  return Uint8Array.from(bytes.map((byte) => byte & 255));
+  if (at === text.length) return left === 0 ? Uint8Array.from(bytes) : corrupt(at - left);
+  if (left < 2) corrupt(at);
+  at++;
+  skipBreaks();
+  if (left === 2) {
+    if (at === text.length) corrupt(at);
+    if (text[at] !== "=") corrupt(at - 1);
+    at++;
+    skipBreaks();
+  }
+  if (at < text.length) corrupt(at);
+  if (left === 3) bytes.push((group >> 10) & 255, (group >> 2) & 255);
+  else bytes.push((group >> 4) & 255);
+  return Uint8Array.from(bytes);
 }

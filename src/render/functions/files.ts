@@ -31,14 +31,13 @@ export const FILE_FUNCTIONS: readonly TemplateFunction[] = [
   define("mustEnv", [S], ([name], { session }) => mustEnv(name, session.host.env(name))),
   define("envOrDefault", [S, S], ([name, otherwise], { session }) => session.host.env(name) ?? otherwise),
   defineVariadic("timestamp", [], S, timestamp),
-  defineVariadic("executeTemplate", [], ANY, executeTemplate),
+  defineVariadic("executeTemplate", [S], ANY, executeTemplate),
   defineVariadic("loop", [], ANY, loop),
   define("scratch", [], (_, { session }) => new Struct(SCRATCH, new Map(), true, session.scratch)),
 ];
 
 function mustEnv(name: string, value: string | undefined): string {
-  if (value === undefined) fail(`required environment variable ${name} is not set`);
-  return value === "" ? fail(`required environment variable ${name} is empty`) : value;
+  return value === undefined || value === "" ? fail(`required environment variable ${name} is empty`) : value;
 }
 
 /** In UTC, as RFC 3339 unless a layout is given; `unix` gives the seconds. */
@@ -49,14 +48,14 @@ function timestamp(args: readonly string[], { session }: CallContext): string {
   return layout === "unix" ? moment.seconds.toString() : formatTime(moment, layout);
 }
 
-function executeTemplate(args: readonly Value[], { executeTemplate: execute }: CallContext): string {
-  if (args.length !== 1 && args.length !== 2) {
-    fail(`executeTemplate: wrong number of arguments, expected 1 or 2, but got ${args.length}`);
+function executeTemplate(
+  [name, ...data]: readonly [string, ...Value[]],
+  { executeTemplate: execute }: CallContext,
+): string {
+  if (data.length > 1) {
+    fail(`executeTemplate: wrong number of arguments, expected 1 or 2, but got ${data.length + 1}`);
   }
-  const name =
-    stringOf(args[0] ?? null) ??
-    fail(`executeTemplate: wrong type for name, expected string, but got ${typeName(args[0] ?? null)}`);
-  return execute(name, args[1] ?? null);
+  return execute(name, data[0] ?? null);
 }
 
 /** `loop 3` is 0, 1, 2; `loop 5 8` is 5, 6, 7. */

@@ -2,6 +2,7 @@
 import { JsonNumber } from "../../json.ts";
 import { formatJsonFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
+import { grownSlice } from "../go/memory.ts";
 import { compareStrings } from "../go/order.ts";
 import { quoteRune } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
@@ -185,7 +186,7 @@ class JsonReader {
     for (;;) {
       items.push(this.#value(depth + 1));
       this.#space();
-      if (this.#take("]")) return anySlice(items);
+      if (this.#take("]")) return grownSlice(items);
       if (!this.#take(",")) this.#invalid("after array element");
     }
   }

@@ -1,6 +1,6 @@
 /** Maps into maps. */
 import { formatPlain } from "../go/format.ts";
-import { define, type TemplateFunction } from "../go/function.ts";
+import { define, defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
 import { quote } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
@@ -10,7 +10,10 @@ const MAP = "map[string]interface {}";
 
 export const MAP_FUNCTIONS: readonly TemplateFunction[] = [
   define("explodeMap", [MAP], ([map]) => explode(map)),
-  define("mergeMap", [MAP, MAP], ([into, from]) => merge(into, from, false)),
+  // The real one takes settings of its library too, which no template can make.
+  defineVariadic("mergeMap", [MAP, MAP], "func(*mergo.Config)", ([into, from]) =>
+    merge(into as GoMap, from as GoMap, false),
+  ),
   define("mergeMapWithOverride", [MAP, MAP], ([into, from]) => merge(into, from, true)),
 ];
 

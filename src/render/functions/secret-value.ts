@@ -1,6 +1,7 @@
 /** A secret as templates see it: the struct that Vault Agent hands to them. */
 import { JsonNumber, type JsonValue } from "../../json.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "../../vault/secret.ts";
+import { grownSlice } from "../go/memory.ts";
 import { GoMap, NilPointer, Slice, Struct, type StructType, stringMap, stringSlice, type Value } from "../go/values.ts";
 import { parseRfc3339 } from "./moment.ts";
 import { timeValue } from "./time-value.ts";
@@ -69,17 +70,7 @@ function mapValue(data: { readonly [key: string]: JsonValue } | null): GoMap {
 /** What stands in JSON, numbers with their spelling. */
 function jsonValue(value: JsonValue): Value {
   if (value === null || typeof value !== "object" || value instanceof JsonNumber) return value;
-  return Array.isArray(value) ? listValue(value.map(jsonValue)) : objectValue(value);
-}
-
-/** Go's decoder appends one by one, which doubles what is set aside. */
-function listValue(items: readonly Value[]): Slice {
-  return new Slice(
-    "interface {}",
-    items,
-    false,
-    items.length < 2 ? items.length : 2 ** Math.ceil(Math.log2(items.length)),
-  );
+  return Array.isArray(value) ? grownSlice(value.map(jsonValue)) : objectValue(value);
 }
 
 /** A pointer to a struct. */

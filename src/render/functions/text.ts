@@ -101,13 +101,12 @@ function splitToMap(separator: string, assign: string, text: string): GoMap {
 
 function splitOnce(text: string, separator: string): readonly [string, string] | undefined {
   const at = text.indexOf(separator);
-  if (at < 0) return undefined;
-  return [trimSpace(text.slice(0, at)), trimSpace(text.slice(at + separator.length))];
+  return at < 0 ? undefined : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
-/** The first letter of every word is capitalised; digits before it, underscores and apostrophes begin no new one. */
+/** The first letter of every word is capitalised, by Unicode's rule of what a word is: `a.b` and `a:b` are one. */
 function toTitle(text: string): string {
-  return text.replace(/(?<![\p{L}\p{M}_'][\p{Nd}_']*)\p{L}/gu, (letter) => letter.toUpperCase());
+  return text.replace(/(?<![\p{L}\p{M}_'][\p{Nd}_']*|\p{L}\p{M}*[:.·’‧])\p{L}/gu, (letter) => letter.toUpperCase());
 }
 
 function mapCharacters(text: string, map: (character: string) => string): string {

@@ -3,98 +3,192 @@ import { JsonNumber } from "../../json.ts";
 import { formatFloat } from "../go/float.ts";
 import { define, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
+import { quote } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
-import { fail, GoMap, integerOf, Slice, Struct, typeName, type Value } from "../go/values.ts";
+import {
+  Channel,
+  Complex,
+  fail,
+  GoMap,
+  integerOf,
+  kindOf,
+  NilPointer,
+  Slice,
+  Struct,
+  stringOf,
+  typeName,
+  type Value,
+} from "../go/values.ts";
 import { trimSpace } from "./text.ts";
 
 export const TOML_FUNCTIONS: readonly TemplateFunction[] = [
-  define("toTOML", ["interface {}"], ([value]) => writeToml(value)),
+  define("toTOML", ["interface {}"], ([value]) => {
+    if (value === null) fail("reflect: call of reflect.Value.Type on zero Value");
+    boundedSize(value);
+    const writer = new TomlWriter();
+    writer.value([], value);
+    return trimSpace(writer.text);
+  }),
 ];
 
-function writeToml(value: Value): string {
-  if (value === null) fail("reflect: call of reflect.Value.Type on zero Value");
-  boundedSize(value);
-  if (!(value instanceof GoMap)) return scalar(value);
-  const lines: string[] = [];
-  table(value, [], lines);
-  return trimSpace(lines.join("\n"));
-}
+type Key = readonly string[];
+type Entry = readonly [string, Value];
 
-function table(map: GoMap, path: readonly string[], lines: string[]): void {
-  const margin = "  ".repeat(path.length);
-  const entries = ([...map.entries] as [string, Value][])
-    .filter(([, value]) => value !== null)
-    .sort(([a], [b]) => compareStrings(a, b));
-  for (const [key, value] of entries) if (!isTable(value)) lines.push(`${margin}${keyText(key)} = ${scalar(value)}`);
-  for (const [key, value] of entries) {
-    if (!isTable(value)) continue;
-    const inner = [...path, key];
-    const name = inner.map(keyText).join(".");
-    const indent = "  ".repeat(path.length);
-    if (lines.length > 0 && path.length === 0) lines.push("");
-    if (value instanceof GoMap) {
-      lines.push(`${indent}[${name}]`);
-      table(value, inner, lines);
-    } else if (value instanceof Slice) {
-      value.items.forEach((item, i) => {
-        if (i > 0) lines.push("");
-        lines.push(`${indent}[[${name}]]`);
-        table(item as GoMap, inner, lines);
-      });
+class TomlWriter {
+  text = "";
+
+  value(key: Key, value: Value): void {
+    if (isNil(value)) return;
+    if (isTable(value)) this.#table(key, value);
+    else if (isTableArray(value)) this.#tables(key, value.items);
+    else if (value instanceof Complex || value instanceof Channel) {
+      refuse(`unsupported type for key '${pathText(key)}': ${kindOf(value)}`);
+    } else if (key.length === 0) this.text += elementText(value);
+    else this.text += `${margin(key)}${keyText(key.at(-1)!)} = ${elementText(value)}\n`;
+  }
+
+  #table(key: Key, table: GoMap | Struct): void {
+    if (key.length === 1) this.#newline();
+    if (key.length > 0) this.text += `${margin(key)}[${pathText(key)}]\n`;
+    for (const [name, value] of entriesOf(table)) this.value([...key, name], value);
+  }
+
+  #tables(key: Key, items: readonly Value[]): void {
+    if (key.length === 0) refuse("toml: top-level values must be Go maps or structs");
+    for (const item of items) {
+      if (isNil(item)) continue;
+      this.#newline();
+      this.text += `${margin(key)}[[${pathText(key)}]]\n`;
+      for (const [name, value] of entriesOf(item as GoMap | Struct)) this.value([...key, name], value);
     }
   }
+
+  #newline(): void {
+    if (this.text !== "") this.text += "\n";
+  }
 }
 
-function isTable(value: Value): boolean {
-  if (value instanceof GoMap) return true;
-  return value instanceof Slice && value.items.length > 0 && value.items.every((item) => item instanceof GoMap);
+function refuse(message: string): never {
+  return fail(`toTOML: ${message}`);
 }
 
-function scalar(value: Value): string {
-  if (typeof value === "string") return quoted(value);
+/** What is no table first; a map by its keys, a struct as it was declared. */
+function entriesOf(table: GoMap | Struct): readonly Entry[] {
+  const entries = table instanceof GoMap ? mapEntries(table) : fieldEntries(table);
+  return [...entries.filter(([, value]) => !isSection(value)), ...entries.filter(([, value]) => isSection(value))];
+}
+
+function mapEntries(map: GoMap): readonly Entry[] {
+  if (map.key !== "string") refuse("toml: cannot encode a map with non-string key type");
+  return ([...map.entries] as [string, Value][]).sort(([a], [b]) => compareStrings(a, b));
+}
+
+function fieldEntries(struct: Struct): readonly Entry[] {
+  const visible = struct.type.fields.filter((name) => /^\p{Lu}/u.test(name));
+  return visible.map((name) => [name, struct.fields.get(name) ?? null] as const);
+}
+
+function isNil(value: Value): boolean {
+  if (value === null || value instanceof NilPointer) return true;
+  return (value instanceof Slice || value instanceof GoMap) && value.isNil;
+}
+
+function isTable(value: Value): value is GoMap | Struct {
+  return (value instanceof GoMap && !value.isNil) || (value instanceof Struct && textOf(value) === undefined);
+}
+
+function isTableArray(value: Value): value is Slice {
+  if (!(value instanceof Slice) || value.items.length === 0) return false;
+  if (value.items.some(isNil)) refuse("toml: cannot encode array with nil element");
+  for (const item of value.items) isSection(item);
+  return value.items.every(isTable);
+}
+
+function isSection(value: Value): boolean {
+  if (value instanceof Complex || value instanceof Channel) refuse(`unsupported type: ${kindOf(value)}`);
+  return isTable(value) || isTableArray(value);
+}
+
+/** What a type that has a text of its own is written as. */
+function textOf(value: Value): string | undefined {
+  if (!(value instanceof Struct) || value.type.json === undefined) return undefined;
+  const text = String(value.type.json(value));
+  return value.type.name === "time.Time" ? text : quoted(text);
+}
+
+function elementText(value: Value): string {
+  const own = textOf(value);
+  if (own !== undefined) return own;
   if (typeof value === "boolean") return String(value);
-  if (value instanceof JsonNumber) return value.text;
-  if (typeof value === "number") return float(value);
-  const integer = integerOf(value);
-  if (integer !== undefined) return integer.toString();
-  if (value instanceof Slice) {
-    if (value.items.includes(null)) fail("toTOML: toml: cannot encode array with nil element");
-    return `[${value.items.map(scalar).join(", ")}]`;
+  if (value instanceof JsonNumber) return numberText(value);
+  if (typeof value === "number") return floatText(value);
+  const text = typeName(value) === "time.Duration" ? undefined : integerOf(value)?.toString();
+  if (text !== undefined) return text;
+  if (value instanceof Slice) return `[${value.items.map(elementText).join(", ")}]`;
+  if (value instanceof GoMap || value instanceof Struct) return inlineTable(value);
+  const shown = stringOf(value) ?? durationText(value);
+  return quoted(shown);
+}
+
+function durationText(value: Value): string {
+  return value !== null && typeof value === "object" && "named" in value && value.named !== undefined
+    ? value.named.string(value.value)
+    : refuse(`unexpected type: ${typeName(value)}`);
+}
+
+/** The comma behind a value does not know that those which follow may be nil. */
+function inlineTable(table: GoMap | Struct): string {
+  const entries = entriesOf(table);
+  const parts = entries.map(([name, value], i) =>
+    isNil(value) ? "" : `${keyText(name)} = ${elementText(value)}${i < entries.length - 1 ? ", " : ""}`,
+  );
+  return `{${parts.join("")}}`;
+}
+
+function numberText(number: JsonNumber): string {
+  if (number.text === "") return "0";
+  if (/^-?[0-9]+$/.test(number.text) && BigInt.asIntN(64, BigInt(number.text)) === BigInt(number.text)) {
+    return BigInt(number.text).toString();
   }
-  if (value instanceof GoMap) {
-    const entries = ([...value.entries] as [string, Value][])
-      .filter(([, item]) => item !== null)
-      .sort(([a], [b]) => compareStrings(a, b));
-    return `{${entries.map(([key, item]) => `${keyText(key)} = ${scalar(item)}`).join(", ")}}`;
-  }
-  if (value instanceof Struct && value.type.json !== undefined) return String(value.type.json(value));
-  return fail(`toTOML: unsupported type: ${typeName(value)}`);
+  const value = number.toNumber();
+  return Number.isFinite(value)
+    ? floatText(value)
+    : refuse(`unable to convert ${quote(number.text)} to int64 or float64`);
 }
 
 /** A float keeps a point, so that it is read back as one. */
-function float(value: number): string {
+function floatText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  const text = formatFloat(value, "g", -1);
-  return /[.e]/.test(text) ? text : `${text}.0`;
+  const text = formatFloat(value, "f", -1);
+  return text.includes(".") ? text : `${text}.0`;
+}
+
+function margin(key: Key): string {
+  return "  ".repeat(key.length - 1);
+}
+
+function pathText(key: Key): string {
+  return key.map(keyText).join(".");
 }
 
 function keyText(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : quoted(key);
 }
 
+const SHORT: Readonly<Record<string, string>> = {
+  "\t": "\\t",
+  "\n": "\\n",
+  "\r": "\\r",
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\f": "\\f",
+};
+
 function quoted(text: string): string {
-  const short: Readonly<Record<string, string>> = {
-    "\t": "\\t",
-    "\n": "\\n",
-    "\r": "\\r",
-    '"': '\\"',
-    "\\": "\\\\",
-    "\b": "\\b",
-    "\f": "\\f",
-  };
   const escaped = text.replace(
     /["\\\x00-\x1f\x7f]/g,
-    (character) => short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    (character) => SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   return `"${escaped}"`;
 }

@@ -19,7 +19,7 @@ export function convert(result: Result, wanted: ParameterType): Result {
 
 /** Whether `nil` may be written for the type. */
 export function canBeNil(type: ParameterType): boolean {
-  return type === "interface {}" || type === "reflect.Value" || /^(?:\[\]|map\[|\*)/.test(type);
+  return type === "interface {}" || type === "reflect.Value" || /^(?:\[\]|map\[|\*|func\()/.test(type);
 }
 
 /** The nil of a type that has one. */

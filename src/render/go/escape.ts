@@ -1,6 +1,7 @@
 /** html, js and urlquery. */
 import { type Result, unboxed } from "./boxed.ts";
 import { sprint } from "./format.ts";
+import { dereferenced } from "./memory.ts";
 import { encodeText, isPrintable } from "./text.ts";
 
 const HTML: Readonly<Record<string, string>> = {
@@ -49,5 +50,5 @@ function unicodeEscape(character: string): string {
 
 /** What `print` would make of them, but a missing value as it is printed by itself. */
 function joined(args: readonly Result[]): string {
-  return sprint(args.map((arg) => unboxed(arg) ?? "<no value>"));
+  return sprint(args.map((arg) => dereferenced(unboxed(arg) ?? "<no value>")));
 }

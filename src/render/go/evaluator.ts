@@ -1,4 +1,5 @@
 /** Walks a parsed template and writes its output, as Go's text/template does. */
+
 import type { Budget } from "../budget.ts";
 import { type BranchNode, type Node, type PipeNode, printNode, type Statement, type TemplateNode } from "./ast.ts";
 import { element, type Result, unboxed } from "./boxed.ts";
@@ -6,9 +7,10 @@ import { Expressions } from "./expressions.ts";
 import { formatPlain } from "./format.ts";
 import { type Evaluation, Frame } from "./frame.ts";
 import type { CallContext } from "./function.ts";
+import { dereferenced } from "./memory.ts";
 import { sortedEntries } from "./order.ts";
 import { quote } from "./quote.ts";
-import { Channel, fail, GoMap, Integer, isTrue, Slice, Struct, type Value } from "./values.ts";
+import { Channel, fail, GoMap, Integer, isTrue, Slice, type Value } from "./values.ts";
 
 /** The output of the main template; throws a TemplateError of the phase `execute`. */
 export function evaluate(evaluation: Evaluation): string {
@@ -139,7 +141,7 @@ class Evaluator {
       for (const item of over.items) yield [i++, item];
     } else if (over instanceof GoMap) {
       for (const [key, item] of sortedEntries(over)) yield [element(over.key, key), element(over.element, item)];
-    } else this.#frame.fail(`range can't iterate over ${formatPlain(over)}`);
+    } else this.#frame.fail(`range can't iterate over ${formatPlain(dereferenced(over))}`);
   }
 
   #callTemplate(dot: Result, node: TemplateNode): void {
@@ -155,8 +157,8 @@ class Evaluator {
   #print(node: Node, result: Result): void {
     this.#frame.node = node;
     const value = unboxed(result);
-    if (value instanceof Channel) this.#frame.fail(`can't print ${printNode(node)} of type chan ${value.element}`);
-    const text = value === undefined ? "<no value>" : formatPlain(dereference(value));
+    if (value instanceof Channel) this.#frame.fail(`can't print ${printNode(node)} of type <-chan ${value.element}`);
+    const text = value === undefined ? "<no value>" : formatPlain(dereferenced(value));
     // A text of its own is there already; of everything else it is made here.
     if (typeof value === "object") this.#budget.spend(text.length / 16);
     this.#write(text);
@@ -177,9 +179,4 @@ class Evaluator {
       },
     };
   }
-}
-
-/** A pointer prints as what it points to. */
-function dereference(value: Value): Value {
-  return value instanceof Struct && value.pointer ? new Struct(value.type, value.fields, false, value.hidden) : value;
 }

@@ -38,8 +38,8 @@ export function formatValue(value: Value, verb: string, flags: Flags): string {
   if (value === null) return verb === "v" || verb === "T" ? pad("<nil>", flags) : `%!${verb}(<nil>)`;
   if (verb === "T") return formatString(typeName(value), "s", flags) ?? "";
   boundedSize(value);
-  if (verb === "v" && flags.sharp) flags = { ...flags, sharp: false, sharpV: true };
-  if (verb === "v" && flags.plus) flags = { ...flags, plus: false, plusV: true };
+  if ((verb === "v" || verb === "w") && flags.sharp) flags = { ...flags, sharp: false, sharpV: true };
+  if ((verb === "v" || verb === "w") && flags.plus) flags = { ...flags, plus: false, plusV: true };
   return formatNested(value, verb, flags);
 }
 
@@ -68,6 +68,8 @@ function pad(text: string, flags: Flags): string {
 
 function formatNested(value: Value, verb: string, flags: Flags): string {
   if (value === null) return flags.sharpV ? "interface {}(nil)" : "<nil>";
+  // Only Errorf wraps; nothing that is looked into says so for each of its parts.
+  if (verb === "w") return badVerb(value, verb, flags);
   const own = flags.sharpV ? undefined : ownText(value);
   const text = own ?? stringOf(value);
   const formatted =
@@ -99,8 +101,10 @@ function formatByKind(value: Exclude<Value, null>, verb: string, flags: Flags): 
     return value.isNil ? `${typeName(value)}(nil)` : `${typeName(value)}{${items.join(", ")}}`;
   }
   if (value instanceof Struct) return formatStruct(value, verb, flags);
-  if (value instanceof NilPointer && verb === "v")
-    return flags.sharpV ? `(${typeName(value)})(nil)` : pad("<nil>", flags);
+  if (value instanceof NilPointer) {
+    if (verb === "v") return flags.sharpV ? `(${typeName(value)})(nil)` : pad("<nil>", flags);
+    return "bodxX".includes(verb) ? formatInteger(0n, verb, flags, true) : undefined;
+  }
   return value instanceof Channel && verb === "v" ? `(${typeName(value)})` : undefined;
 }
 
@@ -159,7 +163,7 @@ function formatInteger(value: bigint, verb: string, flags: Flags, unsigned: bool
     case "o":
       return digits(value, 8, flags.sharp ? "0" : "", flags);
     case "O":
-      return digits(value, 8, "0o", flags);
+      return digits(value, 8, flags.sharp ? "0o0" : "0o", flags);
     case "x":
       return digits(value, 16, flags.sharp ? "0x" : "", flags);
     case "X":
@@ -214,14 +218,24 @@ function formatNumber(value: number, verb: string, flags: Flags): string | undef
   const style = FLOAT_VERBS[verb];
   if (style === undefined) return undefined;
   const plain = formatFloat(value, style, flags.precision ?? (style === "e" || style === "f" ? 6 : -1));
-  const text = /[A-Z]/.test(verb) ? plain.toUpperCase() : plain;
-  if (!Number.isFinite(value)) return padInfinite(text, flags);
-  const unsigned = text.replace(/^[+-]/, "");
-  const sign = text.startsWith("-") ? "-" : flags.plus ? "+" : flags.space ? " " : "";
+  if (!Number.isFinite(value)) return padInfinite(/[A-Z]/.test(verb) ? plain.toUpperCase() : plain, flags);
+  const digits = plain.replace(/^[+-]/, "");
+  const whole = flags.sharp && style !== "b" ? withPoint(digits, verb, flags.precision ?? -1) : digits;
+  const unsigned = /[A-Z]/.test(verb) ? whole.toUpperCase() : whole;
+  const sign = plain.startsWith("-") ? "-" : flags.plus ? "+" : flags.space ? " " : "";
   if (sign !== "" && flags.zero && !flags.minus) {
     return sign + pad(unsigned, { ...flags, width: (flags.width ?? 0) - sign.length });
   }
   return pad(sign + unsigned, flags);
+}
+
+/** As `#` wants it: with a point always, and with %g all digits of the precision. */
+function withPoint(number: string, verb: string, precision: number): string {
+  const [, mantissa = "", tail = ""] = (/x/i.test(verb) ? /^(.*?)(p.*)?$/ : /^(.*?)([ep].*)?$/).exec(number)!;
+  const wanted = "vgGx".includes(verb) ? (precision < 0 ? 6 : precision) : 0;
+  const significant = mantissa.replace(".", "").replace(/^0+/, "").length;
+  const missing = wanted - (mantissa === "0" ? 1 : significant);
+  return (mantissa.includes(".") ? mantissa : `${mantissa}.`) + "0".repeat(Math.max(0, missing)) + tail;
 }
 
 /** What is no number is never padded with zeros. */

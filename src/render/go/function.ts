@@ -19,6 +19,7 @@ interface Arguments {
   "time.Time": Struct;
   "sprig.certificate": Struct;
   "*semver.Version": Struct;
+  "func(*mergo.Config)": never;
   "[]*dependency.KeyPair": never;
 }
 

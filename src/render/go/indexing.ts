@@ -1,6 +1,8 @@
 /** index, slice and len. */
+
 import { element, type Result, unboxed } from "./boxed.ts";
 import { zeroElement } from "./fields.ts";
+import { dereferenced } from "./memory.ts";
 import { byteLength, decodeText, encodeText } from "./text.ts";
 import {
   Channel,
@@ -32,7 +34,7 @@ export function index(item: Result, indexes: readonly Result[]): Result {
     } else if (value instanceof GoMap) {
       const found = value.entries.get(mapKey(key, value));
       result = found === undefined ? zeroElement(value) : element(value.element, found);
-    } else fail(`can't index item of type ${typeName(value)}`);
+    } else fail(`can't index item of type ${typeName(dereferenced(value))}`);
   }
   return result;
 }
@@ -44,7 +46,8 @@ export function slice(item: Result, indexes: readonly Result[]): Value {
   if (indexes.length > 3) fail(`too many slice indexes: ${indexes.length}`);
   const text = stringOf(value);
   if (text !== undefined && indexes.length === 3) fail("cannot 3-index slice a string");
-  if (text === undefined && !(value instanceof Slice)) fail(`can't slice item of type ${typeName(value)}`);
+  if (text === undefined && !(value instanceof Slice))
+    fail(`can't slice item of type ${typeName(dereferenced(value))}`);
   const length = value instanceof Slice ? value.items.length : byteLength(text!);
   const [from = 0, to = length, limit = length] = indexes.map((at) => bound(unboxed(at), length));
   if (from > to) fail(`invalid slice index: ${from} > ${to}`);
@@ -63,7 +66,7 @@ export function length(item: Result): bigint {
   if (value instanceof Slice) return BigInt(value.items.length);
   if (value instanceof GoMap) return BigInt(value.entries.size);
   if (value instanceof Channel) return 0n;
-  return fail(`len of type ${typeName(value)}`);
+  return fail(`len of type ${typeName(dereferenced(value))}`);
 }
 
 function position(key: Value | undefined, length: number, what: "slice" | "string"): number {

@@ -1,24 +1,25 @@
 /** The order in which Go sorts the keys of maps. */
-import { type GoMap, integerOf, type Value } from "./values.ts";
+import { type GoMap, integerOf, typeName, type Value } from "./values.ts";
 
 /** The entries of a map in the order in which Go ranges over and prints them. */
 export function sortedEntries(map: GoMap): [Value, Value][] {
   return [...map.entries].sort(([a], [b]) => compareKeys(a, b));
 }
 
-/** By kind first (nil, bool, numbers, strings), then by value; strings by their bytes. */
+/** By type first, as the real tool happens to have its types in memory, then by value; strings by their bytes. */
 function compareKeys(a: Value, b: Value): number {
+  if (typeof a === "string" && typeof b === "string") return compareStrings(a, b);
   const rank = keyRank(a) - keyRank(b);
   if (rank !== 0) return rank;
-  if (typeof a === "string" && typeof b === "string") return compareStrings(a, b);
   const x = typeof a === "boolean" ? Number(a) : ((integerOf(a) ?? a) as number | bigint);
   const y = typeof b === "boolean" ? Number(b) : ((integerOf(b) ?? b) as number | bigint);
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+const TYPES = ["<nil>", "string", "uint64", "int", "float64", "bool"];
+
 function keyRank(key: Value): number {
-  if (key === null) return 0;
-  return { boolean: 1, bigint: 2, number: 3, string: 4 }[typeof key as string] ?? 5;
+  return TYPES.indexOf(typeName(key));
 }
 
 /** Order of strings by their UTF-8 bytes, which is the order of their code points. */

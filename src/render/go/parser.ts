@@ -72,12 +72,12 @@ class Parser {
   }
 
   /** The body of a {{define}} or {{block}}: variables and loops around it do not reach into it. */
-  #separateTemplate(context: string): readonly Statement[] {
+  #separateTemplate(context: string, line?: number): readonly Statement[] {
     const outer = { variables: this.#pipelines.variables, rangeDepth: this.#rangeDepth };
     this.#pipelines.variables = ["$"];
     this.#rangeDepth = 0;
     const { list, terminator } = this.#tokens.nested(() => this.#itemList());
-    if (terminator.type !== "end") this.#tokens.fail(`unexpected {{else}} in ${context}`);
+    if (terminator.type !== "end") this.#tokens.fail(`unexpected {{else}} in ${context}`, line);
     this.#pipelines.variables = outer.variables;
     this.#rangeDepth = outer.rangeDepth;
     return list;
@@ -167,7 +167,8 @@ class Parser {
     const token = this.#tokens.nextNonSpace();
     const name = this.#templateName(token, context);
     const pipe = this.#pipelines.pipeline(context, "rightDelim");
-    this.#add(name, this.#separateTemplate(context));
+    // What reads the block's body is another parser, whose lines this one does not know.
+    this.#add(name, this.#separateTemplate(context, this.#tokens.line));
     return { type: "template", position: token.position, name, pipe };
   }
 

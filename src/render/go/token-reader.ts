@@ -63,8 +63,12 @@ export class TokenReader {
     this.fail(token.text.endsWith(" action") ? token.text + where : `${token.text} in action${where}`);
   }
 
-  fail(message: string): never {
-    const line = (this.#tokens[this.#seen] ?? this.#tokens.at(-1)!).line;
+  /** The line that an error names. */
+  get line(): number {
+    return (this.#tokens[this.#seen] ?? this.#tokens.at(-1)!).line;
+  }
+
+  fail(message: string, line = this.line): never {
     throw new TemplateError("parse", `parse: template: ${this.#name}:${line}: ${message}`);
   }
 }

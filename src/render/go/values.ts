@@ -198,6 +198,7 @@ export type ParameterType =
   | "time.Time"
   | "sprig.certificate"
   | "*semver.Version"
+  | "func(*mergo.Config)"
   | "[]*dependency.KeyPair";
 
 /** A failure inside a function; its message stands behind `error calling …`. */
@@ -241,7 +242,7 @@ export function typeName(value: Value): string {
   if (value instanceof Complex) return "complex128";
   if (value instanceof Slice) return `[]${value.element}`;
   if (value instanceof GoMap) return `map[${value.key}]${value.element}`;
-  if (value instanceof Channel) return `chan ${value.element}`;
+  if (value instanceof Channel) return `<-chan ${value.element}`;
   if (value instanceof NilPointer) return `*${value.type.name}`;
   return value.pointer ? `*${value.type.name}` : value.type.name;
 }

@@ -2,7 +2,7 @@
 import type { TemplateFunction } from "../../go/function.ts";
 import { parseInteger } from "../../go/number.ts";
 import { quote } from "../../go/quote.ts";
-import { fail, Integer, integerOf, Struct, stringOf, type Value } from "../../go/values.ts";
+import { fail, Integer, integerOf, Struct, stringOf, typeName, type Value } from "../../go/values.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { addNanoseconds, type Moment, momentOfMilliseconds, unixNano } from "../moment.ts";
 import { formatTime } from "../time-format.ts";
@@ -68,20 +68,24 @@ function modify(by: string, date: Struct): Struct {
 function secondsOf(value: Value): bigint {
   const text = stringOf(value);
   if (text !== undefined) return parseInteger(text, 10) ?? 0n;
-  // Sprig knows texts and int64 here; a number that stands in a template is an int.
-  return value instanceof Integer && value.kind === "int64" ? value.value : 0n;
+  return int64Of(value);
+}
+
+/** Sprig knows texts and int64 here; a number that stands in a template is an int. */
+function int64Of(value: Value): bigint {
+  return value instanceof Integer && typeName(value) === "int64" ? value.value : 0n;
 }
 
 function durationOf(value: Value, now: number): bigint {
   const text = stringOf(value);
   if (text !== undefined) return parseDuration(text) ?? 0n;
   if (value instanceof Struct) return unixNano(momentOfMilliseconds(now)) - unixNano(momentOf(value));
-  return integerOf(value) ?? 0n;
+  return int64Of(value);
 }
 
 /** The largest unit alone: `2h`. */
 function roundDuration(nanoseconds: bigint): string {
-  const size = (nanoseconds < 0n ? -nanoseconds : nanoseconds) / SECOND;
+  const size = nanoseconds < 0n ? -nanoseconds : nanoseconds;
   const units: readonly [string, bigint][] = [
     ["y", 31_536_000n],
     ["mo", 2_592_000n],
@@ -90,6 +94,6 @@ function roundDuration(nanoseconds: bigint): string {
     ["m", 60n],
     ["s", 1n],
   ];
-  for (const [unit, seconds] of units) if (size > seconds) return `${size / seconds}${unit}`;
+  for (const [unit, seconds] of units) if (size > seconds * SECOND) return `${size / (seconds * SECOND)}${unit}`;
   return "0s";
 }

@@ -1,10 +1,8 @@
 /** Sprig's functions on paths and URLs. */
 
-import { percentEncode } from "../../go/escape.ts";
 import type { TemplateFunction } from "../../go/function.ts";
-import { quote } from "../../go/quote.ts";
-import { anyMap, fail, type GoMap } from "../../go/values.ts";
-import { textOf } from "./convert.ts";
+import { anyMap, FunctionError, fail, type GoMap, kindOf, stringOf } from "../../go/values.ts";
+import { hostname, parseUrl, printUrl } from "../url.ts";
 import { MAP, S, sprig } from "./define.ts";
 
 export const SPRIG_PATHS: readonly TemplateFunction[] = [
@@ -13,8 +11,8 @@ export const SPRIG_PATHS: readonly TemplateFunction[] = [
   ...["ext", "osExt"].map((name) => sprig(name, [S], ([path]) => /\.[^./]*$/.exec(path)?.[0] ?? "")),
   ...["clean", "osClean"].map((name) => sprig(name, [S], ([path]) => clean(path))),
   ...["isAbs", "osIsAbs"].map((name) => sprig(name, [S], ([path]) => path.startsWith("/"))),
-  sprig("urlParse", [S], ([url]) => parseUrl(url)),
-  sprig("urlJoin", [MAP], ([parts]) => joinUrl(parts)),
+  sprig("urlParse", [S], ([url]) => takeApart(url)),
+  sprig("urlJoin", [MAP], ([parts]) => putTogether(parts)),
 ];
 
 function base(path: string): string {
@@ -36,50 +34,48 @@ function clean(path: string): string {
   return (rooted ? "/" : "") + kept.join("/") || ".";
 }
 
-function parseUrl(url: string): GoMap {
-  const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(url);
-  if (match === null || /[\x00-\x1f\x7f]/.test(url))
-    fail(`unable to parse url: parse ${quote(url)}: net/url: invalid control character in URL`);
-  const [, scheme = "", authority = "", path = "", query = "", fragment = ""] = match;
-  const at = authority.lastIndexOf("@");
-  const host = authority.slice(at + 1);
-  const hierarchical = scheme === "" || path.startsWith("/") || authority !== "";
+function takeApart(text: string): GoMap {
+  const url = orFail("unable to parse url", () => parseUrl(text));
   return anyMap([
-    ["scheme", scheme.toLowerCase()],
-    ["host", host],
-    ["hostname", host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1")],
-    ["path", hierarchical ? unescapePath(path) : ""],
-    ["query", query],
-    ["opaque", hierarchical ? "" : path],
-    ["fragment", unescapePath(fragment)],
-    ["userinfo", at < 0 ? "" : authority.slice(0, at)],
+    ["scheme", url.scheme],
+    ["host", url.host],
+    ["hostname", hostname(url.host)],
+    ["path", url.path],
+    ["query", url.query],
+    ["opaque", url.opaque],
+    ["fragment", url.fragment],
+    ["userinfo", url.user ?? ""],
   ]);
 }
 
-function joinUrl(parts: GoMap): string {
-  const part = (name: string) => (parts.entries.has(name) ? textOf(parts.entries.get(name)!) : "");
-  const scheme = part("scheme");
-  const host = part("host");
+function putTogether(parts: GoMap): string {
+  const part = (name: string): string => {
+    const value = parts.entries.get(name);
+    if (value === undefined) return "";
+    if (value === null) return fail("runtime error: invalid memory address or nil pointer dereference");
+    return stringOf(value) ?? fail(`unable to parse ${name} key, must be of type string, but ${kindOf(value)} found`);
+  };
+  const url = {
+    scheme: part("scheme"),
+    host: part("host"),
+    path: part("path"),
+    query: part("query"),
+    opaque: part("opaque"),
+    fragment: part("fragment"),
+  };
   const user = part("userinfo");
-  const opaque = part("opaque");
-  const path = percentEncode(part("path"), /[A-Za-z0-9\-_.~$&+,/:;=@!'()*]/);
-  const authority = host !== "" || user !== "" ? `//${user === "" ? "" : `${user}@`}${host}` : "";
-  const body =
-    opaque === "" ? authority + (authority !== "" && path !== "" && !path.startsWith("/") ? "/" : "") + path : opaque;
-  const query = part("query");
-  const fragment = percentEncode(part("fragment"), /[A-Za-z0-9\-_.~$&+,/:;=?@!'()*]/);
-  return (
-    (scheme === "" ? "" : `${scheme}:`) +
-    body +
-    (query === "" ? "" : `?${query}`) +
-    (fragment === "" ? "" : `#${fragment}`)
-  );
+  if (user === "") return printUrl({ ...url, user: undefined });
+  return printUrl({
+    ...url,
+    user: orFail("unable to parse userinfo in dict", () => parseUrl(`proto://${user}@host`)).user,
+  });
 }
 
-function unescapePath(path: string): string {
+function orFail<T>(what: string, parse: () => T): T {
   try {
-    return decodeURIComponent(path);
-  } catch {
-    return fail(`unable to parse url: invalid URL escape in ${quote(path)}`);
+    return parse();
+  } catch (error) {
+    if (!(error instanceof FunctionError)) throw error;
+    return fail(`${what}: ${error.message}`);
   }
 }

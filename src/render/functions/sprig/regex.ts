@@ -1,6 +1,6 @@
 /** Sprig's regular expressions; where the pattern is none, the `must…` forms fail and the others give nothing. */
 import type { TemplateFunction } from "../../go/function.ts";
-import { FunctionError, fail, Slice } from "../../go/values.ts";
+import { FunctionError, fail, Slice, stringSlice } from "../../go/values.ts";
 import { compileRegex, expand, findMatches, type Regex, replaceMatches } from "../regex/regex.ts";
 import { lenient, S, sprig } from "./define.ts";
 
@@ -46,7 +46,7 @@ export const SPRIG_REGEX: readonly TemplateFunction[] = [
   ...panicking(
     "RegexSplit",
     sprig("mustRegexSplit", [S, S, "int"], ([pattern, text, limit], { session }) =>
-      listOrNil(split(compileRegex(pattern, session.budget.spend), text, Number(limit))),
+      split(pattern, compileRegex(pattern, session.budget.spend), text, Number(limit)),
     ),
   ),
   sprig("regexQuoteMeta", [S], ([text]) => text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&")),
@@ -77,18 +77,19 @@ function panicking(name: string, must: TemplateFunction): TemplateFunction[] {
   ];
 }
 
-function split(regex: Regex, text: string, limit: number): string[] {
-  if (limit === 0) return [];
-  if (text === "") return [""];
+/** As Go's Split; an empty match at the very beginning splits nothing off, nor does one at the end. */
+function split(pattern: string, regex: Regex, text: string, limit: number): Slice {
+  if (limit === 0) return new Slice("string", [], true);
+  if (pattern !== "" && text === "") return stringSlice([""]);
   const parts: string[] = [];
-  let at = 0;
-  for (const match of findMatches(regex, text)) {
+  let from = 0;
+  let to = 0;
+  for (const match of findMatches(regex, text, limit)) {
     if (limit > 0 && parts.length === limit - 1) break;
-    // An empty match at the very beginning splits nothing.
-    if (match.end === 0) continue;
-    parts.push(text.slice(at, match.start));
-    at = match.end;
+    to = match.start;
+    if (match.end !== 0) parts.push(text.slice(from, to));
+    from = match.end;
   }
-  parts.push(text.slice(at));
-  return parts;
+  if (to !== text.length) parts.push(text.slice(from));
+  return stringSlice(parts);
 }

@@ -1,5 +1,5 @@
 /** What nodes of all styles have in common: anchors, aliases, tags, quoted scalars, and how deep they may stand. */
-import { fail, GoMap, type Value } from "../../go/values.ts";
+import { fail, GoMap, integerOf, type Value } from "../../go/values.ts";
 import type { Cursor } from "./cursor.ts";
 import { readDoubleQuoted, readSingleQuoted } from "./quoted.ts";
 import { resolveScalar } from "./resolve.ts";
@@ -96,7 +96,8 @@ export function put(entries: Map<Value, Value>, key: Value, value: Value): void 
       for (const [inner, item] of map.entries) if (!entries.has(inner)) entries.set(inner, item);
     return;
   }
-  if (typeof key === "object" && key !== null) fail(`yaml: invalid map key: ${String(key)}`);
+  if (typeof key === "object" && key !== null && integerOf(key) === undefined)
+    fail(`yaml: invalid map key: ${String(key)}`);
   entries.set(key, value);
 }
 
