@@ -1,5 +1,6 @@
 /** The configuration that an injected container starts with: JSON with the injector's keys, in its order. */
 import { joinPath } from "./go-values.ts";
+import { Refusal } from "./refusal.ts";
 import type { InjectionRequest } from "./request.ts";
 import type { InjectedSecret } from "./secrets.ts";
 import { telemetryOf } from "./telemetry.ts";
@@ -48,12 +49,19 @@ export function agentConfig(request: InjectionRequest, init: boolean): object {
       exit_on_retry_failure: { keep: request.exitOnRetryFailure },
       static_secret_render_interval: text("template-static-secret-render-interval"),
       max_connections_per_host: request.maxConnectionsPerHost,
-      lease_renewal_threshold: request.leaseRenewalThreshold,
+      lease_renewal_threshold: inJson(request.leaseRenewalThreshold),
     }),
     disable_idle_connections: listOf(text("agent-disable-idle-connections")),
     disable_keep_alives: listOf(text("agent-disable-keep-alives")),
     telemetry: telemetryOf(annotations),
   });
+}
+
+/** JSON has no word for a number without end, or for none. */
+function inJson(number: number): number {
+  if (Number.isFinite(number)) return number;
+  const name = Number.isNaN(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf";
+  throw new Refusal(`json: unsupported value: ${name}`, "a number, as 0.75");
 }
 
 /** What is rendered for a secret; undefined where a file in the container holds the template. */

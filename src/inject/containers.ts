@@ -1,8 +1,8 @@
 /** The two containers of an injection, as Vault's injector makes them. */
 import { HOME, TOKEN_FILE } from "./agent-config.ts";
 import { environment } from "./environment.ts";
-import { quantity } from "./go-values.ts";
 import type { Container, Pod, VolumeMount } from "./kubernetes.ts";
+import { quantity } from "./quantity.ts";
 import { Refusal } from "./refusal.ts";
 import type { InjectionRequest } from "./request.ts";
 import { agentMounts } from "./volumes.ts";

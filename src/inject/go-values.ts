@@ -1,5 +1,6 @@
 /** Texts of annotations as the injector's Go code reads them, with its words for what it cannot read. */
 import { durationFault, parseDuration } from "../config/duration.ts";
+import { parseFloat64 } from "../render/go/number.ts";
 import { Refusal } from "./refusal.ts";
 
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
@@ -9,7 +10,8 @@ const FALSE = ["0", "f", "F", "FALSE", "false", "False", ""];
 export function goBool(text: string): boolean {
   if (TRUE.includes(text)) return true;
   if (FALSE.includes(text)) return false;
-  throw new Refusal(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`, "true or false");
+  const why = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw new Refusal(`cannot parse '' as bool: ${why}`, "true or false");
 }
 
 /** As parseutil.ParseInt: an empty text is 0. */
@@ -23,11 +25,14 @@ export function goUnsigned(text: string): number {
   return integer("ParseUint", text, /^\d+$/, 2n ** 64n - 1n);
 }
 
-/** As strconv.ParseFloat, without its hexadecimal form. */
+/** As strconv.ParseFloat. */
 export function goFloat(text: string): number {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
-    throw new Refusal(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`, "a number, as 0.75");
-  return Number(text);
+  const fault = (why: string) =>
+    new Refusal(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: ${why}`, "a number, as 0.75");
+  const value = parseFloat64(text);
+  if (value === undefined) throw fault("invalid syntax");
+  if (!Number.isFinite(value) && /\d/.test(text)) throw fault("value out of range");
+  return value;
 }
 
 /** Checks only; an empty text is none. */
@@ -48,17 +53,6 @@ export function joinPath(...parts: readonly string[]): string {
   }
   const path = kept.join("/");
   return joined.startsWith("/") ? `/${path}` : path || (joined === "" ? "" : ".");
-}
-
-const QUANTITY = /^[+-]?(\d+\.?\d*|\.\d+)((?:[numkMGTPE]|[KMGTPE]i)|[eE][+-]?\d+)?$/;
-
-/** A Kubernetes quantity as it was written. */
-export function quantity(text: string): string {
-  if (QUANTITY.test(text)) return text;
-  throw new Refusal(
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-    `${JSON.stringify(text)} is none; as 250m or 64Mi`,
-  );
 }
 
 // ---- internal ----

@@ -1,6 +1,7 @@
 /** The injection whole: a pod, the installation's settings, and what becomes of the pod. Nothing is asked, nothing is changed. */
 import { INJECTED, PREFIX, STATUS } from "./annotations.ts";
 import { checkConfiguration, checkMounts, checkTemplates } from "./checks.ts";
+import { asContainer } from "./container-shape.ts";
 import { INIT, initContainer, SIDECAR, sidecarContainer } from "./containers.ts";
 import { goBool } from "./go-values.ts";
 import { type Improvement, improvementOf, probes } from "./improvement.ts";
@@ -66,12 +67,15 @@ function reasonToLeaveAlone(value: unknown): string | undefined {
 function faithful(pod: Pod, request: InjectionRequest): Pod {
   const { initFirst, prePopulate, prePopulateOnly, shareProcessNamespace } = request;
   const init = prePopulate ? [patched(initContainer(pod, request, {}), request, "agent-init-json-patch")] : [];
-  // Written anew, every container has this key.
+  const mounts = secretMounts(request);
+  // Written anew, every container has `resources`.
   const others = (pod.spec.initContainers ?? []).map((one) =>
-    initFirst ? { ...one, resources: one.resources ?? {} } : one,
+    mountedInit(initFirst ? { ...one, resources: one.resources ?? {} } : one, mounts),
   );
+  // One that a patch has given another name is like the pod's own where it stands among them.
+  const own = initFirst ? init.map((one) => mountedInit(one, mounts)) : init;
   return assembled(pod, request, {
-    init: prePopulate ? (initFirst ? [...init, ...others] : [...others, ...init]) : undefined,
+    init: prePopulate ? (initFirst ? [...own, ...others] : [...others, ...own]) : undefined,
     sidecars: prePopulateOnly ? [] : [patched(sidecarContainer(pod, request, {}), request, "agent-json-patch")],
     volumes: injectedVolumes(request),
     annotations: {},
@@ -105,7 +109,9 @@ function improved(pod: Pod, request: InjectionRequest, settings: Surroundings["s
   }));
   for (const one of [...init, ...sidecar]) checkContainer(one);
   const own = [...init, ...(native ? sidecar.map((one) => ({ ...one, restartPolicy: "Always" })) : [])];
-  const others = pod.spec.initContainers ?? [];
+  const others = (pod.spec.initContainers ?? []).map((one) =>
+    prePopulate ? mountedInit(one, secretMounts(request)) : one,
+  );
   const present = (pod.spec.volumes ?? []).map(({ name }) => name);
   const volumes = [...injectedVolumes(request), ...(improvement.sharesState ? [stateVolume()] : [])];
   const result = assembled(pod, request, {
@@ -131,9 +137,7 @@ function assembled(pod: Pod, request: InjectionRequest, parts: Parts): Pod {
   const { spec } = pod;
   const mounts = secretMounts(request);
   const share = parts.shareProcessNamespace;
-  const init = parts.init?.map((one) =>
-    [INIT, SIDECAR].includes(one.name) || !request.prePopulate ? one : mounted(one, mounts),
-  );
+  const { init } = parts;
   return {
     ...pod,
     metadata: {
@@ -151,6 +155,10 @@ function assembled(pod: Pod, request: InjectionRequest, parts: Parts): Pod {
       ...(share === undefined ? {} : { shareProcessNamespace: share }),
     },
   };
+}
+
+function mountedInit(container: Container, mounts: readonly VolumeMount[]): Container {
+  return [INIT, SIDECAR].includes(container.name) ? container : mounted(container, mounts);
 }
 
 /** One that it has already, at the same place, is not added again. */
@@ -193,7 +201,7 @@ function observed({ prePopulate }: InjectionRequest, { healthPort, native }: Imp
 function patched(container: Container, { annotations }: InjectionRequest, name: string): Container {
   const text = annotations.text(name);
   if (text === "") return container;
-  return applyPatch(container, parsePatch(text)) as Container;
+  return asContainer(applyPatch(container, parsePatch(text)));
 }
 
 function ignored(pod: Pod): readonly string[] {

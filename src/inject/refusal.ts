@@ -7,12 +7,12 @@ export class Refusal extends LesseeError {
   }
 }
 
-/** What a step of the injector says before each of its refusals. */
+/** What a step of the injector says before each of its refusals; a colon follows, unless it ends with a sign. */
 export function within<T>(step: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(`${step}: ${error.message}`, error.hint);
+    throw new Refusal(`${step}${step.endsWith("=") ? "" : ": "}${error.message}`, error.hint);
   }
 }

@@ -158,9 +158,8 @@ function sharing({ spec }: Pod, annotations: AnnotationReader): boolean | undefi
   const name = "agent-share-process-namespace";
   if (!annotations.has(name)) return undefined;
   const raw = annotations.text(name);
-  const wanted = within(
-    `invalid value ${raw} for annotation "vault.hashicorp.com/${name}", err=1 error(s) decoding`,
-    () => annotations.bool(name),
+  const wanted = within(`invalid value ${raw} for annotation "vault.hashicorp.com/${name}", err=`, () =>
+    annotations.bool(name),
   );
   if (wanted && spec.shareProcessNamespace === false)
     throw new Refusal("shareProcessNamespace explicitly disabled on the pod, refusing to enable it");

@@ -61,8 +61,8 @@ function rawNames(annotations: AnnotationReader): readonly string[] {
   const named = [
     ...annotations.family("agent-inject-secret"),
     ...annotations.family("agent-inject-template-file"),
-    // `…-template-file-x` begins like a template of the name `file-x`, and is none.
-    ...templates.filter(([name]) => !name.startsWith("file-")),
+    // `…-template-file-x` begins like a template of the name `file-x`, and is none; `…-template-file-` is one.
+    ...templates.filter(([name]) => name === "file-" || !name.startsWith("file-")),
   ];
   return [...new Set(named.filter(([name, value]) => name !== "" && value.trim() !== "").map(([name]) => name))];
 }

@@ -51,7 +51,7 @@ export function checkValues({ spec }: Pod, request: InjectionRequest): void {
 /** An injected container as it will be, with what a JSON patch has made of it. */
 export function checkContainer(container: Container): void {
   const { name, image, env = [], volumeMounts = [] } = container;
-  if (typeof name !== "string" || !Array.isArray(env) || !Array.isArray(volumeMounts))
+  if (name === "")
     throw new Refusal("the JSON patch leaves no container", "it may change a container, and not take away its name");
   if (typeof image !== "string" || !/^\S+$/.test(image))
     throw fault("agent-image", `${JSON.stringify(image)} is no image`, "as registry.example/lessee:TAG");

@@ -7,7 +7,7 @@ describe("a value that would break the pod", () => {
     ["agent-limits-mem", "-5Mi", "the limits of memory are negative: -5Mi"],
     ["agent-requests-cpu", "-1", "the requests of cpu are negative"],
     ["agent-requests-mem", "5Gi", "the requests of memory are more than the limit: 5Gi of 128Mi"],
-    ["agent-requests-cpu", "0.6", "the requests of cpu are more than the limit: 0.6 of 500m"],
+    ["agent-requests-cpu", "0.6", "the requests of cpu are more than the limit: 600m of 500m"],
     ["agent-requests-mem", "135e6", "more than the limit: 135e6 of 128Mi"],
     ["agent-run-as-user", "-1", "-1 is no user (from 0 to 2147483647)"],
     ["agent-run-as-group", "4294967296", "4294967296 is no group"],
@@ -25,7 +25,7 @@ describe("a value that would break the pod", () => {
     ["agent-extra-secret", "a_b", '"a_b" is no name'],
     ["agent-configmap", "x".repeat(254), "is no name of an object"],
     ["agent-json-patch", '[{"op":"remove","path":"/name"}]', "the JSON patch leaves no container"],
-    ["agent-json-patch", '[{"op":"replace","path":"/env","value":1}]', "the JSON patch leaves no container"],
+    ["agent-json-patch", '[{"op":"replace","path":"/env","value":1}]', "number into Go struct field Container.env"],
     [
       "agent-json-patch",
       `[{"op":"add","path":"/x","value":${"[".repeat(200)}${"]".repeat(200)}}]`,

@@ -60,8 +60,10 @@ export function parseInteger(source: string, base: 0 | 10): bigint | undefined {
   return /^(?:0|[1-9][0-9]*)$/.test(digits) ? signed(sign, BigInt(digits)) : undefined;
 }
 
-/** As strconv.ParseFloat: decimal or hexadecimal, Inf and NaN in any case; undefined where it is none. Overflow is infinite. */
-export function parseFloat64(source: string): number | undefined {
+/** As strconv.ParseFloat: decimal or hexadecimal, with underscores between digits, Inf and NaN in any case; undefined where it is none. Overflow is infinite. */
+export function parseFloat64(text: string): number | undefined {
+  const digit = /^[+-]?0[xX]/.test(text) ? "[0-9a-fA-F]" : "[0-9]";
+  const source = text.replaceAll(new RegExp(`(?<=${digit}|^[+-]?0[xX])_(?=${digit})`, "g"), "");
   if (/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(source)) return Number(source);
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(source);
   if (special) {
