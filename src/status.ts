@@ -37,6 +37,8 @@ export interface CredentialStatus {
   readonly rotationDue: number | null;
   /** How long before the horizon the rotation begins. */
   readonly lead: number;
+  /** By how much longer than the lead the current one lives if nothing more succeeds; null where no lifetime is known. */
+  readonly margin: number | null;
   /** False where horizon and lead leave no room: said at start as well. */
   readonly leadFits: boolean;
   readonly rotations: number;

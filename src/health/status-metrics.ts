@@ -129,6 +129,12 @@ export const STATUS_METRICS: readonly StatusMetric[] = [
     ({ lead }) => lead / 1000,
   ),
   perCredential(
+    "lessee_credential_margin_seconds",
+    "How much longer than the lead the current credential lives if nothing more succeeds; negative while a renewal that fails would cut connections short, as with a token period below the lead. Absent without connection_max_lifetime.",
+    "margin",
+    ({ margin }) => (margin === null || margin === undefined ? null : margin / 1000),
+  ),
+  perCredential(
     "lessee_rotation_lead_fits",
     "1 when horizon and lead leave room for a rotation; 0 means that the TTLs are too short for the application.",
     "leadFits",

@@ -22,6 +22,7 @@ export function statusOf(
     // Not before the max TTL is known, a second after the read: until then it would be the token's alone.
     rotationDue: current && !Number.isFinite(current.probeAt) ? finite(rotationDue(current, policy)) : null,
     lead: current === null ? 0 : leadFor(current, policy),
+    margin: marginOf(current, policy, now),
     leadFits: current === null || current.lease === "" || leadFits(current, policy),
     rotations: state.rotations,
     newUsersLastHour: withinTheHour(state.issued, now).length,
@@ -31,6 +32,12 @@ export function statusOf(
     ...(state.unasked && { unasked: true as const }),
     notListening: describeDeafness(state, policy, now),
   };
+}
+
+/** Less than nothing, and no renewal that fails can be afforded (rule W1). */
+function marginOf(current: Held | null, policy: Policy, now: number): number | null {
+  if (current === null || current.lease === "" || policy.connectionMaxLifetime === null) return null;
+  return finite(expiryOf(current) - now - leadFor(current, policy));
 }
 
 function describeHeld(held: Held, policy: Policy): HeldStatus {

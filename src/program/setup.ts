@@ -100,7 +100,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
       config: own,
       // The source of a template may change at any time.
       get policy() {
-        return publisher.printsHorizon() ? printing : silent;
+        return publisher.printsHorizon(path) ? printing : silent;
       },
       databases: own.postgres.length === 0 ? null : openDatabases(own.postgres, { clock, files }),
       notifiers: own.notify.map((one) => createNotifier(one, ports.notify)),

@@ -44,8 +44,8 @@ export interface Evaluations {
   wishes(one: PublishedTemplate): readonly Dependency[];
   /** What holds it up: keys of what is missing, or an error. */
   trouble(one: PublishedTemplate): Trouble;
-  /** Some template may print what no renewal of a credential can pass. */
-  printsHorizon(): boolean;
+  /** Some template may print what no renewal of a credential can pass; with a path, one that asks for what is there. */
+  printsHorizon(path?: string): boolean;
   /** From now on this stands for the template: its source has changed. */
   replace(one: PublishedTemplate, template: Template): void;
 }
@@ -63,7 +63,17 @@ export function createEvaluations({ templates, brain, emit, onWork, redact }: Ev
   const evaluations = new Map<PublishedTemplate, Evaluation>();
   const troubles = new Map<PublishedTemplate, Trouble>();
   const working = new Set<PublishedTemplate>();
-  let printsHorizon = templates.some(({ template }) => template.printsHorizon === true);
+  let printing = thoseThatPrint();
+
+  function thoseThatPrint(): readonly PublishedTemplate[] {
+    return templates.filter((one) => compiled.get(one)!.printsHorizon === true);
+  }
+
+  /** What has not been evaluated yet may ask for anything. */
+  function asksFor(one: PublishedTemplate, path: string): boolean {
+    const wishes = evaluations.get(one)?.wishes;
+    return wishes === undefined || wishes.some((wish) => isSecret(wish) && wish.path === path);
+  }
 
   function evaluate(one: PublishedTemplate): Execution {
     evaluations.delete(one);
@@ -138,10 +148,10 @@ export function createEvaluations({ templates, brain, emit, onWork, redact }: Ev
       return evaluations.get(one)!.wishes;
     },
     trouble,
-    printsHorizon: () => printsHorizon,
+    printsHorizon: (path) => printing.some((one) => path === undefined || asksFor(one, path)),
     replace(one, template) {
       compiled.set(one, template);
-      printsHorizon = [...compiled.values()].some((other) => other.printsHorizon === true);
+      printing = thoseThatPrint();
       evaluations.delete(one);
     },
   };

@@ -65,8 +65,8 @@ export interface Publisher extends Progress {
   destinationsOf(key: string): readonly string[];
   /** Whether those files would stay as they are with this in the place of what is known under `key`. */
   reproduces(key: string, secret: VaultSecret): Promise<boolean>;
-  /** Some template may print what no renewal of a credential can pass. */
-  printsHorizon(): boolean;
+  /** Some template may print what no renewal of a credential can pass; with a path, one that asks for what is there. */
+  printsHorizon(path?: string): boolean;
 }
 
 /** The template goes on as it was. */

@@ -56,6 +56,7 @@ const credential: CredentialStatus = {
   retiring: [retiring],
   rotationDue: NOW + 4_000,
   lead: 12_000,
+  margin: 3_000,
   leadFits: true,
   rotations: 4,
   newUsersLastHour: 5,

@@ -14,6 +14,15 @@ const user = ({ keeper }: LabSidecar) => keeper.status().current?.user;
 const observed = () => ({ postgres: [lab.block()], connectionMaxLifetime: 10 * MINUTE, quietPeriod: MINUTE });
 
 describe("a credential that is held", () => {
+  it("W1: shows by how much longer than the lead it lives, where the lead is known", async () => {
+    const sidecar = await lab.start({ connectionMaxLifetime: MINUTE });
+    await sidecar.pass(2 * SECOND);
+    const { current, lead, margin } = sidecar.keeper.status();
+    expect(margin).toBe(current!.expiry - sidecar.clock.now() - lead);
+    expect(margin).toBeGreaterThan(0);
+    expect((await lab.start()).keeper.status().margin).toBeNull();
+  });
+
   it("W1: is renewed so that its end never comes nearer than the lead, until its rotation is due", async () => {
     const sidecar = await lab.start({ connectionMaxLifetime: 30 * MINUTE });
     const { keeper, clock } = sidecar;

@@ -93,6 +93,7 @@ describe("the token", () => {
     const sidecar = await lab.start({ authRole: "brief", connectionMaxLifetime: 10 * MINUTE });
     const { message } = await sidecar.until("warning", ({ code }) => code === "period");
     expect(message).toMatch(/renewed for (119|120)(\.\d)? s each time, and a rotation needs 736 s/);
+    expect(sidecar.keeper.status().margin! / SECOND).toBeCloseTo(120 - 736, -1);
     await sidecar.pass(2 * HOUR);
     expect([sidecar.count("read"), sidecar.count("lost")]).toEqual([1, 0]);
     expect(sidecar.events.filter((event) => event.is === "warning" && event.code === "period")).toHaveLength(1);
