@@ -59,16 +59,14 @@ RUN lessee version && vault version && /bin/vault version
 FROM bare AS warm
 USER 0
 COPY scripts/warm-up.ts scripts/sbom.ts scripts/runtime-bill.ts /opt/lessee/scripts/
-RUN chown 100 /opt/lessee/dist /opt/lessee/dist/sbom.cdx.json
-USER 100:1000
-RUN TMPDIR=/home/vault node /opt/lessee/scripts/warm-up.ts && chmod -R go=rX /opt/lessee/dist/compile-cache
+RUN TMPDIR=/home/vault node /opt/lessee/scripts/warm-up.ts
 # The bill names the Node that is in this image, whatever Node built the program.
 RUN node /opt/lessee/scripts/runtime-bill.ts /opt/lessee/dist/sbom.cdx.json
 
 FROM bare
-# Root's: Node trusts what it finds there, so nobody who runs may write it.
-COPY --from=warm --chown=0:0 /opt/lessee/dist/compile-cache /opt/lessee/dist/compile-cache
-COPY --from=warm --chown=0:0 /opt/lessee/dist/sbom.cdx.json /opt/lessee/dist/
+# Root's: V8 trusts what it finds there, so nobody who runs may write it.
+COPY --from=warm /opt/lessee/dist/compiled /opt/lessee/dist/compiled
+COPY --from=warm /opt/lessee/dist/sbom.cdx.json /opt/lessee/dist/
 ARG VERSION=0.1.0
 ARG REVISION=
 ARG CREATED=

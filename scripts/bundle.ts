@@ -1,8 +1,9 @@
 /** One minified CommonJS file, and one more for what no sidecar runs: they start fastest and idle smallest. */
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type OutputFile, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -63,7 +64,7 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
     format: "cjs",
     target: "node24",
     minify,
-    write,
+    write: false,
     metafile: true,
     // The build puts whole licences beside the bundle, which the few comments that are marked as legal do not replace.
     legalComments: "none",
@@ -79,8 +80,6 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
       ...common,
       entryPoints: ["src/main.ts"],
       outfile,
-      // Node opens its debugger on SIGUSR1 until somebody listens, and main.ts runs only after all that it imports.
-      banner: { js: 'process.on("SIGUSR1",()=>{});' },
       plugins: [leaveOut, setApart],
     }),
     build({
@@ -93,9 +92,17 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
       plugins: [leaveOut],
     }),
   ]);
+  if (write) for (const file of results.flatMap(({ outputFiles }) => outputFiles)) writeFile(file);
   const parts = results.flatMap(({ metafile }) =>
     Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs)),
   );
   const inputs = parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : []));
   return { inputs: [...new Set(inputs)].filter((path) => path !== "<stdin>") };
+}
+
+/** It begins with what it is told from any other by, and what was kept of it: bin/start.cjs. */
+function writeFile({ path, contents, text }: OutputFile): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const build = createHash("sha256").update(contents).digest("hex").slice(0, 16);
+  writeFileSync(path, `/*${build}*/${text}`);
 }

@@ -1,7 +1,7 @@
 /**
- * Node keeps the code that a run has compiled, bound to the Node, the flags, the user and the bundle's path. This goes
- * through a whole start, beside a server that knows only what a start asks for; once with the launcher's flags for a
- * sidecar, once without. The image does it again, as its own user: `node scripts/warm-up.ts`.
+ * Has bin/start.cjs keep what V8 compiles of the bundle, which is bound to the Node and its flags. This goes through a
+ * whole start, beside a server that knows only what a start asks for; once with the launcher's flags for a sidecar, once
+ * without. The image does it again, for its own Node: `node scripts/warm-up.ts`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,11 +11,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Fills dist/compile-cache below the package's folder, which the launcher looks into. */
+/** Fills dist/compiled below the package's folder. */
 export async function warmUp(root: string): Promise<void> {
-  const cache = join(root, "dist/compile-cache");
-  rmSync(cache, { recursive: true, force: true });
-  mkdirSync(cache, { recursive: true });
+  const compiled = join(root, "dist/compiled");
+  rmSync(compiled, { recursive: true, force: true });
+  mkdirSync(compiled);
   const home = mkdtempSync(join(tmpdir(), "lessee-build-"));
   const server = createServer((request, response) => {
     response.setHeader("content-type", "application/json");
@@ -35,7 +35,7 @@ export async function warmUp(root: string): Promise<void> {
 
 /** An agent that is told to end as soon as it has written its file. */
 async function runToPublish(launcher: string, config: string, flag: string, home: string): Promise<void> {
-  const env = { ...process.env, HOME: home };
+  const env = { ...process.env, HOME: home, LESSEE_KEEPS_COMPILED: "1" };
   const agent = spawn(launcher, ["agent", `-config=${config}`, flag], { env, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   agent.stderr.on("data", (text) => {

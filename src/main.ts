@@ -11,12 +11,6 @@ import { patientFiles } from "./system/patient-files.ts";
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);
 
-// The launcher's compile cache is ours: what we start is not to write there.
-if (process.env.LESSEE_OWNS_COMPILE_CACHE) {
-  delete process.env.NODE_COMPILE_CACHE;
-  delete process.env.LESSEE_OWNS_COMPILE_CACHE;
-}
-
 /** Put in by the bundler; absent when the sources run. */
 declare const LESSEE_VERSION: string | undefined;
 

@@ -95,7 +95,7 @@ it("the flags in docs/configuration.md are those that -help shows, with their va
 });
 
 /** Of flags that are hidden, in the list below the table; and one that the launcher sets for itself. */
-const HIDDEN = ["VAULT_AGENT_ADDR", "VAULT_TEST_VERIFY_ONLY_DUMP_CONFIG", "LESSEE_OWNS_COMPILE_CACHE"];
+const HIDDEN = ["VAULT_AGENT_ADDR", "VAULT_TEST_VERIFY_ONLY_DUMP_CONFIG", "LESSEE_KEEPS_COMPILED"];
 
 it("the variables in docs/configuration.md are those that the code names", () => {
   const code = `${sources("src")}\n${readFileSync(join(root, "bin/lessee"), "utf8")}`;

@@ -243,7 +243,7 @@ describe.skipIf(missing !== undefined)(`the image${missing ? ` (skipped: needs $
     const sidecar = container("100:1000", injected(false));
     await published(sidecar);
     const writable = await sidecar.exec(
-      "for f in / /tmp /opt/lessee /opt/lessee/dist/compile-cache /etc; do touch $f/x 2>/dev/null && echo $f; done; true",
+      "for f in / /tmp /opt/lessee /opt/lessee/dist/compiled /etc; do touch $f/x 2>/dev/null && echo $f; done; true",
     );
     expect(writable).toBe("");
   });

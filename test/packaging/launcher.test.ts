@@ -13,9 +13,13 @@ function installed(program = "console.log(JSON.stringify([process.argv.slice(2),
   const path = folder();
   mkdirSync(join(path, "bin"));
   mkdirSync(join(path, "dist"));
-  copyFileSync(join(root, "bin/lessee"), join(path, "bin/lessee"));
+  copyLauncher(join(path, "bin"));
   writeFileSync(join(path, "dist/lessee.cjs"), program);
   return path;
+}
+
+function copyLauncher(to: string): void {
+  for (const name of ["lessee", "start.cjs"]) copyFileSync(join(root, "bin", name), join(to, name));
 }
 
 const ours = { LESSEE_NODE: process.execPath };
@@ -90,7 +94,7 @@ describe("the launcher", () => {
       mkdirSync(join(modules, "lessee/bin"), { recursive: true });
       mkdirSync(join(modules, "lessee/dist"));
       mkdirSync(join(modules, place), { recursive: true });
-      copyFileSync(join(root, "bin/lessee"), join(modules, "lessee/bin/lessee"));
+      copyLauncher(join(modules, "lessee/bin"));
       writeFileSync(join(modules, "lessee/dist/lessee.cjs"), "");
       script(join(modules, place, "node"), `echo "node of ${place}"`);
       expect((await run(join(modules, "lessee/bin/lessee"), [])).stdout).toBe(`node of ${place}\n`);
@@ -112,7 +116,7 @@ describe("the launcher", () => {
   it("says what to do when the bundle was not built, or LESSEE_NODE names nothing", async () => {
     const path = folder();
     mkdirSync(join(path, "bin"));
-    copyFileSync(join(root, "bin/lessee"), join(path, "bin/lessee"));
+    copyLauncher(join(path, "bin"));
     expect(await run(join(path, "bin/lessee"), [], { env: ours })).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("run: npm run build"),
@@ -121,6 +125,53 @@ describe("the launcher", () => {
       code: 1,
       stderr: "lessee: LESSEE_NODE=/nowhere/node is not a program\n",
     });
+  });
+});
+
+describe("the start", () => {
+  /** Tells whether V8 took what was kept: undefined where there was nothing. */
+  const TELLS = `const vm = require("node:vm");
+    vm.Script = class extends vm.Script {
+      constructor(...given) {
+        super(...given);
+        console.log(this.cachedDataRejected === false ? "kept" : "compiled");
+      }
+    };`;
+
+  it("runs the bundle out of what was kept of this one for this Node and these flags, and any other without", async () => {
+    const path = installed("/*one*/ console.log(1)");
+    const compiled = join(path, "dist/compiled");
+    const tells = join(path, "tells.cjs");
+    writeFileSync(tells, TELLS);
+    const start = async (args: readonly string[], env = {}) => {
+      const { stderr, stdout } = await run(join(path, "bin/lessee"), args, {
+        env: { ...ours, NODE_OPTIONS: `--require ${tells}`, ...env },
+      });
+      return stderr || stdout.split("\n").slice(0, -1);
+    };
+    expect(await start(["version"])).toEqual(["compiled", "1"]);
+    mkdirSync(compiled);
+    expect(await start(["version"], { LESSEE_KEEPS_COMPILED: "1" })).toEqual(["compiled", "1"]);
+    expect(readdirSync(compiled)).toEqual([`one-${process.version}-${process.arch}`]);
+    expect(await start(["version"])).toEqual(["kept", "1"]);
+    expect(await start(["agent", "-config=/nowhere"]), "other flags").toEqual(["compiled", "1"]);
+    // V8 compares no more of the source than its length.
+    writeFileSync(join(path, "dist/lessee.cjs"), "/*two*/ console.log(2)");
+    expect(await start(["version"])).toEqual(["compiled", "2"]);
+  });
+
+  it("goes without what was cut off", async () => {
+    const path = installed("/*one*/ console.log(1)");
+    const compiled = join(path, "dist/compiled");
+    mkdirSync(compiled);
+    const start = (env = {}) => run(join(path, "bin/lessee"), [], { env: { ...ours, ...env } });
+    await start({ LESSEE_KEEPS_COMPILED: "1" });
+    const [name = ""] = readdirSync(compiled);
+    const whole = readFileSync(join(compiled, name));
+    for (const length of [0, 10, whole.length >> 1, whole.length - 1]) {
+      writeFileSync(join(compiled, name), whole.subarray(0, length));
+      expect(await start()).toEqual({ code: 0, stdout: "1\n", stderr: "" });
+    }
   });
 });
 

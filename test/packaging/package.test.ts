@@ -44,6 +44,7 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
         "LICENSE",
         "README.md",
         "bin/lessee",
+        "bin/start.cjs",
         "dist/lessee.cjs",
         "dist/lessee-inject.cjs",
         "dist/LICENSES.txt",
@@ -52,7 +53,9 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     );
     const others = paths.filter(
       (path) =>
-        !/^(bin\/lessee|dist\/(lessee(-inject)?\.cjs|LICENSES\.txt|sbom\.cdx\.json)|docs\/.+|[^/]+)$/.test(path),
+        !/^(bin\/(lessee|start\.cjs)|dist\/(lessee(-inject)?\.cjs|LICENSES\.txt|sbom\.cdx\.json)|docs\/.+|[^/]+)$/.test(
+          path,
+        ),
     );
     expect(others).toEqual([]);
     expect(packed.files.find((file) => file.path === "bin/lessee")?.mode).toBe(0o755);
