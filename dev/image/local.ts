@@ -42,11 +42,26 @@ export async function makeLocalImages(node: string): Promise<LocalImages> {
   return images;
 }
 
+/** An image of busybox and one program, which it starts; the program is at /bin as well, by that name. */
+export async function makeProgramImage(docker: string, image: string, program: string, name: string): Promise<void> {
+  const fill = async (root: string) => {
+    await addBusybox(root);
+    await addProgram(root, program, `/usr/local/bin/${name}`);
+    await symlink(`/usr/local/bin/${name}`, join(root, "bin", name));
+  };
+  await imported(docker, image, fill, [`ENTRYPOINT ["/bin/${name}"]`]);
+}
+
 /**
  * An image of one layer, with what `fill` puts into its root folder: the same files make the same layer, so that docker
  * keeps it once, and what was built on it as well. The image of that name before is gone afterwards.
  */
-export async function imported(docker: string, name: string, fill: (root: string) => Promise<void>): Promise<void> {
+export async function imported(
+  docker: string,
+  name: string,
+  fill: (root: string) => Promise<void>,
+  instructions: readonly string[] = [],
+): Promise<void> {
   const idOf = () => run(docker, ["image", "inspect", "--format={{.Id}}", name]).then((id) => id.trim());
   const before = await idOf().catch(() => "");
   const root = await mkdtemp(join(tmpdir(), "lessee-image-"));
@@ -58,7 +73,8 @@ export async function imported(docker: string, name: string, fill: (root: string
       stdio: ["ignore", "pipe", "inherit"],
     });
     const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    const load = spawn(docker, ["import", "--change", `ENV ${path}`, "-", name], {
+    const changes = [`ENV ${path}`, ...instructions].flatMap((one) => ["--change", one]);
+    const load = spawn(docker, ["import", ...changes, "-", name], {
       stdio: ["pipe", "ignore", "inherit"],
     });
     const ended = once(load, "close");

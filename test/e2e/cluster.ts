@@ -40,6 +40,9 @@ const { KUBECONFIG } = process.env;
 export const why = KUBECONFIG ? needs("kubectl", "helm") : " (skipped: needs KUBECONFIG)";
 export const IMAGE = process.env.LESSEE_E2E_IMAGE ?? "registry.example/lessee:0.1.0";
 export const WORLD_IMAGE = process.env.LESSEE_E2E_WORLD_IMAGE ?? "registry.example/lessee-world:1";
+/** Undefined without one; made here where a program is given instead of an image. */
+export const INJECTOR_IMAGE = othersImage("LESSEE_E2E_INJECTOR", "registry.example/vault-k8s:1");
+export const AGENT_IMAGE = othersImage("LESSEE_E2E_AGENT", "registry.example/vault:1");
 
 /** Enough for a user to end whom nobody gives back: the longest max TTL, twice, on a machine that has much to do. */
 export const UNTIL_EXPIRY = { timeout: 200_000, interval: 1_000 };
@@ -237,4 +240,8 @@ export async function running(pod: string): Promise<readonly string[]> {
 
 async function run(program: string, args: readonly string[]): Promise<string> {
   return (await promisify(execFile)(program, args, { cwd: root, maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+function othersImage(variable: string, made: string): string | undefined {
+  return process.env[`${variable}_IMAGE`] ?? (process.env[`${variable}_BIN`] ? made : undefined);
 }

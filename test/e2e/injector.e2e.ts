@@ -1,14 +1,16 @@
 /**
  * From HashiCorp's injector to lessee's webhook and back, as docs/operations.md has it, with an application that goes on.
- * LESSEE_E2E_INJECTOR_IMAGE is the injector's image (`hashicorp/vault-k8s:…`), on the nodes or where they pull it from;
- * LESSEE_E2E_AGENT_IMAGE that of Vault Agent, where the way shall begin and end with it.
+ * It needs the injector, and Vault Agent where the way shall begin and end with it: as images (LESSEE_E2E_INJECTOR_IMAGE,
+ * `hashicorp/vault-k8s:…`, and LESSEE_E2E_AGENT_IMAGE) or as programs (`…_BIN`), of which `setup.ts` makes some.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  AGENT_IMAGE,
   apply,
   applyText,
   getPod,
   IMAGE,
+  INJECTOR_IMAGE,
   installChart,
   kubectl,
   logged,
@@ -25,8 +27,8 @@ import {
   worldAddress,
 } from "./cluster.ts";
 
-const { LESSEE_E2E_INJECTOR_IMAGE = "", LESSEE_E2E_AGENT_IMAGE } = process.env;
-const why = whyNot || (LESSEE_E2E_INJECTOR_IMAGE ? "" : " (skipped: needs LESSEE_E2E_INJECTOR_IMAGE)");
+const NEEDS = "LESSEE_E2E_INJECTOR_IMAGE or LESSEE_E2E_INJECTOR_BIN";
+const why = whyNot || (INJECTOR_IMAGE ? "" : ` (skipped: needs ${NEEDS})`);
 const PREFIX = "vault.hashicorp.com";
 const LABELLED = "webhook.namespaceSelector.matchLabels.lessee=enabled";
 const EXCLUDED = { key: "lessee", operator: "NotIn", values: ["enabled"] };
@@ -58,9 +60,9 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
     await noUserLeft();
   });
 
-  it.skipIf(!LESSEE_E2E_AGENT_IMAGE)("begins with Vault Agent", async () => {
+  it.skipIf(!AGENT_IMAGE)("begins with Vault Agent", async () => {
     const pod = await getPod(await readyPod("spm"));
-    expect(sidecarOf(pod)).toEqual({ by: "Vault's injector", image: LESSEE_E2E_AGENT_IMAGE });
+    expect(sidecarOf(pod)).toEqual({ by: "Vault's injector", image: AGENT_IMAGE });
   });
 
   it("1: one application with lessee's image, which just works, over rotations", async () => {
@@ -146,10 +148,10 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
     await unharmed(pod);
   });
 
-  it.skipIf(!LESSEE_E2E_AGENT_IMAGE)("back: an application to Vault Agent, by lessee's webhook", async () => {
+  it.skipIf(!AGENT_IMAGE)("back: an application to Vault Agent, by lessee's webhook", async () => {
     await kubectl("label", "namespace", "tsb", "lessee=enabled");
-    const pod = await changed({ [`${PREFIX}/agent-image`]: LESSEE_E2E_AGENT_IMAGE!, "lessee/improve": "false" });
-    expect(sidecarOf(await getPod(pod))).toEqual({ by: "Vault's injector", image: LESSEE_E2E_AGENT_IMAGE });
+    const pod = await changed({ [`${PREFIX}/agent-image`]: AGENT_IMAGE!, "lessee/improve": "false" });
+    expect(sidecarOf(await getPod(pod))).toEqual({ by: "Vault's injector", image: AGENT_IMAGE });
     await unharmed(pod);
   });
 
@@ -164,8 +166,8 @@ describe.skipIf(why !== "")(`from HashiCorp's injector to lessee and back${why}`
     expect(await readyPod("spm")).toBe(pod);
   });
 
-  async function installInjector(agent = LESSEE_E2E_AGENT_IMAGE ?? IMAGE): Promise<void> {
-    const words = { INJECTOR_IMAGE: LESSEE_E2E_INJECTOR_IMAGE, AGENT_IMAGE: agent, WORLD_ADDRESS: address };
+  async function installInjector(agent = AGENT_IMAGE ?? IMAGE): Promise<void> {
+    const words = { INJECTOR_IMAGE: INJECTOR_IMAGE!, AGENT_IMAGE: agent, WORLD_ADDRESS: address };
     await apply("injector.yaml", words);
   }
 });

@@ -3,17 +3,29 @@
  *
  * With docker the images are made here, and LESSEE_E2E_LOAD is a command that puts an archive of them on the nodes, from
  * its standard input: `kind load image-archive /dev/stdin`, `ctr -n k8s.io images import -`. VAULT_BIN is a server that
- * takes the emulated one's place.
+ * takes the emulated one's place. LESSEE_E2E_INJECTOR_BIN and LESSEE_E2E_AGENT_BIN are programs of which images are made, too.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { buildImage } from "../../dev/image/build.ts";
-import { makeLocalImages } from "../../dev/image/local.ts";
+import { makeLocalImages, makeProgramImage } from "../../dev/image/local.ts";
 import { findDocker } from "../../dev/image/programs.ts";
 import { makeWorldImage, VAULT } from "../../dev/image/world.ts";
-import { apply, applyText, helm, IMAGE, kubectl, namespace, uninstallChart, WORLD_IMAGE, why } from "./cluster.ts";
+import {
+  AGENT_IMAGE,
+  apply,
+  applyText,
+  helm,
+  IMAGE,
+  INJECTOR_IMAGE,
+  kubectl,
+  namespace,
+  uninstallChart,
+  WORLD_IMAGE,
+  why,
+} from "./cluster.ts";
 
-const { LESSEE_E2E_LOAD, VAULT_BIN } = process.env;
+const { LESSEE_E2E_AGENT_BIN, LESSEE_E2E_INJECTOR_BIN, LESSEE_E2E_LOAD, VAULT_BIN } = process.env;
 const NAMESPACES = ["tsb", "lessee", "vault"];
 
 export async function setup(): Promise<void> {
@@ -21,6 +33,10 @@ export async function setup(): Promise<void> {
   await refuseWhatIsNotOurs();
   await teardown();
   if (LESSEE_E2E_LOAD) await loadImages(LESSEE_E2E_LOAD);
+  else if (LESSEE_E2E_INJECTOR_BIN || LESSEE_E2E_AGENT_BIN)
+    throw new Error(
+      "LESSEE_E2E_INJECTOR_BIN and LESSEE_E2E_AGENT_BIN need LESSEE_E2E_LOAD, which puts their images on the nodes",
+    );
   await applyText(JSON.stringify(namespace("vault")));
   await apply("world.yaml", { WORLD_VAULT: VAULT_BIN ? VAULT : "" });
   try {
@@ -66,8 +82,24 @@ async function loadImages(command: string): Promise<void> {
   const { base, node } = await makeLocalImages(process.execPath);
   await buildImage({ tag: IMAGE, args: { BASE: base, NODE: node, BUILD: node, DIST: "prebuilt" } });
   await makeWorldImage(docker, WORLD_IMAGE, process.execPath, VAULT_BIN);
-  const saved = spawn(docker, ["save", IMAGE, WORLD_IMAGE], { stdio: ["ignore", "pipe", "inherit"] });
+  const images = [IMAGE, WORLD_IMAGE, ...(await othersImages(docker))];
+  const saved = spawn(docker, ["save", ...images], { stdio: ["ignore", "pipe", "inherit"] });
   const loaded = spawn("sh", ["-c", command], { stdio: [saved.stdout, "ignore", "inherit"] });
   const [[code], [saving]] = await Promise.all([once(loaded, "exit"), once(saved, "exit")]);
   if (code !== 0 || saving !== 0) throw new Error(`the images could not be loaded: ${command} ended with ${code}`);
+}
+
+/** With the names by which an injected container calls them. */
+async function othersImages(docker: string): Promise<readonly string[]> {
+  const wanted = [
+    [INJECTOR_IMAGE, LESSEE_E2E_INJECTOR_BIN, "vault-k8s"],
+    [AGENT_IMAGE, LESSEE_E2E_AGENT_BIN, "vault"],
+  ] as const;
+  const made: string[] = [];
+  for (const [image, program, name] of wanted) {
+    if (!image || !program) continue;
+    await makeProgramImage(docker, image, program, name);
+    made.push(image);
+  }
+  return made;
 }
