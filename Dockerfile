@@ -3,6 +3,7 @@
 #   docker build -t lessee .                                                    Alpine and Node's official images
 #   docker build -t lessee --build-arg DIST=prebuilt .                          with the dist/ of `npm run build`: no network
 #   docker build -t lessee --build-arg BASE=… --build-arg NODE=… .              from images of your own, best by digest
+#   docker build -t lessee --platform=linux/arm64 .                             for 64-bit ARM; elsewhere with qemu's binfmt handler
 #
 # The three images are pinned: the digest decides, the tag says what it is. To take newer ones, write down tag and
 # digest of `docker buildx imagetools inspect alpine:TAG`, BASE and NODE of the same Alpine.
@@ -17,7 +18,8 @@ ARG NODE=node:24.21.0-alpine3.24@sha256:be80f76cf40ec8e42b9bec49f60a55e0660f30af
 ARG BUILD=node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 ARG DIST=build
 
-FROM ${BUILD} AS built
+# What it makes is the same for every platform, and is not made under an emulator.
+FROM --platform=$BUILDPLATFORM ${BUILD} AS built
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \

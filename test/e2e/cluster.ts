@@ -69,11 +69,11 @@ export async function apply(file: string, words: Readonly<Record<string, string>
   await applyText(text);
 }
 
-/** Rejects with what the API server said. */
-export async function applyText(text: string, ...flags: readonly string[]): Promise<void> {
+/** Gives what kubectl said; rejects with what the API server said. */
+export async function applyText(text: string, ...flags: readonly string[]): Promise<string> {
   const child = promisify(execFile)("kubectl", ["apply", "-f", "-", ...flags]);
   child.child.stdin?.end(text);
-  await child;
+  return (await child).stdout;
 }
 
 /** Where the world is; the tests need no DNS in the cluster. */
@@ -100,8 +100,8 @@ export async function noUserLeft(): Promise<void> {
 }
 
 /** For hooks, which have no `expect.poll`; gives up after a while. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const giveUp = Date.now() + UNTIL_EXPIRY.timeout;
+export async function until(holds: () => Promise<boolean>, timeout = UNTIL_EXPIRY.timeout): Promise<void> {
+  const giveUp = Date.now() + timeout;
   while (!(await holds()) && Date.now() < giveUp) await sleep(UNTIL_EXPIRY.interval);
 }
 
