@@ -217,7 +217,10 @@ describe.skipIf(validator !== "")(`the chart's manifests${validator}`, () => {
   it.each(versions)("and the pods that it makes are what Kubernetes %s takes, whatever the values", async (version) => {
     const folder = await mkdtemp(join(tmpdir(), "lessee-chart-"));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const files = cases.map((name) => {
+    // Those that set much for every version, the others for the one that they are for.
+    const broad = ["default", "everything"];
+    const tried = cases.filter((name) => broad.includes(name) || versionFor(name).startsWith(`${version}.`));
+    const files = tried.map((name) => {
       const file = join(folder, `${name}.yaml`);
       writeFileSync(file, render(`--kube-version=${version}.0`, `--values=${valuesOf(name)}`));
       return file;
@@ -230,7 +233,7 @@ describe.skipIf(validator !== "")(`the chart's manifests${validator}`, () => {
     );
     const { code, text } = say("kubernetes-validate", ["--strict", "-k", version, pod, ...files]);
     expect({ code, text }).toMatchObject({ code: 0 });
-    expect(text.match(/deployment\/lessee against version/g)).toHaveLength(cases.length);
+    expect(text.match(/deployment\/lessee against version/g)).toHaveLength(tried.length);
     expect(text).toContain("pod/tsb-1 against version");
   });
 });
