@@ -26,6 +26,8 @@ export interface Fault {
   readonly line?: number;
   readonly message: string;
   readonly hint?: string;
+  /** The place in the text of a template, on lines of its own. */
+  readonly excerpt?: string | undefined;
 }
 
 /** A configuration that cannot be used, with every fault that was found, and what would have been a warning. */
@@ -136,18 +138,34 @@ export class TemplateError extends LesseeError {
   readonly phase: "parse" | "execute";
   /** What the evaluation had asked for until then. */
   readonly asked: Asked;
+  /** The line that the message names, with an arrow to the place; on lines of its own. */
+  readonly excerpt: string | undefined;
 
-  constructor(phase: "parse" | "execute", message: string, details: ErrorDetails & { readonly asked?: Asked } = {}) {
+  constructor(
+    phase: "parse" | "execute",
+    message: string,
+    details: ErrorDetails & { readonly asked?: Asked; readonly excerpt?: string | undefined } = {},
+  ) {
     super(`template-${phase}`, message, details);
     this.phase = phase;
     this.asked = details.asked ?? { used: [], missing: [] };
+    this.excerpt = details.excerpt;
   }
 }
 
 /** file:line: message (hint) */
 export function formatFault(fault: Fault): string {
   const where = fault.line === undefined ? fault.file : `${fault.file}:${fault.line}`;
-  return `${where}: ${fault.message}${fault.hint ? ` (${fault.hint})` : ""}`;
+  return `${where}: ${fault.message}${fault.hint ? ` (${fault.hint})` : ""}${below(fault.excerpt)}`;
+}
+
+/** As `describe`, and below it the place in the template, where there is one. */
+export function describeAtLength(error: unknown): string {
+  return describe(error) + below(error instanceof TemplateError ? error.excerpt : undefined);
+}
+
+function below(excerpt: string | undefined): string {
+  return excerpt === undefined ? "" : `\n${excerpt}`;
 }
 
 /** What can be said of anything that was thrown, in one line. */

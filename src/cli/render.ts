@@ -1,5 +1,5 @@
 /** `lessee render`: what a template makes of these secrets, without a server. */
-import { describe, LesseeError } from "../errors.ts";
+import { describe, describeAtLength, LesseeError } from "../errors.ts";
 import type { World } from "../ports.ts";
 import { createHost } from "../publish/host.ts";
 import { offlineBrain, renderOffline } from "../render/offline.ts";
@@ -64,7 +64,7 @@ export async function runRender(args: readonly string[], world: World): Promise<
     world.stdout.write(await render(outcome.flags.values, world));
     return 0;
   } catch (error) {
-    world.stderr.write(`${describe(error)}\n`);
+    world.stderr.write(`${describeAtLength(error)}\n`);
     return 1;
   }
 }

@@ -1,6 +1,6 @@
 /** From `template` blocks to templates that can be published: reads sources, compiles, and reports every fault at once. */
 import type { CommandConfig, EnvTemplateConfig, TemplateConfig } from "../config/types.ts";
-import { ConfigError, describe, type Fault } from "../errors.ts";
+import { ConfigError, describe, type Fault, TemplateError } from "../errors.ts";
 import type { Files } from "../ports.ts";
 import { compileTemplate } from "../render/engine.ts";
 import type { Template } from "../render/template.ts";
@@ -53,7 +53,8 @@ async function loadAll<Config extends Pick<TemplateConfig, "place">>(
       loaded.push(await loadOne(config));
     } catch (error) {
       const where = config.place ?? { file: name(config) };
-      faults.push({ ...where, message: `template ${name(config)}: ${describe(error)}` });
+      const excerpt = error instanceof TemplateError ? error.excerpt : undefined;
+      faults.push({ ...where, message: `template ${name(config)}: ${describe(error)}`, excerpt });
     }
   }
   if (faults.length > 0) throw new ConfigError(faults);

@@ -25,6 +25,7 @@ export interface Place {
 export function registerHelpers(
   environment: Environment,
   functions: readonly TemplateFunction[],
+  partials: ReadonlyMap<string, Place>,
   current: () => Evaluation,
 ): void {
   // What Handlebars calls itself, its logger included, is not for templates.
@@ -34,7 +35,7 @@ export function registerHelpers(
     environment.registerHelper(one.name, helper(one.name === "scratch" ? scratchByName(one) : one, current));
   }
   environment.registerHelper("each", boundedEach(environment.helpers.each as Helper, current));
-  boundPartials(environment, current);
+  boundPartials(environment, partials, current);
 }
 
 /** `:3:5`, or nothing where the place is not known. */
@@ -109,25 +110,40 @@ function boundedEach(each: Helper, current: () => Evaluation): Helper {
 }
 
 /** Handlebars lets its runtime be replaced: of all calls of partials this is the one place. */
-function boundPartials(environment: Environment, current: () => Evaluation): void {
+function boundPartials(environment: Environment, places: ReadonlyMap<string, Place>, current: () => Evaluation): void {
   const runtime = environment.VM as unknown as Runtime;
   const bounded: Runtime = {
     ...runtime,
     invokePartial(this: unknown, ...given) {
       const evaluation = current();
-      evaluation.session.budget.step();
-      if (++evaluation.partials > MAX_PARTIALS) fail(`exceeded maximum template depth (${MAX_PARTIALS})`);
-      const text = runtime.invokePartial.apply(this, given);
-      evaluation.partials--;
-      evaluation.session.budget.write(text?.length ?? 0);
-      return text;
+      const { session } = evaluation;
+      const start = places.get(given[2].name);
+      return placed(session, start === undefined ? {} : { loc: { start } }, "", () => {
+        session.budget.step();
+        if (++evaluation.partials > MAX_PARTIALS) fail(`exceeded maximum template depth (${MAX_PARTIALS})`);
+        const text = orUnknown(() => runtime.invokePartial.apply(this, given));
+        evaluation.partials--;
+        session.budget.write(text?.length ?? 0);
+        return text;
+      });
     },
   };
   Object.assign(environment, { VM: bounded });
 }
 
+/** Handlebars says it without a place, and only after it has looked for a block to take instead. */
+function orUnknown<T>(invoke: () => T): T {
+  try {
+    return invoke();
+  } catch (error) {
+    const { message } = error as Error;
+    if (/^The partial .* could not be found$/s.test(message)) return fail(message);
+    throw error;
+  }
+}
+
 interface Runtime {
-  invokePartial(...given: unknown[]): string | undefined;
+  invokePartial(...given: [partial: unknown, context: unknown, options: { readonly name: string }]): string | undefined;
 }
 
 /** Gives a function's failure the place of its call. */

@@ -3,6 +3,7 @@
  * (`{{#with (secret "database/creds/pg-role")}}{{Data.username}}{{/with}}`), nothing escaped, no prototypes reached.
  */
 import { TemplateError } from "../errors.ts";
+import { pointing } from "./excerpt.ts";
 import { functionsExcept } from "./functions/catalogue.ts";
 import { BUILTINS } from "./go/builtins.ts";
 import type { TemplateFunction } from "./go/function.ts";
@@ -27,7 +28,7 @@ export async function compileHandlebars(source: string, options: TemplateOptions
   // Compiled once, and so are the helpers: which evaluation they belong to is said while it runs.
   let evaluation: Evaluation | undefined;
   const bridge = createBridge();
-  registerHelpers(environment, functions, () => evaluation!);
+  registerHelpers(environment, functions, partialPlaces(program, handlebars), () => evaluation!);
   const render = environment.compile(program, { strict: options.errorOnMissingKey });
   return {
     execute(brain, host) {
@@ -70,6 +71,27 @@ function withoutCollisions(program: hbs.AST.Program, { Visitor }: Handlebars): h
   return program;
 }
 
+/** Where each partial is first asked for, by its name. */
+function partialPlaces(program: hbs.AST.Program, { Visitor }: Handlebars): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  const visitor = new Visitor();
+  const { PartialStatement, PartialBlockStatement } = visitor;
+  const note = ({ name, loc }: Pick<hbs.AST.PartialStatement, "name" | "loc">) => {
+    const { original } = name as hbs.AST.PathExpression;
+    if (original !== undefined && !places.has(original)) places.set(original, loc.start);
+  };
+  visitor.PartialStatement = (partial) => {
+    note(partial);
+    PartialStatement.call(visitor, partial);
+  };
+  visitor.PartialBlockStatement = (partial) => {
+    note(partial);
+    PartialBlockStatement.call(visitor, partial);
+  };
+  visitor.accept(program);
+  return places;
+}
+
 /**
  * Whatever is printed becomes text first, and nothing is escaped: with its own option `noEscape` Handlebars adds up two
  * numbers that stand beside each other.
@@ -103,17 +125,22 @@ function run(render: () => string, options: TemplateOptions): string {
 
 /** Of an error in the grammar the message holds the line, an excerpt, an arrow below it, and what was expected. */
 function parseErrorOf(error: unknown, options: TemplateOptions): TemplateError {
-  const grammar = /^Parse error on line (\d+):\n(.*)\n-*\^\n(.*)$/s.exec((error as Error).message);
+  const grammar = /^Parse error on line (\d+):\n(.*)\n(-*)\^\n(.*)$/s.exec((error as Error).message);
   if (grammar === null) {
     const { message, place } = described(error);
     return parseError(options, message, whereOf(place));
   }
-  const [, line, excerpt = "", expected = ""] = grammar;
-  return parseError(options, `parse error at ${quote(excerpt)}: ${expected.replaceAll("'", "")}`, `:${line}`);
+  const [, line = "", excerpt = "", arrow = "", expected = ""] = grammar;
+  return parseError(
+    options,
+    `parse error at ${quote(excerpt)}: ${expected.replaceAll("'", "")}`,
+    `:${line}`,
+    pointing(line, excerpt, arrow.length),
+  );
 }
 
-function parseError(options: TemplateOptions, message: string, where = ""): TemplateError {
-  return new TemplateError("parse", `parse: template: ${options.name}${where}: ${message}`);
+function parseError(options: TemplateOptions, message: string, where = "", excerpt?: string): TemplateError {
+  return new TemplateError("parse", `parse: template: ${options.name}${where}: ${message}`, { excerpt });
 }
 
 /** Handlebars appends the place to its messages. */

@@ -30,8 +30,9 @@ export function redacting(template: Template): Template {
       } catch (error) {
         if (!(error instanceof TemplateError)) throw error;
         const values = [...seen].flatMap(secretValues);
-        const { asked, hint, message, phase } = error;
-        throw new TemplateError(phase, redact(message, values), { hint, asked });
+        const { asked, excerpt, hint, message, phase } = error;
+        const details = { hint, asked, excerpt: excerpt === undefined ? undefined : redact(excerpt, values) };
+        throw new TemplateError(phase, redact(message, values), details);
       }
     },
   };

@@ -192,7 +192,11 @@ export function conclude(session: Session, evaluate: () => string): Execution {
       return { output: new Uint8Array(), used, missing: waits, files: [], work };
     }
     if (!(error instanceof TemplateError)) throw error;
-    throw new TemplateError(error.phase, error.message, { hint: error.hint, asked: { used, missing } });
+    throw new TemplateError(error.phase, error.message, {
+      hint: error.hint,
+      asked: { used, missing },
+      excerpt: error.excerpt,
+    });
   }
 }
 

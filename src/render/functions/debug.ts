@@ -1,4 +1,5 @@
 /** spew_…: values with their types, for looking at them. */
+import { JsonNumber } from "../../json.ts";
 import { type Flags, formatPlain, formatValue } from "../go/format.ts";
 import { defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { sortedEntries } from "../go/order.ts";
@@ -6,7 +7,7 @@ import { type Arguments, sprintf } from "../go/printf.ts";
 import { quote } from "../go/quote.ts";
 import { boundedSize } from "../go/size.ts";
 import { byteLength } from "../go/text.ts";
-import { GoMap, kindOf, NilPointer, Slice, Struct, typeName, type Value } from "../go/values.ts";
+import { GoMap, NilPointer, Slice, Struct, typeName, type Value } from "../go/values.ts";
 
 const ANY = "interface {}";
 
@@ -54,8 +55,8 @@ function dump(value: Value, margin: string): string {
   if (typeof value === "string") {
     return `(string) ${value === "" ? "" : `(len=${byteLength(value)}) `}${quote(value)}`;
   }
-  if (kindOf(value) === "string")
-    return `(${typeName(value)}) (len=${byteLength(String(value))}) ${quote(String(value))}`;
+  // It has a String method, which spew asks before it quotes.
+  if (value instanceof JsonNumber) return `(json.Number) (len=${byteLength(value.text)}) ${value.text}`;
   return `(${typeName(value)}) ${formatPlain(value)}`;
 }
 

@@ -1,5 +1,5 @@
 /** Maps into maps. */
-import { formatPlain } from "../go/format.ts";
+import { formatValue } from "../go/format.ts";
 import { define, defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { compareStrings } from "../go/order.ts";
 import { quote } from "../go/quote.ts";
@@ -28,6 +28,7 @@ export function merge(into: GoMap, from: GoMap, override: boolean): GoMap {
 }
 
 function mergeInside(into: GoMap, from: GoMap, override: boolean): GoMap {
+  if (into.isNil && from.entries.size === 0) return into;
   const merged = into.isNil ? new GoMap(into.key, into.element, new Map()) : into;
   for (const [key, value] of from.entries) {
     const known = merged.entries.get(key) ?? null;
@@ -53,7 +54,7 @@ function descend(map: GoMap, name: string, path: string): GoMap {
   const known: Value | undefined = map.entries.get(name);
   if (known instanceof GoMap) return known;
   if (known !== undefined) {
-    fail(`explodeMap: not a map: ${quote(path)}: ${quote(name)} already has value ${quote(formatPlain(known))}`);
+    fail(`explodeMap: not a map: ${quote(path)}: ${quote(name)} already has value ${formatValue(known, "q", {})}`);
   }
   const made = anyMap();
   map.entries.set(name, made);

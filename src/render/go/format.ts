@@ -109,7 +109,8 @@ function formatByKind(value: Exclude<Value, null>, verb: string, flags: Flags): 
 }
 
 function formatStruct(value: Struct, verb: string, flags: Flags): string {
-  if (flags.sharpV && value.type.goString !== undefined) return value.type.goString(value);
+  if (flags.sharpV && value.type.goString !== undefined)
+    return formatString(value.type.goString(value), "s", flags) ?? "";
   const fields = value.type.fields.map((name) => {
     const text = formatNested(value.fields.get(name) ?? null, verb, flags);
     return flags.plusV || flags.sharpV ? `${name}:${text}` : text;
@@ -155,7 +156,7 @@ function formatString(text: string, verb: string, flags: Flags): string | undefi
 function formatInteger(value: bigint, verb: string, flags: Flags, unsigned: boolean): string | undefined {
   switch (verb) {
     case "v":
-      return flags.sharpV && unsigned ? `0x${value.toString(16)}` : digits(value, 10, "", flags);
+      return flags.sharpV && unsigned ? digits(value, 16, "0x", flags) : digits(value, 10, "", flags);
     case "d":
       return digits(value, 10, "", flags);
     case "b":
@@ -173,7 +174,7 @@ function formatInteger(value: bigint, verb: string, flags: Flags, unsigned: bool
     case "q":
       return pad(quoteRune(Number(value), flags.plus), flags);
     case "U": {
-      const code = `U+${value
+      const code = `U+${BigInt.asUintN(64, value)
         .toString(16)
         .toUpperCase()
         .padStart(Math.max(4, flags.precision ?? 4), "0")}`;

@@ -1,5 +1,6 @@
 /** One template while it is walked: its variables, the node that errors name, and what all templates of the source share. */
 import { TemplateError } from "../../errors.ts";
+import { excerptOf } from "../excerpt.ts";
 import { type Node, printNode, type Statement } from "./ast.ts";
 import type { Result } from "./boxed.ts";
 import type { CallContext, TemplateFunction } from "./function.ts";
@@ -80,7 +81,10 @@ export class Frame {
   }
 
   fail(message: string): never {
-    throw new TemplateError("execute", `execute: template: ${this.#where()}${message}`);
+    const { node } = this;
+    throw new TemplateError("execute", `execute: template: ${this.#where()}${message}`, {
+      excerpt: node === undefined ? undefined : excerptOf(this.evaluation.source, node.position),
+    });
   }
 
   #find(name: string): Variable {

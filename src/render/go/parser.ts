@@ -37,7 +37,7 @@ class Parser {
   constructor(source: string, options: ParseOptions) {
     const tokens = tokenize(source, options.leftDelimiter || "{{", options.rightDelimiter || "}}");
     this.#name = options.name;
-    this.#tokens = new TokenReader(tokens, options.name);
+    this.#tokens = new TokenReader(tokens, options.name, source);
     this.#pipelines = new PipelineParser(this.#tokens, options.refusal);
   }
 
@@ -72,12 +72,12 @@ class Parser {
   }
 
   /** The body of a {{define}} or {{block}}: variables and loops around it do not reach into it. */
-  #separateTemplate(context: string, line?: number): readonly Statement[] {
+  #separateTemplate(context: string, place?: Token): readonly Statement[] {
     const outer = { variables: this.#pipelines.variables, rangeDepth: this.#rangeDepth };
     this.#pipelines.variables = ["$"];
     this.#rangeDepth = 0;
     const { list, terminator } = this.#tokens.nested(() => this.#itemList());
-    if (terminator.type !== "end") this.#tokens.fail(`unexpected {{else}} in ${context}`, line);
+    if (terminator.type !== "end") this.#tokens.fail(`unexpected {{else}} in ${context}`, place);
     this.#pipelines.variables = outer.variables;
     this.#rangeDepth = outer.rangeDepth;
     return list;
@@ -168,7 +168,7 @@ class Parser {
     const name = this.#templateName(token, context);
     const pipe = this.#pipelines.pipeline(context, "rightDelim");
     // What reads the block's body is another parser, whose lines this one does not know.
-    this.#add(name, this.#separateTemplate(context, this.#tokens.line));
+    this.#add(name, this.#separateTemplate(context, this.#tokens.seen));
     return { type: "template", position: token.position, name, pipe };
   }
 

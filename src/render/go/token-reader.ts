@@ -1,5 +1,6 @@
 /** The tokens of a template one after the other, and the errors that name where reading them stopped. */
 import { TemplateError } from "../../errors.ts";
+import { excerptOf } from "../excerpt.ts";
 import { describeToken, type Token, type TokenType } from "./tokens.ts";
 
 /** Control structures and parentheses inside each other: far more than any text written by hand has. */
@@ -7,6 +8,7 @@ const MAX_NESTING = 200;
 
 export class TokenReader {
   readonly #name: string;
+  readonly #source: string;
   readonly #tokens: readonly Token[];
   /** The next token's index; set back to read it once more. */
   at = 0;
@@ -17,9 +19,10 @@ export class TokenReader {
   #nesting = 0;
 
   /** `name` is the source's, for error messages. */
-  constructor(tokens: readonly Token[], name: string) {
+  constructor(tokens: readonly Token[], name: string, source: string) {
     this.#tokens = tokens;
     this.#name = name;
+    this.#source = source;
   }
 
   peek(): Token {
@@ -63,12 +66,14 @@ export class TokenReader {
     this.fail(token.text.endsWith(" action") ? token.text + where : `${token.text} in action${where}`);
   }
 
-  /** The line that an error names. */
-  get line(): number {
-    return (this.#tokens[this.#seen] ?? this.#tokens.at(-1)!).line;
+  /** The token that was looked at last; errors name its line. */
+  get seen(): Token {
+    return this.#tokens[this.#seen] ?? this.#tokens.at(-1)!;
   }
 
-  fail(message: string, line = this.line): never {
-    throw new TemplateError("parse", `parse: template: ${this.#name}:${line}: ${message}`);
+  fail(message: string, { line, position } = this.seen): never {
+    throw new TemplateError("parse", `parse: template: ${this.#name}:${line}: ${message}`, {
+      excerpt: excerptOf(this.#source, position),
+    });
   }
 }

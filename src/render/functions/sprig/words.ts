@@ -73,6 +73,7 @@ function camelCase(text: string): string {
     const previous = current;
     if (isConnector(character) && isConnector(previous)) {
       out += previous;
+      current = character;
       continue;
     }
     if (isConnector(previous)) {

@@ -37,6 +37,20 @@ export class Cursor {
     return colon !== null && (comment === null || colon.index < comment.index);
   }
 
+  /** As `keyAhead`, behind anchors and tags too. */
+  isSimpleKeyAhead(): boolean {
+    const start = this.at;
+    this.at += /^(?:[&!][^ \t\n,[\]{}]*[ \t]+)*/.exec(this.restOfLine())![0].length;
+    const ahead = this.keyAhead();
+    this.at = start;
+    return ahead;
+  }
+
+  /** How far away the colon is that follows. */
+  colonAhead(): number {
+    return this.restOfLine().search(/:(?:[ \t]|$)/);
+  }
+
   take(character: string): boolean {
     if (this.text[this.at] !== character) return false;
     this.at++;

@@ -1,5 +1,8 @@
 /** What nodes of all styles have in common: anchors, aliases, tags, quoted scalars, and how deep they may stand. */
-import { fail, GoMap, integerOf, type Value } from "../../go/values.ts";
+import { formatValue } from "../../go/format.ts";
+import { decodeText } from "../../go/text.ts";
+import { fail, GoMap, integerOf, Slice, type Value } from "../../go/values.ts";
+import { decodeBase64, STANDARD } from "../encoding.ts";
 import type { Cursor } from "./cursor.ts";
 import { readDoubleQuoted, readSingleQuoted } from "./quoted.ts";
 import { resolveScalar } from "./resolve.ts";
@@ -78,6 +81,7 @@ export class NodeParts {
 /** A scalar as its tag says, or as what it looks like. */
 export function tagged(text: string, tag: string | undefined, quoted: boolean): Value {
   if (tag === "!str" || tag === "") return text;
+  if (tag === "!binary") return binary(text);
   if (tag === "!float" || tag === "!int" || tag === "!bool" || tag === "!null") {
     const value = resolveScalar(text);
     return tag === "!float" && typeof value === "bigint" ? Number(value) : value;
@@ -88,17 +92,24 @@ export function tagged(text: string, tag: string | undefined, quoted: boolean): 
 /** Sets the entry, or merges what `<<` brings: what is there already stays. */
 export function put(entries: Map<Value, Value>, key: Value, value: Value): void {
   if (key === "<<") {
-    const maps =
-      value instanceof GoMap ? [value] : value instanceof Object && "items" in value ? [...value.items].reverse() : [];
-    if (maps.length === 0 || !maps.every((map) => map instanceof GoMap))
+    const maps = value instanceof GoMap ? [value] : value instanceof Slice ? [...value.items].reverse() : [];
+    if (!(value instanceof GoMap || value instanceof Slice) || !maps.every((map) => map instanceof GoMap))
       fail("yaml: map merge requires map or sequence of maps as the value");
     for (const map of maps as GoMap[])
       for (const [inner, item] of map.entries) if (!entries.has(inner)) entries.set(inner, item);
     return;
   }
   if (typeof key === "object" && key !== null && integerOf(key) === undefined)
-    fail(`yaml: invalid map key: ${String(key)}`);
+    fail(`yaml: invalid map key: ${formatValue(key, "v", { sharp: true })}`);
   entries.set(key, value);
+}
+
+function binary(text: string): string {
+  try {
+    return decodeText(decodeBase64(text, STANDARD));
+  } catch {
+    return fail("yaml: !!binary value contains invalid base64 data");
+  }
 }
 
 function sizeOf(value: Value): number {

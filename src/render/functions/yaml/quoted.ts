@@ -84,7 +84,9 @@ export function blockScalar(text: string, start: number, indent: number): ReadTe
   const lines: string[] = [];
   let end = header.lastIndex;
   for (const line of rest.split(/(?<=\n)/)) {
-    const blank = /^ *\n?$/.test(line);
+    // Spaces alone, as far as the margin goes, are an empty line.
+    const blank = /^ *\n?$/.test(line) && line.replace(/\n$/, "").length <= margin;
+    if (line === "") break;
     if (!blank && (/^ */.exec(line)![0].length < margin || (margin === 0 && /^(?:---|\.\.\.)/.test(line)))) break;
     lines.push(line.replace(/\n$/, "").slice(margin));
     end += line.length;
@@ -93,14 +95,26 @@ export function blockScalar(text: string, start: number, indent: number): ReadTe
   while (kept > 0 && lines[kept - 1] === "") kept--;
   const body = lines.slice(0, kept);
   const content = text[start] === "|" ? body.join("\n") : foldBlock(body);
+  // The last line of the text may end without a break.
+  const broken = kept > 0 && text[end - 1] === "\n";
   const ending =
-    chomp === "-" ? "" : chomp === "+" ? "\n".repeat(lines.length - kept + (kept > 0 ? 1 : 0)) : kept > 0 ? "\n" : "";
+    chomp === "-"
+      ? ""
+      : chomp === "+"
+        ? "\n".repeat(lines.length - kept + (broken ? 1 : 0))
+        : broken || kept < lines.length
+          ? kept > 0
+            ? "\n"
+            : ""
+          : "";
   return { value: content + ending, end };
 }
 
 function detectMargin(rest: string, indent: number): number {
-  const first = /^(?: *\n)*( *)(?=[^ \n])/.exec(rest);
-  return Math.max(first?.[1]?.length ?? 0, indent + 1);
+  const [, blanks = "", first = ""] = /^((?: *\n)*)( *)/.exec(rest)!;
+  // Lines of spaces alone count too: the longest of them is the least.
+  const longest = Math.max(first.length, ...blanks.split("\n").map((line) => line.length));
+  return Math.max(longest, indent + 1, 1);
 }
 
 /** As plain lines are folded, but lines that begin with a space keep their breaks. */

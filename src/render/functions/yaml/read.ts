@@ -48,10 +48,17 @@ class YamlReader {
   }
 
   #nodeInside(indent: number, dashesMayAlign: boolean): Value {
+    const before = this.#cursor.at;
     this.#cursor.skip();
     if (this.#cursor.ended()) return null;
     const column = this.#cursor.column();
     const dash = this.#cursor.isDash();
+    const behindKey = dashesMayAlign && !this.#cursor.linesSince(before);
+    if (behindKey && dash) this.#cursor.scannerError("block sequence entries are not allowed in this context");
+    if (behindKey && this.#cursor.isSimpleKeyAhead()) {
+      this.#cursor.at += this.#cursor.colonAhead();
+      this.#cursor.scannerError("mapping values are not allowed in this context");
+    }
     if (column <= indent && !(dashesMayAlign && dash && column === indent)) return null;
     if (dash) return this.#sequence(column);
     const start = this.#cursor.at;
@@ -123,8 +130,9 @@ class YamlReader {
     for (;;) {
       this.#cursor.skip();
       if (this.#cursor.ended() || this.#cursor.column() < column) break;
-      if (this.#cursor.column() > column) this.#cursor.parserError("did not find expected key");
-      if (this.#cursor.isDash()) break;
+      if (this.#cursor.column() > column || this.#cursor.isDash()) {
+        this.#cursor.parserError("did not find expected key");
+      }
       const key = this.#cursor.isQuestion() ? this.#explicitKey(column) : this.#simpleKey();
       this.#cursor.skip();
       if (this.#cursor.text[this.#cursor.at] === ":") {

@@ -1,0 +1,28 @@
+/** The line of a template in which an error lies, with an arrow below it. */
+
+/** Longer lines are cut on both sides of the place. */
+const BEFORE = 50;
+const BEHIND = 30;
+
+/** `position` is the offset in UTF-16 units. */
+export function excerptOf(source: string, position: number): string {
+  const before = source.slice(0, position);
+  const start = before.lastIndexOf("\n") + 1;
+  const end = source.indexOf("\n", position);
+  const number = before.split("\n").length;
+  const left = shown(source.slice(start, position));
+  const right = shown(source.slice(position, end < 0 ? undefined : end));
+  const lead = left.length > BEFORE ? ["…", ...left.slice(-BEFORE)] : left;
+  const tail = right.length > BEHIND ? [...right.slice(0, BEHIND), "…"] : right;
+  return pointing(String(number), [...lead, ...tail].join("").trimEnd(), lead.length);
+}
+
+/** A line with its number, and the arrow below the character at `column`. */
+export function pointing(number: string, line: string, column: number): string {
+  return `  ${number} | ${line}\n  ${" ".repeat(number.length)} | ${" ".repeat(column)}^`;
+}
+
+/** One column for each character; what moves the cursor is a space. */
+function shown(text: string): string[] {
+  return Array.from(text, (character) => (/\p{Cc}/u.test(character) ? " " : character));
+}
