@@ -7,11 +7,12 @@ import { faultsOf, formatTable } from "./table.ts";
 const HELP = `npm run soak [-- OPTIONS]
 
 Several pods at once, each with an application of another habit, a lessee, and an emulated Vault with TTLs by chance and
-faults by chance: errors, cuts, silence, refused connections, garbage, SIGKILL, SIGHUP. It ends with a table, and with
-exit code 1 unless no query failed, no database user is left and the memory is flat.
+faults by chance: errors, cuts, silence, refused connections, garbage; a Postgres that restarts, refuses, is slow or full
+for Vault and lessee; a disk that is full or read-only; SIGKILL, SIGHUP. It ends with a table, and with exit code 1 unless no query failed, no database user is left and the memory is flat.
 
   --for DURATION   how long (10m)
   --pods N         how many pods (4)
+  --logs FOLDER    keeps what the pods log, and what was done to them
   --seed N         the same chances as another run; what it was stands at the end
 `;
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     for: { type: "string", default: "10m" },
     pods: { type: "string", default: "4" },
+    logs: { type: "string" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
     help: { type: "boolean", default: false },
   },
@@ -34,7 +36,15 @@ if (values.help) {
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  const outcome = await soak({ duration, pods, seed, env: process.env, interrupted: interrupted.signal, say });
+  const outcome = await soak({
+    duration,
+    pods,
+    seed,
+    env: process.env,
+    interrupted: interrupted.signal,
+    logs: values.logs,
+    say,
+  });
   const faults = faultsOf(outcome);
   console.log(`\n${formatTable(outcome)}\n`);
   for (const fault of faults) console.log(fault);

@@ -1,4 +1,5 @@
 /** One pod of the soak: an emulated Vault of its own, lessee as a process, an application of one habit. */
+import { appendFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Habit } from "../app/habits.ts";
@@ -12,24 +13,39 @@ import type { LogEntry } from "../demo/timeline.ts";
 import type { Guard } from "../guard.ts";
 import type { Kubernetes } from "../kubernetes/token-review.ts";
 import type { RunningPostgres } from "../postgres.ts";
+import { type DiskFault, mayMount, mend, mount, spoil, unmount } from "../real-disk.ts";
 import { type EmulatedVault, startEmulatedVault } from "../vault/emulated-vault.ts";
 import { setUpSeed } from "../vault/setup.ts";
 import type { Chance } from "./chance.ts";
+import { type Gate, startGate } from "./gate.ts";
 
 export interface SoakPod {
   readonly name: string;
   readonly vault: EmulatedVault;
+  /** Between Postgres and those who look after its users. */
+  readonly gate: Gate;
+  readonly disk: SickDisk;
   readonly tally: LogTally;
   /** Credentials that ended before they were let go. */
   lost(): number;
   killed(): number;
   reload(): void;
+  /** Into its log, if that is kept. */
+  note(line: string): void;
   killAndRestart(): Promise<void>;
   /** Of lessee, in megabytes; its resident set and what of it nobody else can share. */
   memory(): Promise<{ readonly rss: number; readonly anonymous: number }>;
   report(): { readonly ok: number; readonly failed: number; readonly lastFailure: string | null };
   /** The application first, then lessee. Tells what did not end in order. */
   stop(): Promise<readonly string[]>;
+}
+
+/** The volume of what lessee writes: its state, and the application's file. */
+export interface SickDisk {
+  /** What can be done to it by whoever runs the soak. */
+  readonly faults: readonly DiskFault[];
+  spoil(fault: DiskFault): Promise<void>;
+  mend(fault: DiskFault): Promise<void>;
 }
 
 export interface SoakPodInputs {
@@ -42,6 +58,8 @@ export interface SoakPodInputs {
   readonly guard: Guard;
   readonly stack: AsyncDisposableStack;
   readonly env: NodeJS.ProcessEnv;
+  /** Where its log is kept, if anywhere. */
+  readonly logs: string | undefined;
 }
 
 const LAUNCHER = new URL("../../bin/lessee", import.meta.url).pathname;
@@ -50,14 +68,18 @@ const ROOT = "root-of-the-soak";
 export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
   const { chance, env, guard, habit, kubernetes, postgres, stack } = inputs;
   const folder = join(inputs.folder, `pod-${inputs.number}`);
-  await mkdir(folder);
+  const volume = join(folder, "volume");
+  await mkdir(volume, { recursive: true });
+  const disk = await openDisk(volume, stack);
+  const gate = await startGate(postgres);
+  stack.defer(gate.stop);
   const options = chooseTimes(habit, chance);
   const vault = await startEmulatedVault({ rootToken: ROOT, retries: { base: 1_000, attempts: 20 } });
   stack.defer(vault.stop);
   const seed = await setUpSeed({
     address: vault.address,
     token: ROOT,
-    postgres,
+    postgres: gate.postgres,
     kubernetes,
     ttl: {
       default: options.defaultTtl / 1_000,
@@ -69,7 +91,7 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
   const signToken = () => kubernetes.signToken({ namespace: "tsb", name: "tsb" });
   const token = await projectToken(join(folder, "serviceaccount"), signToken);
   stack.defer(token.stop);
-  const destination = join(folder, "config.yaml");
+  const destination = join(volume, "config.yaml");
   const world = {
     postgres,
     seed,
@@ -88,8 +110,8 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
       tokenFile: token.file,
       destination,
       application: application.configuration,
-      stateFolder: join(folder, "state"),
-      postgres: `${postgres.host}:${postgres.port}/${postgres.database}`,
+      stateFolder: join(volume, "state"),
+      postgres: `${gate.postgres.host}:${gate.postgres.port}/${postgres.database}`,
       healthAddress: "",
     }),
   );
@@ -98,7 +120,12 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
   let lost = 0;
   let killed = 0;
   const published = Promise.withResolvers<void>();
+  const kept = inputs.logs === undefined ? undefined : join(inputs.logs, `pod-${inputs.number}.log`);
+  function note(line: string): void {
+    if (kept !== undefined) appendFileSync(kept, `${line}\n`);
+  }
   function hear(line: string): void {
+    note(line);
     const entry = line.startsWith("{") ? (JSON.parse(line) as LogEntry) : undefined;
     if (entry?.msg === undefined) return void application.hear(line);
     tally.observe(entry);
@@ -128,9 +155,12 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
   return {
     name: `${inputs.number} ${habit}`,
     vault,
+    gate,
+    disk,
     tally,
     lost: () => lost,
     killed: () => killed,
+    note,
     reload: () => child.kill("SIGHUP"),
     async killAndRestart() {
       killed++;
@@ -154,6 +184,20 @@ export async function startSoakPod(inputs: SoakPodInputs): Promise<SoakPod> {
       const faults = [await application.stop(10_000), await child.stop(30_000), ...gone];
       return faults.filter((fault) => fault !== undefined).map((fault) => `pod ${inputs.number}: ${fault}`);
     },
+  };
+}
+
+/** Root can fill a volume and make it read-only, and is stopped by no permission; for everybody else it is the other way. */
+async function openDisk(folder: string, stack: AsyncDisposableStack): Promise<SickDisk> {
+  const mounts = process.getuid?.() === 0 && (await mayMount(folder));
+  if (mounts) {
+    await mount(folder);
+    stack.defer(() => unmount(folder));
+  }
+  return {
+    faults: mounts ? ["disk full", "read-only"] : process.getuid?.() === 0 ? [] : ["permission"],
+    spoil: (fault) => spoil(folder, fault),
+    mend: (fault) => mend(folder, fault),
   };
 }
 

@@ -20,6 +20,8 @@ export interface SoakInputs {
   readonly seed: number;
   readonly env: NodeJS.ProcessEnv;
   readonly interrupted: AbortSignal;
+  /** A folder for what the pods log, and for what was done to them. */
+  readonly logs: string | undefined;
   say(line: string): void;
 }
 
@@ -28,7 +30,15 @@ const SAMPLE_EVERY = 5_000;
 /** Vault tries a failing revocation again after seconds. */
 const USERS_PATIENCE = 60_000;
 
-export async function soak({ duration, pods: count, seed, env, interrupted, say }: SoakInputs): Promise<SoakOutcome> {
+export async function soak({
+  duration,
+  pods: count,
+  seed,
+  env,
+  interrupted,
+  logs,
+  say,
+}: SoakInputs): Promise<SoakOutcome> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "lessee-soak-"));
   const guard = startGuard(folder);
@@ -46,9 +56,11 @@ export async function soak({ duration, pods: count, seed, env, interrupted, say 
   for (let number = 0; number < count; number++) {
     const habit = HABITS[number % HABITS.length]!;
     const chance = createChance(seed + number);
-    pods.push(await startSoakPod({ number, habit, chance, folder, postgres, kubernetes, guard, stack, env }));
+    pods.push(await startSoakPod({ number, habit, chance, folder, postgres, kubernetes, guard, stack, env, logs }));
   }
   say(`${count} pods, seed ${seed}`);
+
+  if (logs !== undefined) say(`logs in ${logs}`);
 
   const over = AbortSignal.any([interrupted, AbortSignal.timeout(duration)]);
   const troubles = new Map<string, number>();
@@ -89,12 +101,15 @@ async function disturb(
   over: AbortSignal,
 ): Promise<void> {
   const chance = createChance(seed + 1_000 * (number + 1));
-  const possible = number === 0 ? TROUBLES.filter(({ name }) => name !== "SIGKILL") : TROUBLES;
+  const possible = TROUBLES.filter(
+    ({ name, isPossible }) => (number > 0 || name !== "SIGKILL") && (isPossible?.(pod) ?? true),
+  );
   for (;;) {
     await sleep(chance.between(4_000, 12_000), undefined, { signal: over }).catch(() => {});
     if (over.aborted) return;
     const trouble = chance.oneOf(possible);
     counts.set(trouble.name, (counts.get(trouble.name) ?? 0) + 1);
+    pod.note(`${new Date().toISOString()} ${trouble.name}`);
     await trouble.happen(pod, chance);
   }
 }

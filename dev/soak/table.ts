@@ -52,7 +52,7 @@ export function formatTable({ pods, troubles, mostUsers, usersLeft, memory }: So
     `troubles            ${made.join(", ") || "none"}`,
     `most users at once  ${mostUsers}`,
     `users left          ${usersLeft.length}`,
-    `memory, not shared  ${megabytes(second)} in the second quarter, ${megabytes(last)} in the last (median)`,
+    `memory, not shared  ${megabytes(second)} in the second quarter, ${megabytes(last)} in the last (median), ${slope(memory)}`,
   ].join("\n");
 }
 
@@ -77,6 +77,18 @@ function quarters(memory: readonly MemorySample[]): { readonly second: number; r
   const median = (samples: readonly MemorySample[]) =>
     samples.map(({ anonymous }) => anonymous).toSorted((a, b) => a - b)[Math.floor(samples.length / 2)]!;
   return { second: median(memory.slice(quarter, 2 * quarter)), last: median(memory.slice(-quarter)) };
+}
+
+/** By least squares over the same three quarters. */
+function slope(memory: readonly MemorySample[]): string {
+  const samples = memory.slice(Math.floor(memory.length / 4));
+  if (memory.length < FEWEST_SAMPLES) return "slope not measured";
+  const mean = (of: (sample: MemorySample) => number) =>
+    samples.reduce((sum, one) => sum + of(one), 0) / samples.length;
+  const [time, size] = [mean(({ at }) => at), mean(({ anonymous }) => anonymous)];
+  const together = mean(({ at, anonymous }) => (at - time) * (anonymous - size));
+  const perHour = (3_600_000 * together) / mean(({ at }) => (at - time) ** 2);
+  return `${perHour < 0 ? "−" : "+"}${Math.abs(perHour).toFixed(1)} MB an hour`;
 }
 
 function megabytes(value: number): string {

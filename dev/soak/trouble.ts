@@ -1,11 +1,15 @@
 /** What is done to a pod now and then: each is over after some seconds, so that a rotation has the time that it needs. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DiskFault } from "../real-disk.ts";
 import type { Fault, FaultyRequest } from "../vault/faults.ts";
 import type { Chance } from "./chance.ts";
+import type { GateFault } from "./gate.ts";
 import type { SoakPod } from "./pod.ts";
 
 export interface Trouble {
   readonly name: string;
+  /** Whether it can be made here; absent where it always can. */
+  isPossible?(pod: SoakPod): boolean;
   happen(pod: SoakPod, chance: Chance): Promise<void>;
 }
 
@@ -35,6 +39,29 @@ function some(name: string, when: Matches, fault: Fault, times: number): Trouble
   };
 }
 
+function postgres(name: string, fault: GateFault): Trouble {
+  return {
+    name,
+    async happen({ gate }, chance) {
+      gate.fail(fault);
+      await sleep(chance.between(200, LONGEST));
+      gate.mend();
+    },
+  };
+}
+
+function disk(fault: DiskFault): Trouble {
+  return {
+    name: fault,
+    isPossible: (pod) => pod.disk.faults.includes(fault),
+    async happen(pod, chance) {
+      await pod.disk.spoil(fault);
+      await sleep(chance.between(200, LONGEST));
+      await pod.disk.mend(fault);
+    },
+  };
+}
+
 export const TROUBLES: readonly Trouble[] = [
   some("503 sealed", any, answer(503, "Vault is sealed"), 100),
   some("429", any, answer(429, "rate limit quota exceeded", { "retry-after": "1" }), 3),
@@ -55,6 +82,13 @@ export const TROUBLES: readonly Trouble[] = [
       await vault.acceptConnections();
     },
   },
+  postgres("Postgres refuses", "refused"),
+  postgres("Postgres is full", "full"),
+  postgres("Postgres restarts", "restarting"),
+  postgres("Postgres is slow", "slow"),
+  disk("disk full"),
+  disk("read-only"),
+  disk("permission"),
   { name: "SIGHUP", happen: async (pod) => pod.reload() },
   { name: "SIGKILL", happen: (pod) => pod.killAndRestart() },
 ];

@@ -250,7 +250,7 @@ function keep(state: TokenState, now: number): TokenAction {
   }
   for (const token of all) {
     if (token.probeAt <= now) return { do: "probe", number: token.number };
-    if (token.renewAt <= now && token.renewAt < token.expiry) return { do: "renew", number: token.number };
+    if (token.renewAt <= now) return { do: "renew", number: token.number };
   }
   return wait(now, ...all.flatMap((token) => [endDue(token), token.probeAt, token.renewAt]));
 }

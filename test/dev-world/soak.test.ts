@@ -34,6 +34,9 @@ describe("the soak", () => {
   it("is good without a failed query, without a user left, and with memory that stays where it is", () => {
     expect(faultsOf(good)).toEqual([]);
     expect(formatTable(good)).toMatch(/0 sighup +9 +4,000 +0 +0 +2 +120/);
+    // 0.1 MB in every 5 s.
+    expect(formatTable({ ...good, memory: memory(0.1) })).toMatch(/, \+7\d\.\d MB an hour/);
+    expect(formatTable({ ...good, memory: [] })).toMatch(/slope not measured/);
   });
 
   it.each([

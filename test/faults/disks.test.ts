@@ -5,10 +5,10 @@
 import { chown, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DISK_FAULTS, type DiskFault, mayMount, mend, mount, NOBODY, spoil, unmount } from "../../dev/real-disk.ts";
 import { runCell } from "./cell.ts";
 import { type Ground, prepareGround } from "./ground.ts";
 import type { Pod, PodOptions } from "./pod.ts";
-import { DISK_FAULTS, type DiskFault, mayMount, mend, mount, NOBODY, spoil, unmount } from "./real-disk.ts";
 import { type Case, DURATIONS } from "./table.ts";
 
 const isRoot = process.getuid?.() === 0;

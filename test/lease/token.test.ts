@@ -17,6 +17,7 @@ import {
   type TokenOutcome,
   type TokenPolicy,
   type TokenState,
+  tokenEnd,
 } from "../../src/lease/token.ts";
 import { anySeconds, HOUR, MINUTE, SECOND, heldToken as token } from "./policies.ts";
 
@@ -405,12 +406,41 @@ describe("a token", () => {
     expect(advanceToken(before, failed, 7, policy, chance).login).toEqual({ failures, retryAt: 7 + wait });
   });
 
+  it.each([
+    ["its horizon", {}, 24 * HOUR],
+    ["its horizon, though a renewal was refused", { refusals: 1 }, 24 * HOUR],
+    ["its expiry, when two were", { refusals: 2 }, HOUR],
+    ["its horizon, though five have failed", { renewFailures: 5 }, 24 * HOUR],
+    ["its expiry, when six have", { renewFailures: 6 }, HOUR],
+    ["its horizon then, where that comes first", { refusals: 2, horizon: HOUR / 2 }, HOUR / 2],
+  ])("really ends at %s", (_what, changes, end) => {
+    expect(tokenEnd(token(changes))).toBe(end);
+  });
+
+  it("W6: counts a renewal as refused only where the server still knows it", () => {
+    const fail = (verdict: "kept" | "unknown") =>
+      advanceToken(
+        { ...NO_TOKEN, active: token({ refusals: 3 }) },
+        { is: "renewal failed", number: 1, verdict, error: "x" },
+        5,
+        policy,
+        0,
+      ).active?.refusals;
+    expect([fail("kept"), fail("unknown")]).toEqual([4, 3]);
+    const two: TokenState = { ...NO_TOKEN, active: token({ refusals: 3 }) };
+    const ended = { is: "renewal failed", number: 1, verdict: "ended", expiry: 6, error: "x" } as const;
+    expect(advanceToken(two, ended, 5, policy, 0).active?.refusals).toBe(0);
+    const renewed = { is: "renewed", number: 1, expiry: 5, horizon: 6, renewAt: 4 } as const;
+    expect(advanceToken(two, renewed, 5, policy, 0).active?.refusals).toBe(0);
+  });
+
   it("M3: that is counted ends the agent at its first login; any failure does with exit_on_err", () => {
     const counted = new LesseeError(COUNTED, "num_uses");
     expect(endsLogin(counted, true, false)).toMatch(/no token that can be worked with: .*num_uses/);
     expect(endsLogin(counted, false, false)).toBeNull();
     expect(endsLogin(new LesseeError("other", "x"), true, false)).toBeNull();
     expect(endsLogin(new Error("x"), true, false)).toBeNull();
+    expect(endsLogin(Object.assign(new Error("x"), { code: COUNTED }), true, false)).toBeNull();
     expect(endsLogin(new Error("x"), false, true)).toMatch(/exit_on_err/);
   });
 

@@ -6,7 +6,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { run } from "../../dev/process.ts";
-import { DISK_FAULTS, type DiskFault, mayMount, mend, mount, spoil, unmount } from "../faults/real-disk.ts";
+import { DISK_FAULTS, type DiskFault, mayMount, mend, mount, spoil, unmount } from "../../dev/real-disk.ts";
 import { configuration } from "../support/configuration.ts";
 import { startWorld, type World } from "../support/world.ts";
 

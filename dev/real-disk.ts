@@ -1,7 +1,7 @@
 /** A small volume of its own in a pod's folder, and what disks do to it: nothing of that is made up. */
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "../../dev/process.ts";
+import { run } from "./process.ts";
 
 export const DISK_FAULTS = ["disk full", "read-only", "permission"] as const;
 export type DiskFault = (typeof DISK_FAULTS)[number];
