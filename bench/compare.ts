@@ -17,24 +17,11 @@ import { startSampleApplication } from "../dev/demo/sample-application.ts";
 import { projectToken } from "../dev/demo/service-account.ts";
 import { startWorld } from "../dev/demo/world.ts";
 import { startGuard } from "../dev/guard.ts";
+import { type Figures, REFUSING, rowsOf } from "./compare-rows.ts";
 import { type Front, startFront } from "./front.ts";
 import { nameOf } from "./measure.ts";
-import { markdown, median, text } from "./table.ts";
-import { type UserEnd, watchLives } from "./user-lives.ts";
-
-interface Figures {
-  readonly queries: number;
-  readonly failed: number;
-  /** By SQLSTATE: `42501 × 24`. */
-  readonly failures: string;
-  readonly usersOfAPod: number;
-  readonly refusedRequests: number;
-  /** How replaced users have ended. */
-  readonly ends: readonly UserEnd[];
-}
-
-/** How long renewals are refused. */
-const REFUSING = 20_000;
+import { markdown, text } from "./table.ts";
+import { watchLives } from "./user-lives.ts";
 
 const { values } = parseArgs({
   options: { for: { type: "string", default: "90s" }, markdown: { type: "boolean", default: false } },
@@ -72,25 +59,7 @@ for (const [index, command] of commands.entries()) {
   figures.push({ ...served, usersOfAPod, refusedRequests: await refuse(command, join(folder, `${index}-c`), front) });
 }
 
-const row = (name: string, figure: (one: Figures) => string) => [name, ...figures.map(figure)];
-const count = (n: number) => n.toLocaleString("en");
-const rows = [
-  row("queries", ({ queries }) => count(queries)),
-  row("of them failed", ({ failed, failures }) => (failed === 0 ? "0" : `${count(failed)} (${failures})`)),
-  row("new users in a pod's life: init container, sidecar, restarted sidecar", ({ usersOfAPod }) => count(usersOfAPod)),
-  row(`requests in ${REFUSING / 1_000} s in which renewals are refused`, ({ refusedRequests }) =>
-    count(refusedRequests),
-  ),
-  row("replaced users that ended while connections of theirs were open", ({ ends }) => {
-    const inUse = ends.filter(({ sessions }) => sessions > 0);
-    return `${inUse.length} of ${ends.length}`;
-  }),
-  row("seconds that the others lived on after their last connection, median (most)", ({ ends }) => {
-    const seconds = ends.filter(({ sessions }) => sessions === 0).map(({ idleSeconds }) => idleSeconds);
-    return seconds.length === 0 ? "–" : `${median(seconds).toFixed(1)} (${Math.max(...seconds).toFixed(1)})`;
-  }),
-];
-console.log((values.markdown ? markdown : text)(["", ...names], rows));
+console.log((values.markdown ? markdown : text)(["", ...names], rowsOf(figures)));
 console.log(`
 ${cpus().length} × ${cpus()[0]?.model.trim()}; the server is ${names[1]?.replace(" agent", "")} in dev mode, with a max TTL of 30 s
 Again: VAULT_BIN=/path/to/vault npm run compare -- --for ${values.for}`);
@@ -118,8 +87,8 @@ async function serve(
   const report = application.report()!;
   await lives.stop();
   await agent.stop();
-  const failures = Object.entries(report.failures).map(([code, times]) => `${code} × ${times}`);
-  return { queries: report.ok + report.failed, failed: report.failed, failures: failures.join(", "), ends };
+  const { failed, failures, ok } = report;
+  return { queries: ok + failed, failed, failures, ends };
 }
 
 /** An init container, the sidecar after it, and another one after a SIGKILL. */

@@ -203,7 +203,7 @@ export interface CredentialConfig {
   /** Read of the published file → connection made; default 30 s. */
   readonly readerGrace: number;
   /** A connection may outlive its lifetime by its longest use; default the greater of 1 min and 10 % of the lifetime. */
-  readonly longestUse?: number;
+  readonly longestUse: number;
   /** Read, verify, render and publish, with their retries; default 10 s. */
   readonly preparation: number;
   /** From the publish until the application was heard; default 30 s. */

@@ -14,11 +14,10 @@ export interface PolicyContext {
 }
 
 export function policyOf(config: CredentialConfig, context: PolicyContext): Policy {
-  const lifetime = config.connectionMaxLifetime ?? null;
   return {
-    connectionMaxLifetime: lifetime,
+    connectionMaxLifetime: config.connectionMaxLifetime ?? null,
     readerGrace: config.readerGrace,
-    longestUse: config.longestUse ?? Math.max(60_000, (lifetime ?? 0) / 10),
+    longestUse: config.longestUse,
     preparation: config.preparation,
     hearing: config.hearing,
     margin: config.margin,
