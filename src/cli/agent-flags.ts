@@ -88,7 +88,7 @@ export const SERVER_FLAGS: readonly FlagDefinition[] = [
   },
   {
     name: "header",
-    kind: "list",
+    kind: "pairs",
     group: SERVER,
     placeholder: "NAME=VALUE",
     help: "A header of every request; not one that begins with X-Vault-.",
@@ -100,7 +100,8 @@ export const SERVER_FLAGS: readonly FlagDefinition[] = [
     env: "VAULT_DISABLE_REDIRECTS",
     help: "Do not follow a redirect.",
   },
-  ...ignored("text", "wrap-ttl", "mfa", "unlock-key"),
+  ...ignored("duration", "wrap-ttl"),
+  ...ignored("text", "mfa", "unlock-key"),
   ...ignored("bool", "policy-override", "output-curl-string", "output-policy", "non-interactive"),
 ];
 
@@ -180,6 +181,6 @@ export const AGENT_FLAGS: readonly FlagDefinition[] = [
 ];
 
 /** Flags that every command of Vault has and that mean nothing to an agent. */
-function ignored(kind: "text" | "bool", ...names: readonly string[]): readonly FlagDefinition[] {
+function ignored(kind: "text" | "duration" | "bool", ...names: readonly string[]): readonly FlagDefinition[] {
   return names.map((name) => ({ name, kind, group: AGENT, hidden: true, help: "Without effect." }));
 }

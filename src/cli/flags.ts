@@ -2,15 +2,17 @@
  * The command line as Go's flag package reads it: one dash or two, `-name=value` or `-name value`, a boolean alone or
  * with `=`, everything from the first argument that is no flag left alone. One typed table makes parser and help.
  */
+import { readDurationOrSeconds } from "../config/duration.ts";
 import { parseBool, quote } from "../config/kinds.ts";
 import { nearest } from "../config/nearest.ts";
+import { readInteger } from "../config/numbers.ts";
 import type { ParsedFlags } from "../config/types.ts";
 
 export interface FlagDefinition {
   /** Without dashes. */
   readonly name: string;
-  /** A list may stand several times; of the others the last holds. */
-  readonly kind: "text" | "integer" | "bool" | "list";
+  /** A list, or pairs of `NAME=VALUE`, may stand several times; of the others the last holds. */
+  readonly kind: "text" | "integer" | "duration" | "bool" | "list" | "pairs";
   readonly group: string;
   readonly help: string;
   /** What stands for the value in the help. */
@@ -60,17 +62,24 @@ export function helpText(usage: string, description: string, table: readonly Fla
 }
 
 function check(definition: FlagDefinition, value: string): { readonly value: string } | { readonly message: string } {
-  const invalid = (kind: string, reason: string) => ({
-    message: `invalid ${kind} value ${quote(value)} for -${definition.name}: ${reason}`,
-  });
   if (definition.kind === "bool") {
     const bool = parseBool(value);
-    return bool === undefined
-      ? invalid("boolean", `strconv.ParseBool: parsing ${quote(value)}: invalid syntax`)
-      : { value: String(bool) };
+    if (bool !== undefined) return { value: String(bool) };
+    const why = `strconv.ParseBool: parsing ${quote(value)}: invalid syntax`;
+    return { message: `invalid boolean value ${quote(value)} for -${definition.name}: ${why}` };
   }
-  if (definition.kind === "integer" && !/^[+-]?\d+$/.test(value)) return invalid("number", "it must be a whole number");
-  return { value };
+  const fault = faultOf(definition.kind, value);
+  return fault === undefined
+    ? { value }
+    : { message: `invalid value ${quote(value)} for flag -${definition.name}: ${fault}` };
+}
+
+/** What is wrong with a value, in Go's words; an empty number or duration is 0. */
+function faultOf(kind: FlagDefinition["kind"], value: string): string | undefined {
+  if (kind === "pairs") return value.includes("=") ? undefined : `missing = in KV pair: ${quote(value)}`;
+  if (value === "" || (kind !== "integer" && kind !== "duration")) return undefined;
+  const outcome = kind === "integer" ? readInteger(value, 10) : readDurationOrSeconds(value);
+  return "fault" in outcome ? outcome.fault : undefined;
 }
 
 function unknownFlag(name: string, table: readonly FlagDefinition[]): string {
@@ -89,7 +98,7 @@ function heading(flag: FlagDefinition): string {
 
 function entry(flag: FlagDefinition, width: number): string {
   const notes = [
-    flag.kind === "list" ? "May stand several times." : "",
+    flag.kind === "list" || flag.kind === "pairs" ? "May stand several times." : "",
     flag.default === undefined ? "" : `Default: ${flag.default}.`,
     flag.env === undefined ? "" : `Environment: ${flag.env}.`,
   ];

@@ -42,7 +42,7 @@ export async function loadConfig({ paths, files, env, flags }: LoadInput): Promi
     ]);
   }
   const errors: Fault[] = [];
-  const warnings: Fault[] = [];
+  const warnings = unheard(flags);
   let declared: Declared = NOTHING_DECLARED;
   for (const text of await readTexts(paths, files, errors)) {
     declared = merge(declared, decodeText(text, env, errors, warnings));
@@ -67,6 +67,15 @@ export async function loadConfig({ paths, files, env, flags }: LoadInput): Promi
     refusals: [...refusals, ...startFaults(config)],
     parsed: toParsed(merged),
   };
+}
+
+/** What looks like a flag behind the first argument that is none. */
+function unheard({ positional }: ParsedFlags): Fault[] {
+  const late = positional.filter((argument) => argument.startsWith("-"));
+  if (late.length === 0) return [];
+  const words =
+    "Command flags must be provided before positional arguments. The following arguments will not be parsed as flags";
+  return [{ file: "lessee", message: `${words}: [${late.join(",")}]` }];
 }
 
 /** HCL text that is merged last: it brings lessee's blocks into a pod whose files somebody else writes. */

@@ -1,10 +1,9 @@
 /** The log settings, judged once it is known which of flag, environment and file holds. */
 import type { Fault } from "../errors.ts";
 import type { DeclaredLog, Placed } from "./declared.ts";
-import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
+import { readDurationOrSeconds, toMilliseconds } from "./duration.ts";
 import { oneOf } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
-import { parseInteger } from "./numbers.ts";
 import type { Place } from "./place.ts";
 import type { LogConfig, ParsedFlags } from "./types.ts";
 
@@ -54,15 +53,16 @@ export function resolveLog(
 
   function count(name: string, written: number | undefined): number {
     const given = flag(name);
-    return (given === undefined ? written : parseInteger(given)) ?? 0;
+    return (given === undefined ? written : Number(given)) ?? 0;
   }
 
   function rotateDuration(): number {
     const origin = setting("log-rotate-duration", undefined, declared.rotateDuration);
     if (origin.value === "") return ONE_DAY;
-    const parsed = parseDurationOrSeconds(origin.value);
-    if (parsed === undefined) faults.push({ ...where(origin), message: durationFault(origin.value) });
-    return toMilliseconds(parsed ?? 0) || ONE_DAY;
+    const outcome = readDurationOrSeconds(origin.value);
+    if ("value" in outcome) return toMilliseconds(outcome.value) || ONE_DAY;
+    faults.push({ ...where(origin), message: outcome.fault });
+    return ONE_DAY;
   }
 
   const file = logFile(flag("log-file") || declared.file);

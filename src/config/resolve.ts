@@ -155,9 +155,7 @@ function requestHeaders(flags: ParsedFlags, refusals: Fault[]): Readonly<Record<
   const headers: Record<string, string> = {};
   for (const text of flags.values.get("header") ?? []) {
     const [name = "", ...value] = text.split("=");
-    if (value.length === 0) {
-      refusals.push({ file: "-header", message: `missing = in ${quote(name)}`, hint: "as -header name=value" });
-    } else if (/^x-vault-/i.test(name)) {
+    if (/^x-vault-/i.test(name)) {
       refusals.push({ file: "-header", message: `setting headers by name ${quote(name)} is not allowed` });
     } else {
       headers[name] = value.join("=");

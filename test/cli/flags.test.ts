@@ -9,8 +9,13 @@ const TABLE: readonly FlagDefinition[] = [
   { name: "name", kind: "text", group: "One", default: "none", env: "NAME", help: "What it is called." },
   { name: "count", kind: "integer", group: "Two", placeholder: "N", help: "How many." },
   { name: "quick", kind: "bool", group: "Two", help: "Without waiting." },
+  { name: "after", kind: "duration", group: "Two", hidden: true, help: "How late." },
+  { name: "pair", kind: "pairs", group: "Two", hidden: true, help: "What belongs together." },
   { name: "secret", kind: "bool", group: "Two", hidden: true, help: "Not shown." },
 ];
+
+const COUNT_TOO_LARGE =
+  'invalid value "9223372036854775808" for flag -count: strconv.ParseInt: parsing "9223372036854775808": value out of range';
 
 function values(...args: readonly string[]) {
   const outcome = parseFlags(args, TABLE);
@@ -30,6 +35,9 @@ describe("flags", () => {
     [["-quick"], { quick: ["true"] }],
     [["-quick=F", "-quick=1"], { quick: ["false", "true"] }],
     [["-count", "-3"], { count: ["-3"] }],
+    [["-count="], { count: [""] }],
+    [["-after=90", "-after=1d", "-after="], { after: ["90", "1d", ""] }],
+    [["-pair=a=b", "-pair", "c="], { pair: ["a=b", "c="] }],
     [["-secret"], { secret: ["true"] }],
     [[], {}],
   ])("reads %j", (args, expected) => {
@@ -51,7 +59,11 @@ describe("flags", () => {
     [["---name"], "bad flag syntax: ---name"],
     [["-=a"], "bad flag syntax: -=a"],
     [["-quick=maybe"], 'invalid boolean value "maybe" for -quick: strconv.ParseBool: parsing "maybe": invalid syntax'],
-    [["-count=1.5"], 'invalid number value "1.5" for -count: it must be a whole number'],
+    [["-count=1.5"], 'invalid value "1.5" for flag -count: strconv.ParseInt: parsing "1.5": invalid syntax'],
+    [["-count=0x1"], 'invalid value "0x1" for flag -count: strconv.ParseInt: parsing "0x1": invalid syntax'],
+    [["-count=9223372036854775808"], COUNT_TOO_LARGE],
+    [["-after=-y"], 'invalid value "-y" for flag -after: time: invalid duration "-y"'],
+    [["-pair=x"], 'invalid value "x" for flag -pair: missing = in KV pair: "x"'],
   ])("refuses %j", (args, message) => {
     expect(values(...args)).toEqual({ kind: "invalid", message });
   });

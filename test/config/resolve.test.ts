@@ -128,13 +128,27 @@ describe("which of several settings holds", () => {
     expect(JSON.stringify(config)).not.toContain("KEY");
   });
 
-  it("adds headers, but none of Vault's own", async () => {
-    const { config, refusals } = await loadValid(MINIMAL, ["-header=A=b=c", "-header", "X-Vault-Token=s", "-header=d"]);
-    expect(config.vault.headers).toEqual({ A: "b=c" });
-    expect(refusals.map((fault) => fault.message)).toEqual([
-      'setting headers by name "X-Vault-Token" is not allowed',
-      'missing = in "d"',
+  it.each([
+    ["/a//b/", "a/b/"],
+    ["a", "a/"],
+    ["//", undefined],
+  ])("writes the namespace %s of a method as %s", async (written, expected) => {
+    const hcl = MINIMAL.replace("config = { role", `namespace = "${written}"\n    config = { role`);
+    expect((await vault(hcl, [], {})).namespace).toBe(expected);
+  });
+
+  it("names the flags that stand too late to be read", async () => {
+    const { loaded } = await load({ "agent.hcl": MINIMAL }, ["-config=agent.hcl", "x", "-exit-after-auth", "y"]);
+    expect(loaded?.warnings.map(({ message }) => message)).toEqual([
+      "Command flags must be provided before positional arguments. The following arguments will not be parsed as flags: [-exit-after-auth]",
     ]);
+    expect(loaded?.config.exitAfterAuth).toBe(false);
+  });
+
+  it("adds headers, but none of Vault's own", async () => {
+    const { config, refusals } = await loadValid(MINIMAL, ["-header=A=b=c", "-header", "X-Vault-Token=s"]);
+    expect(config.vault.headers).toEqual({ A: "b=c" });
+    expect(refusals.map((fault) => fault.message)).toEqual(['setting headers by name "X-Vault-Token" is not allowed']);
   });
 
   it("lets -exit-after-auth switch on and off, and the health server be off with it", async () => {

@@ -147,8 +147,8 @@ export function decodeType(block: BlockReader, what: string): string {
   return type;
 }
 
-/** No slash in front, one at the end. */
+/** No slash in front, one at the end, and none twice. */
 function canonicalNamespace(namespace: string | undefined): string | undefined {
-  const trimmed = namespace?.replace(/^\/+|\/+$/g, "");
+  const trimmed = namespace?.replaceAll(/\/+/g, "/").replace(/^\/|\/$/g, "");
   return trimmed ? `${trimmed}/` : undefined;
 }
