@@ -104,5 +104,13 @@ export async function bundle(outfile: string, { minify = true, write = true } = 
 function writeFile({ path, contents, text }: OutputFile): void {
   mkdirSync(dirname(path), { recursive: true });
   const build = createHash("sha256").update(contents).digest("hex").slice(0, 16);
-  writeFileSync(path, `/*${build}*/${text}`);
+  writeFileSync(path, `/*${build}*/${ascii(text)}`);
+}
+
+/**
+ * V8 holds the text as long as the program runs, and in twice the memory if a single character needs it. esbuild leaves
+ * those in template literals and patterns as they are, where an escape means the same but in `String.raw`.
+ */
+function ascii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,6 +1,6 @@
 /** What `npm pack` puts into the package. `npm test` has built the bundle before. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withRuntime } from "../../scripts/sbom.ts";
@@ -108,6 +108,14 @@ describe.skipIf(!existsSync(join(root, "dist/lessee.cjs")))("the package (after 
     expect(changed.length).toBeGreaterThan(3);
     expect(changed.filter((line) => !line.includes("24.99.1"))).toEqual([]);
     expect(JSON.parse(other).serialNumber).not.toBe(JSON.parse(bill).serialNumber);
+  });
+
+  it("has a bundle that V8 holds in one byte a character, whose kept code is named after it", () => {
+    const text = readFileSync(join(root, "dist/lessee.cjs"), "utf8");
+    expect(/[^\0-\x7f]+/.exec(text)?.[0]).toBeUndefined();
+    const [, build] = /^\/\*([0-9a-f]{16})\*\//.exec(text) ?? [];
+    const kept = readdirSync(join(root, "dist/compiled")).map((name) => name.split("-")[0]);
+    expect(kept).toEqual([build, build]);
   });
 
   it("has a bundle that was minified and names no source map", () => {
