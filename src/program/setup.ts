@@ -10,6 +10,7 @@ import type { NotifyPorts } from "../notify/ports.ts";
 import type { Databases, Emit, Notifier, World } from "../ports.ts";
 import { openDatabases } from "../postgres/databases.ts";
 import { type Command, createCommand } from "../publish/command.ts";
+import { warnOfSecrets } from "../publish/plugin.ts";
 import { createPublisher, type Publisher } from "../publish/publisher.ts";
 import { loadEnvTemplates, loadTemplates } from "../publish/templates.ts";
 import type { Brain, Dependency } from "../render/template.ts";
@@ -61,6 +62,7 @@ export async function createSetup(config: AgentConfig, ports: SetupPorts): Promi
     clock,
     env,
     spawn: world.spawn,
+    onStart: warnOfSecrets(redact, (message) => emit({ is: "warning", code: "plugin", message })),
     command(config: CommandConfig) {
       // Several templates may have the same, and it is run once for all of them.
       const name = JSON.stringify(config);

@@ -6,6 +6,7 @@ export interface PluginPorts {
   readonly spawn: Spawn;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
+  onStart?(program: string, args: readonly string[]): void;
 }
 
 const PATIENCE = 30_000;
@@ -14,12 +15,26 @@ const MAX_OUTPUT = 16 * 1024 * 1024;
 /** The end of what it says of a failure is what tells the reason. */
 const MAX_ERROR = 4_096;
 
+/** Arguments stand in the list of processes: who hands a secret over in them is told so, once for each program. */
+export function warnOfSecrets(
+  redact: (text: string) => string,
+  warn: (message: string) => void,
+): NonNullable<PluginPorts["onStart"]> {
+  const warned = new Set<string>();
+  return (program, args) => {
+    if (warned.has(program) || args.every((arg) => redact(arg) === arg)) return;
+    warned.add(program);
+    warn(`plugin ${JSON.stringify(program)} gets a secret as an argument, which any process beside it can read`);
+  };
+}
+
 /** Resolves to its standard output when it ends with 0; rejects with a LesseeError. */
 export async function runPlugin(
   program: string,
   args: readonly string[],
-  { spawn, clock, env }: PluginPorts,
+  { spawn, clock, env, onStart }: PluginPorts,
 ): Promise<string> {
+  onStart?.(program, args);
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const over = new AbortController();
   const chunks: Buffer[] = [];

@@ -48,6 +48,18 @@ describe("lessee", () => {
     expect(out).not.toContain("undefined");
   });
 
+  it("names those that there are for one of Vault's that there is not", () => {
+    for (const args of [
+      ["server", "-dev"],
+      ["kv", "get", "secret/a"],
+    ]) {
+      const { code, err, out } = run(args, {}, join(folder, "vault"));
+      expect([code, out]).toEqual([1, ""]);
+      expect(err).toContain(`there is no command "${args[0]}"`);
+      expect(err).toContain("  agent ");
+    }
+  });
+
   it("answers as vault where it is called so", () => {
     expect(run(["version"], {}, join(folder, "vault")).out).toMatch(/^lessee v\S+ \(in place of vault\)\n$/);
     expect(run(["-version"], {}, join(folder, "vault")).out).toMatch(/^lessee v/);

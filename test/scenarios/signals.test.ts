@@ -60,6 +60,16 @@ async function reload(pod: Pod, agent: Awaited<ReturnType<Pod["agent"]>>, text: 
   await agent.event("configuration reloaded", undefined, since);
 }
 
+it("SIGQUIT and SIGUSR2 end it at once, as they end Vault Agent", { timeout: 60_000 }, async () => {
+  for (const signal of ["SIGQUIT", "SIGUSR2"] as const) {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    await agent.event("published");
+    agent.signal(signal);
+    expect(await agent.ended).toMatchObject({ signal });
+  }
+});
+
 describe("SIGHUP", () => {
   const requests = (agent: { readonly entries: readonly { readonly level: string }[] }, since: number) =>
     agent.entries.slice(since).filter(({ level }) => level === "debug");

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CommandConfig } from "../../src/config/types.ts";
 import { createSystemClock } from "../../src/system/clock.ts";
 import { createRunCommand } from "../../src/system/command.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 
 const clock = createSystemClock(Date.now, () => performance.now());
 const never = new AbortController().signal;
@@ -31,6 +32,22 @@ describe("a command", () => {
 
   it("as a list is run directly, and nothing in it is expanded", async () => {
     expect(await run(config(["printf", "%s|", "$HOME", "a b; c"]), {}, never)).toBe("$HOME|a b; c|");
+  });
+
+  it("with a splay waits for a part of it by chance, and is not begun after a stop", async () => {
+    const splayed = createFakeClock(0);
+    const late = createRunCommand({ spawn, kill: process.kill, clock: splayed, random: () => 0.5, env });
+    let ended = false;
+    const running = late(config(["printf", "x"], { splay: 8_000 }), {}, never).finally(() => (ended = true));
+    await splayed.advance(3_999);
+    expect(ended).toBe(false);
+    await splayed.advance(1);
+    expect(await running).toBe("x");
+    const stop = new AbortController();
+    const given = late(config([`touch ${folder}/begun; :`], { splay: 8_000 }), {}, stop.signal);
+    stop.abort();
+    await expect(given).rejects.toThrow();
+    await expect(fs.stat(join(folder, "begun"))).rejects.toThrow("ENOENT");
   });
 
   it("as one word is a program", async () => {

@@ -84,6 +84,37 @@ it("logins and renewals of the token count as in Vault Agent", () => {
   expect(telemetry.prometheus()).toContain("vault_agent_auth_failure 3\n");
 });
 
+it("collections of garbage are gauges where they are counted", () => {
+  const names = (collections: { runs: number; pause: number } | null) => {
+    const telemetry = createTelemetry(undefined, {
+      clock: createFakeClock(START),
+      host: HOST,
+      memory: () => ({ used: 1_000, taken: 2_000 }),
+      collections: () => collections,
+      complain() {},
+    });
+    open.push(telemetry);
+    return (JSON.parse(telemetry.json()).Gauges as { Name: string; Value: number }[]).map(({ Name, Value }) => [
+      Name,
+      Value,
+    ]);
+  };
+  const usual = [
+    ["vault.agent.authenticated", 0],
+    ["vault.runtime.alloc_bytes", 1_000],
+    ["vault.runtime.sys_bytes", 2_000],
+  ];
+  expect(names(null)).toEqual(usual);
+  expect(names({ runs: 3, pause: 7_000 })).toEqual([
+    ...usual,
+    ["vault.runtime.total_gc_pause_ns", 7_000],
+    ["vault.runtime.total_gc_runs", 3],
+  ]);
+  // Names that Go has and V8 has not.
+  for (const name of ["runtime.num_goroutines", "runtime.heap_objects", "runtime.malloc_count", "runtime.free_count"])
+    expect(names({ runs: 3, pause: 7_000 }).map(([one]) => one)).not.toContain(`vault.${name}`);
+});
+
 it("SIGUSR1 prints go-metrics' lines: the minute's counters by interval, and the gauges as they are", async () => {
   const { telemetry, clock } = lab();
   telemetry.observe(LOGIN);
