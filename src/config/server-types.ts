@@ -27,6 +27,10 @@ export interface ApiProxyConfig {
   readonly useAutoAuthToken: boolean;
   /** The auto-auth token replaces the one that a client sends. */
   readonly forceAutoAuthToken: boolean;
+  /** `always` or `never`, as it was written. */
+  readonly enforceConsistency?: string;
+  /** `fail`, `retry` or `forward`, as it was written. */
+  readonly whenInconsistent?: string;
   readonly place?: Place;
 }
 

@@ -1,18 +1,19 @@
 /** What Vault Agent takes as valid and refuses when it starts, in its words. */
 import type { Fault } from "../errors.ts";
 import type { Place } from "./place.ts";
-import type { TelemetryConfig } from "./server-types.ts";
+import type { ApiProxyConfig, TelemetryConfig } from "./server-types.ts";
 import type { AgentConfig, AuthMethodConfig, SinkConfig, TemplateConfig, VaultConfig } from "./types.ts";
 
 /** Every reason not to start that can be told from the configuration alone. */
 export function startFaults(config: AgentConfig): readonly Fault[] {
-  const { autoAuth, cache, telemetry } = config;
+  const { apiProxy, autoAuth, cache, telemetry } = config;
   return [
     ...clientCertificate(config.vault),
     ...(autoAuth ? backoff(autoAuth.method) : []),
     ...wrappedToken(config),
     ...(autoAuth?.sinks.flatMap(sinkFaults) ?? []),
     ...config.templates.flatMap(templateFaults),
+    ...(apiProxy ? consistency(apiProxy) : []),
     ...(cache?.persist ? persistence(cache.persist) : []),
     ...(telemetry ? filterFaults(telemetry) : []),
     ...ownListener(config),
@@ -76,6 +77,23 @@ function templateFaults(template: TemplateConfig): readonly Fault[] {
   }
   if (template.destination === "") faults.push(fault(template.place, "template: missing destination"));
   return faults;
+}
+
+function consistency({ enforceConsistency = "never", place, whenInconsistent = "fail" }: ApiProxyConfig) {
+  const unknown = (key: string, value: string, allowed: readonly string[]) =>
+    allowed.includes(value)
+      ? []
+      : [
+          fault(
+            place,
+            `Unknown api_proxy setting for ${key}: ${JSON.stringify(value)}`,
+            `one of ${allowed.join(", ")}`,
+          ),
+        ];
+  return [
+    ...unknown("enforce_consistency", enforceConsistency, ["always", "never"]),
+    ...unknown("when_inconsistent", whenInconsistent, ["fail", "retry", "forward"]),
+  ];
 }
 
 function persistence(persist: NonNullable<NonNullable<AgentConfig["cache"]>["persist"]>): readonly Fault[] {

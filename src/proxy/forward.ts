@@ -1,13 +1,18 @@
 /** One request to Vault and its answer, as they come: nothing is held back, and nothing is tried a second time. */
-import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
 import { TransportError } from "../errors.ts";
-import type { HttpRequest } from "../ports.ts";
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly url: string;
+  /** A list is sent as that many headers of the name. */
+  readonly headers: Readonly<OutgoingHttpHeaders>;
+}
 
 export interface Forwarding {
   /** Resolves when a request may be sent; absent: at once. */
   readonly approach?: { admit(): Promise<void>; relocate(url: string): string };
-  open(request: Pick<HttpRequest, "method" | "url" | "headers">): ClientRequest;
+  open(request: OutgoingRequest): ClientRequest;
   /** Absent: one that stays within the server is followed. */
   readonly disableRedirects?: boolean;
   /** Until the answer begins, and then between any two parts of it. */
@@ -19,7 +24,7 @@ export interface Forwarding {
  * a TransportError, or with whatever `open` throws. A client that goes away takes the request with it.
  */
 export function forward(
-  request: Pick<HttpRequest, "method" | "url" | "headers">,
+  request: OutgoingRequest,
   body: Buffer | IncomingMessage,
   client: ServerResponse,
   { open, timeout }: Forwarding,

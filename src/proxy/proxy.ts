@@ -3,17 +3,19 @@
  * front of Vault stand the secrets that the sidecar holds anyway, and the cache.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { describe, LesseeError } from "../errors.ts";
+import { describe, LesseeError, TransportError } from "../errors.ts";
 import { parseJson } from "../json.ts";
-import type { Clock } from "../ports.ts";
+import { backoff, READ_BACKOFF } from "../lease/backoff.ts";
+import type { Clock, Random } from "../ports.ts";
 import { Sensitive } from "../sensitive.ts";
 import type { Counter } from "../telemetry/telemetry.ts";
 import { isObject, secretFrom } from "../vault/answer.ts";
 import { redirectWithin } from "../vault/redirect.ts";
 import { readBody, respond, respondErrors } from "./answers.ts";
 import type { LeaseCache } from "./cache.ts";
+import type { Consistency } from "./consistency.ts";
 import { endedBy, renewedBy } from "./endings.ts";
-import { type Forwarding, forward, relay } from "./forward.ts";
+import { type Forwarding, forward, type OutgoingRequest, relay } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { type HeldSecret, type HeldSecrets, heldAnswer } from "./held.ts";
 import { asksAboutOwnToken, withoutToken } from "./redact-self.ts";
@@ -30,7 +32,10 @@ export interface ProxyDeps extends Forwarding {
   /** null without a cache. */
   readonly held: HeldSecrets | null;
   readonly cache: LeaseCache | null;
+  /** null where none is enforced. */
+  readonly consistency: Consistency | null;
   readonly clock: Clock;
+  readonly random: Random;
   count(counter: Counter): void;
 }
 
@@ -121,24 +126,8 @@ async function pass(
   key: string | null,
 ): Promise<void> {
   const { cache } = deps;
-  const { body, incoming, token } = request;
-  await deps.approach?.admit();
-  const url = deps.address.startsWith("unix:")
-    ? `${deps.address}:${request.target}`
-    : `${deps.address}${request.target}`;
-  const sentAt = deps.clock.now();
-  const headersSent = requestHeaders({ headers: incoming.headers, token, userAgent: deps.userAgent });
-  const sendTo = (to: string) =>
-    forward(
-      { method: request.method, url: deps.approach?.relocate(to) ?? to, headers: headersSent },
-      body ?? incoming,
-      client,
-      deps,
-    );
-  let received = await sendTo(url);
-  // A body that has gone by cannot be sent twice: its client is told where to.
-  const next = body === null || deps.disableRedirects ? null : redirectOf(url, received);
-  if (next !== null) received = await sendTo(next);
+  const { body, token } = request;
+  const { received, sentAt } = await exchange(request, client, deps);
   const status = received.statusCode ?? 502;
   const accepted = status >= 200 && status < 300;
   const text = body?.toString("utf8") ?? null;
@@ -168,6 +157,50 @@ async function pass(
     const origin = { key, namespace: request.namespace, path: request.path, token: new Sensitive(token) };
     cache.put(origin, { status, at: sentAt, body: new Sensitive(kept) }, secret);
   }
+}
+
+/** Of a node that has not got what was written, the answer that it gives once it has, where that is waited for. */
+async function exchange(request: ProxiedRequest, client: ServerResponse, deps: ProxyDeps) {
+  const { clock } = deps;
+  const { headers } = request.incoming;
+  const consistency = deps.consistency?.concerns(headers) ? deps.consistency : null;
+  const giveUp = clock.now() + deps.timeout;
+  let gone: AbortSignal | undefined;
+  for (let tries = 1; ; tries++) {
+    await deps.approach?.admit();
+    const sentAt = clock.now();
+    const own = requestHeaders({ headers, token: request.token, userAgent: deps.userAgent });
+    const received = await sendOn(request, { ...own, ...consistency?.required() }, client, deps);
+    consistency?.record(received.headers);
+    const again = clock.now() + backoff(READ_BACKOFF, tries, deps.random());
+    const lags = received.statusCode === 412 && consistency !== null;
+    if (!lags || !consistency.repeats || request.body === null || again >= giveUp) return { received, sentAt };
+    received.resume();
+    gone ??= whenGone(client);
+    await clock.sleep(again, gone);
+    if (client.destroyed) throw new TransportError("aborted", "the client has gone away", "never sent");
+  }
+}
+
+function whenGone(client: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  client.once("close", () => gone.abort());
+  return gone.signal;
+}
+
+async function sendOn(
+  { body, incoming, method, target }: ProxiedRequest,
+  headers: OutgoingRequest["headers"],
+  client: ServerResponse,
+  deps: ProxyDeps,
+): Promise<IncomingMessage> {
+  const url = deps.address.startsWith("unix:") ? `${deps.address}:${target}` : `${deps.address}${target}`;
+  const sendTo = (to: string) =>
+    forward({ method, url: deps.approach?.relocate(to) ?? to, headers }, body ?? incoming, client, deps);
+  const received = await sendTo(url);
+  // A body that has gone by cannot be sent twice: its client is told where to.
+  const next = body === null || deps.disableRedirects ? null : redirectOf(url, received);
+  return next === null ? received : sendTo(next);
 }
 
 /** Where to ask once more in place of a redirect, whose own body nobody reads. */

@@ -7,6 +7,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { VaultClient } from "../vault/client.ts";
 import { readBody, respond, respondEmpty, respondErrors } from "./answers.ts";
 import { type CacheDeps, createLeaseCache, type LeaseCache } from "./cache.ts";
+import { createConsistency } from "./consistency.ts";
 import { cleared } from "./endings.ts";
 import type { Forwarding } from "./forward.ts";
 import type { HeldSecrets } from "./held.ts";
@@ -62,6 +63,7 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
     ownTokenFor: apiProxy?.forceAutoAuthToken ? "all" : apiProxy?.useAutoAuthToken ? "those without one" : "nobody",
     ownToken: ownToken.current,
     cache,
+    consistency: createConsistency(apiProxy),
     count: metrics.count,
   } as const;
   const listeners: Listener[] = [];

@@ -36,7 +36,9 @@ export interface PoolOptions {
 }
 
 /** A request whose body is still to be written, and whose answer is read as it comes: nobody waits, bounds or buffers. */
-export type OpenRequest = (request: Pick<HttpRequest, "method" | "url" | "headers">) => http.ClientRequest;
+export type OpenRequest = (
+  request: Pick<HttpRequest, "method" | "url"> & { readonly headers: Readonly<http.OutgoingHttpHeaders> },
+) => http.ClientRequest;
 
 export interface ClosableTransport {
   readonly send: Transport;

@@ -322,16 +322,38 @@ telemetry {
     ]);
   });
 
+  it.each([
+    ["", "", []],
+    ["always", "forward", []],
+    ["never", "retry", []],
+    ["alway", "", ['7 Unknown api_proxy setting for enforce_consistency: "alway"']],
+    ["always", "wait", ['7 Unknown api_proxy setting for when_inconsistent: "wait"']],
+  ])("enforces the consistency %j, and when it lacks, %j", async (enforceConsistency, whenInconsistent, expected) => {
+    const { config, refusals, warnings } = await loadValid(`auto_auth {
+  method "kubernetes" { config = { role = "pg" } }
+  sink "file" { config = { path = "token" } }
+}
+vault { namespace = "team" }
+listener "unix" { address = "/run/agent.sock" }
+api_proxy {
+  enforce_consistency = "${enforceConsistency}"
+  when_inconsistent = "${whenInconsistent}"
+}
+`);
+    expect([refusals.map(({ line, message }) => `${line} ${message}`), warnings]).toEqual([expected, []]);
+    const found = config.apiProxy;
+    expect([found?.enforceConsistency ?? "", found?.whenInconsistent ?? ""]).toEqual([
+      enforceConsistency,
+      whenInconsistent,
+    ]);
+  });
+
   it("of HashiCorp's newer agent and of Vault Proxy is taken, and said to have no effect", async () => {
     const { refusals, warnings } = await loadValid(`auto_auth {
   method "kubernetes" { config = { role = "pg" } }
   sink "file" { config = { path = "token" } }
 }
 listener "unix" { address = "/run/agent.sock" }
-api_proxy {
-  enforce_consistency = "always"
-  when_inconsistent = "forward"
-}
 cache {
   cache_static_secrets = true
   disable_caching_dynamic_secrets = true
@@ -345,11 +367,9 @@ template_config {
 `);
     expect(refusals).toEqual([]);
     expect(warnings.map(({ line, message }) => `${line} ${message}`)).toEqual([
-      "7 api_proxy.enforce_consistency has no effect",
-      "8 api_proxy.when_inconsistent has no effect",
-      "11 cache.cache_static_secrets has no effect",
-      "12 cache.disable_caching_dynamic_secrets has no effect",
-      "13 cache.static_secret_token_capability_refresh_interval has no effect",
+      "7 cache.cache_static_secrets has no effect",
+      "8 cache.disable_caching_dynamic_secrets has no effect",
+      "9 cache.static_secret_token_capability_refresh_interval has no effect",
     ]);
   });
 

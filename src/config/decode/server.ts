@@ -1,7 +1,7 @@
 /** `vault`, `cache` and `api_proxy`: the server, and what stands between it and clients. */
 import { bool, integer, loose, looseBool, meaningOfBool, nonEmptyString, quote, string } from "../kinds.ts";
 import type { Place } from "../place.ts";
-import type { BlockReader } from "../reader.ts";
+import { type BlockReader, describeValue } from "../reader.ts";
 import type { ApiProxyConfig, CacheConfig, PersistConfig } from "../server-types.ts";
 import { decodeType } from "./auto-auth.ts";
 
@@ -55,11 +55,21 @@ export function decodeVault(root: BlockReader): DeclaredVault | undefined {
 export function decodeApiProxy(root: BlockReader): DeclaredApiProxy | undefined {
   const block = onlyBlock(root, "api_proxy");
   if (!block) return undefined;
-  const proxy = { place: block.place, ...decodeTokenUse(block) };
-  const why = "no request waits until a standby has what was written; ask the active node";
-  withoutEffect(block, ["enforce_consistency", "when_inconsistent"], why);
+  const proxy = {
+    place: block.place,
+    ...decodeTokenUse(block),
+    enforceConsistency: word(block, "enforce_consistency"),
+    whenInconsistent: word(block, "when_inconsistent"),
+  };
   block.finish("ignored");
   return proxy;
+}
+
+/** Whatever it is, it is judged at the start: OpenBao's agent, which has no such key, takes all for valid. */
+function word(block: BlockReader, key: string): string | undefined {
+  return (
+    loose(block, key, (value) => ({ value: value.kind === "string" ? value.text : describeValue(value) })) || undefined
+  );
 }
 
 export function decodeCache(root: BlockReader): DeclaredCache | undefined {
