@@ -13,6 +13,8 @@ import type { Sensitive } from "./sensitive.ts";
 export interface Clock {
   /** Milliseconds since 1970. Never goes backward; after a suspension it has advanced by the time slept. */
   now(): number;
+  /** How much of that advance nobody has seen pass, since the beginning: the machine has slept, or the clock was set. */
+  skipped?(): number;
   /** Resolves at `until`, or as soon as `signal` aborts; never rejects and never resolves early otherwise. */
   sleep(until: number, signal: Alarm): Promise<void>;
 }

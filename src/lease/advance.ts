@@ -2,6 +2,7 @@
 import { backoff, LOCAL_BACKOFF, pace, READ_BACKOFF, RENEWAL_BACKOFF } from "./backoff.ts";
 import { issuedAt, unclearLeft } from "./budget.ts";
 import { change, changeAll, changeCandidate, changeCurrent, changeRetiring, drop, hold } from "./change.ts";
+import { clockJumped, lookedUp } from "./clock-jump.ts";
 import { printedAnew, readied, settle, settled } from "./ends.ts";
 import { heard, reminded, seeValidity, watched } from "./hearing.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
@@ -68,6 +69,10 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
       const known = found === null ? {} : { ...found, renewAt: now };
       return change(state, outcome.id, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
     }
+    case "clock jumped":
+      return clockJumped(state, now);
+    case "looked up":
+      return outcome.left === 0 ? lose(lookedUp(state, outcome), outcome.id) : lookedUp(state, outcome);
     case "probe put off":
       return change(state, outcome.id, () => ({ probeAt: outcome.until }));
     case "token renewed":

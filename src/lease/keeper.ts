@@ -74,6 +74,9 @@ export interface Keeper {
   state(): State;
 }
 
+/** A clock that has jumped by more than this is not believed before the server is asked (rule M13). */
+const JUMP = 30_000;
+
 export function createKeeper(deps: KeeperDeps): Keeper {
   const { clock, path } = deps;
   const pulse = createPulse();
@@ -81,6 +84,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   const stopSignal = new AbortController();
   const narrator = createNarrator({ path, clock, emit: deps.emit });
   let state: State = NOTHING_YET;
+  let skippedBefore = clock.skipped?.() ?? 0;
   /** What was left alive on purpose at the stop, for the one that comes after us. */
   const left: HeldRecord[] = [];
   /** The application's at the stop: only drained on the way out, and still its own if there is no time for that. */
@@ -152,6 +156,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         return probe(held!);
       case "renew":
         return vault.renew(held!);
+      case "look up":
+        return vault.lookUp(held!);
       case "release":
         return releases.release(held as Retiring, state.stopping !== null);
       case "check release":
@@ -178,11 +184,22 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     return until === null ? vault.probe(held) : { is: "probe put off", id: held.id, until };
   }
 
+  function noticeJump(): void {
+    clock.now();
+    const skipped = clock.skipped?.() ?? 0;
+    if (skipped - skippedBefore <= JUMP) return;
+    skippedBefore = skipped;
+    apply({ is: "clock jumped" });
+  }
+
   const run = (lane: Lane) =>
     runLane<Action, Outcome>({
       clock,
       pulse,
-      decide: () => decide(state, lane, clock.now(), deps.policy()),
+      decide: () => {
+        noticeJump();
+        return decide(state, lane, clock.now(), deps.policy());
+      },
       perform,
       apply,
     });

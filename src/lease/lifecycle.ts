@@ -14,6 +14,7 @@
  * lane comes to `done`, and what is then held is held on purpose.
  */
 import { budgetFree } from "./budget.ts";
+import { isInDoubt } from "./clock-jump.ts";
 import {
   changesHearing,
   escalationAppointments,
@@ -65,6 +66,8 @@ function issue(state: State, now: number, policy: Policy): Action {
   if (state.stopping !== null || isOver(state)) return { do: "done" };
   if (state.candidate !== null || state.unasked) return wait(now);
   if (dueBecause(state, now, policy) === null) return wait(now, rotationDue(state.current!, policy));
+  // By a clock that has jumped; what is wanted whatever the times say is not put off.
+  if (isInDoubt(state) && state.wanted === null) return wait(now);
   const free = freeToAsk(state.trouble, REQUESTS.read, now);
   const at = Math.max(state.read.retryAt, budgetFree(state, now, policy), free);
   return at <= now ? { do: "read" } : wait(now, at);
@@ -92,7 +95,8 @@ function keep(state: State, now: number): Action {
 function leaseCall(
   state: State,
   now: number,
-): { do: "renew" | "probe" | "release" | "check release"; id: number } | null {
+): { do: "look up" | "renew" | "probe" | "release" | "check release"; id: number } | null {
+  if (isInDoubt(state)) return { do: "look up", id: state.current.id };
   for (const one of allHeld(state).filter(isKept)) {
     const { id } = one;
     if (endDue(one) <= now) return { do: "renew", id };
@@ -154,7 +158,7 @@ function apply(state: State, now: number, policy: Policy): Action {
 function isDrained(one: Retiring, state: State, now: number, policy: Policy): boolean {
   if (one.hasty && hastyAt(one, policy) <= now && (!policy.observes || one.ended === "all" || one.sessions === 0))
     return true;
-  if (!isSeen(one, policy)) return waitedOut(one, policy) <= now;
+  if (!isSeen(one, policy)) return !isInDoubt(state) && waitedOut(one, policy) <= now;
   const settled =
     state.stopping !== null ||
     (one.heardAt !== null && now >= one.heardAt + policy.readerGrace && now >= one.replacedAt + policy.readerGrace);

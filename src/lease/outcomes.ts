@@ -6,6 +6,7 @@ export type Lane = "issue" | "keep" | "apply";
 export type Action =
   | { readonly do: "read" }
   | { readonly do: "probe"; readonly id: number }
+  | { readonly do: "look up"; readonly id: number }
   | { readonly do: "renew"; readonly id: number }
   | { readonly do: "release"; readonly id: number }
   | { readonly do: "check release"; readonly id: number }
@@ -74,6 +75,10 @@ export type Outcome =
       readonly id: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
+  /** Our clock has jumped forward. */
+  | { readonly is: "clock jumped" }
+  /** What the server gives it still, by the lookup that was sent then; 0 where it has ended, null where nobody could say. */
+  | { readonly is: "looked up"; readonly id: number; readonly sentAt: number; readonly left: number | null }
   /** Others are waited for: it is asked later. */
   | { readonly is: "probe put off"; readonly id: number; readonly until: number }
   /** Its times have changed. `asked`: how long it can live is not the last word yet. */

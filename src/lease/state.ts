@@ -148,6 +148,8 @@ export interface State {
   /** While the server refuses: what bounds the requests to it; null while it does not. */
   readonly trouble: Trouble | null;
   readonly rotations: number;
+  /** When our clock was seen to have jumped forward; null once the server has said what that means (rule M13). */
+  readonly jumpedAt: number | null;
   readonly stopping: Stopping | null;
 }
 
@@ -191,6 +193,7 @@ export const NOTHING_YET: State = {
   deafSince: null,
   trouble: null,
   rotations: 0,
+  jumpedAt: null,
   stopping: null,
 };
 

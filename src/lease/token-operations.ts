@@ -22,6 +22,8 @@ export interface TokenOperations {
   takeUp(token: Sensitive<string>): Promise<HeldToken | null>;
   probe(token: HeldToken): Promise<TokenOutcome>;
   renew(token: HeldToken): Promise<TokenOutcome>;
+  /** Null where nobody can say, or it has no end. */
+  lookUp(number: number): Promise<Extract<TokenOutcome, { is: "looked up" }> | null>;
   revoke(number: number): Promise<TokenOutcome>;
   forget(number: number): void;
   tokenOf(number: number): Sensitive<string> | undefined;
@@ -225,6 +227,13 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       return take({ ...info, token, durationSeconds: info.ttlSeconds, sentAt });
     },
     renew,
+    async lookUp(number) {
+      const token = known.get(number)?.token;
+      const sentAt = clock.now();
+      const info = token === undefined ? null : await lookUp(number, token).catch(() => null);
+      if (info === null || !info.expires) return null;
+      return { is: "looked up", number, expiry: sentAt + info.ttlSeconds * 1_000 };
+    },
     revoke,
     forget: (number) => void known.delete(number),
     tokenOf: (number) => known.get(number)?.token,

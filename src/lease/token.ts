@@ -85,6 +85,8 @@ export type TokenOutcome =
       readonly number: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
+  /** By a clock that has jumped it would end sooner. */
+  | { readonly is: "looked up"; readonly number: number; readonly expiry: number }
   | { readonly is: "revoked"; readonly number: number }
   | { readonly is: "wanted" }
   | { readonly is: "woken" }
@@ -101,6 +103,8 @@ export const NO_TOKEN: TokenState = {
 };
 
 const FAR = 10 * 60_000;
+/** What is left is told in whole seconds. */
+const TRUNCATION = 2_000;
 
 export function decideToken(state: TokenState, lane: TokenLane, now: number, policy: TokenPolicy): TokenAction {
   if (state.stopping) return { do: "done" };
@@ -162,6 +166,8 @@ export function advanceToken(
       const known = found === null ? {} : { ...found, renewAt: now };
       return change(state, outcome.number, () => ({ ...known, probeAt: Number.POSITIVE_INFINITY }));
     }
+    case "looked up":
+      return change(state, outcome.number, (token) => later(token, outcome.expiry - token.expiry));
     case "revoked":
       return drop(state, outcome.number);
     case "wanted":
@@ -267,6 +273,13 @@ function wait(now: number, ...appointments: readonly number[]): TokenAction {
 function change(state: TokenState, number: number, changes: (token: HeldToken) => Partial<HeldToken>): TokenState {
   const changed = (token: HeldToken) => (token.number === number ? { ...token, ...changes(token) } : token);
   return { ...state, active: state.active && changed(state.active), older: state.older.map(changed) };
+}
+
+/** Where the server gives it so much longer, that time has not passed (rule M13). */
+function later(token: HeldToken, by: number): Partial<HeldToken> {
+  if (!(by > TRUNCATION)) return {};
+  const { expiry, horizon, loggedInAt, renewAt } = token;
+  return { loggedInAt: loggedInAt + by, expiry: expiry + by, horizon: horizon + by, renewAt: renewAt + by };
 }
 
 function drop(state: TokenState, number: number): TokenState {

@@ -69,6 +69,8 @@ export interface Tokens {
   setParents(numbers: Iterable<number>): void;
   /** A file that the method reads has changed: a failed login is worth trying again now. */
   wake(): void;
+  /** Asks how long it lives by the server's clock, once for all who ask at a time; never rejects. */
+  lookUp(number: number): Promise<void>;
   /** It may not be renewed: it ends when it does now, and what was read with it. */
   endRenewals(number: number): void;
   /** The credentials have been replaced: log in anew with those that are there now. */
@@ -87,6 +89,7 @@ export function createTokens(deps: TokensDeps): Tokens {
   const operations = createTokenOperations(deps);
   const borrowed = new Map<number, number>();
   const held = new Map<number, AbortController>();
+  const lookups = new Map<number, Promise<void>>();
   let state: TokenState = NO_TOKEN;
   let parents: ReadonlySet<number> = new Set();
   const stopping = new AbortController();
@@ -111,6 +114,7 @@ export function createTokens(deps: TokensDeps): Tokens {
       }
       case "renewed":
       case "probed":
+      case "looked up":
         tellTimes(outcome.number);
         break;
       case "renewal failed": {
@@ -155,6 +159,11 @@ export function createTokens(deps: TokensDeps): Tokens {
       },
       apply,
     });
+  }
+
+  async function lookUp(number: number): Promise<void> {
+    const outcome = await operations.lookUp(number);
+    if (outcome !== null && find(number) !== undefined) apply(outcome);
   }
 
   function find(number: number): HeldToken | undefined {
@@ -225,6 +234,11 @@ export function createTokens(deps: TokensDeps): Tokens {
       if (next.size === parents.size && [...next].every((number) => parents.has(number))) return;
       parents = next;
       refreshParents();
+    },
+    lookUp(number) {
+      const asked = lookups.get(number) ?? lookUp(number).finally(() => lookups.delete(number));
+      lookups.set(number, asked);
+      return asked;
     },
     endRenewals(number) {
       const expiry = find(number)?.expiry ?? Number.POSITIVE_INFINITY;

@@ -11,7 +11,7 @@ const IN_THE_FIRST_MINUTE = 10;
 const A_MINUTE_LATER = 2;
 
 /** What one try may cost at most: a refused renewal is followed by a lookup, a refused revocation by a short renewal. */
-export const REQUESTS = { read: 1, probe: 1, renew: 2, release: 2, "check release": 1 } as const;
+export const REQUESTS = { read: 1, probe: 1, "look up": 1, renew: 2, release: 2, "check release": 1 } as const;
 
 /** What a try may cost is counted when it begins: whoever decides in another lane meanwhile has to know of it. */
 export function troubleAfter(trouble: Trouble | null, outcome: Outcome, now: number): Trouble | null {

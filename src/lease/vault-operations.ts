@@ -33,6 +33,8 @@ export interface VaultOperations {
   /** Finds out how long the lease can live at most. */
   probe(held: Held): Promise<Outcome>;
   renew(held: Held): Promise<Outcome>;
+  /** How long it lives by the server's clock; its token is asked as well. */
+  lookUp(held: Held): Promise<Outcome>;
 }
 
 /** Asked for to learn the max TTL; the server answers with what there is (rule M1). */
@@ -198,6 +200,19 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     }
   }
 
+  async function lookUp(held: Held): Promise<Outcome> {
+    const token = tokens.tokenOf(held.token);
+    if (token === undefined) return { is: "token lost", token: held.token };
+    await tokens.lookUp(held.token);
+    const looked = { is: "looked up", id: held.id, sentAt: clock.now() } as const;
+    try {
+      const { ttlSeconds } = await client.lookupLease(token, held.lease);
+      return { ...looked, left: Math.max(0, ttlSeconds) * 1_000 };
+    } catch (error) {
+      return { ...looked, left: error instanceof VaultError && error.status === 400 ? 0 : null };
+    }
+  }
+
   /** A refused renewal is followed by one lookup, and that decides (rule W6). */
   async function judge(
     held: Held,
@@ -224,7 +239,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     }
   }
 
-  return { read, probe, renew };
+  return { read, probe, renew, lookUp };
 }
 
 function isForbidden(error: unknown): boolean {

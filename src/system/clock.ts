@@ -25,6 +25,7 @@ export function createSystemClock(wall: () => number, monotonic: () => number): 
   let lastMonotonic = monotonic();
   /** How much further the wall clock has come. */
   let ahead = 0;
+  let skipped = 0;
 
   function now(): number {
     const w = wall();
@@ -35,6 +36,7 @@ export function createSystemClock(wall: () => number, monotonic: () => number): 
     // Else what is rounded at every call would add up: time would run the faster the more often it is asked for.
     if (ahead >= AGREEMENT) {
       time += ahead;
+      skipped += ahead;
       ahead = 0;
     }
     lastWall = w;
@@ -71,5 +73,5 @@ export function createSystemClock(wall: () => number, monotonic: () => number): 
       wait();
     });
   }
-  return { now, sleep };
+  return { now, skipped: () => skipped, sleep };
 }

@@ -152,6 +152,56 @@ describe("R1, M14: what the token may do", () => {
   });
 });
 
+describe("M13: a clock that jumps forward by more than 30 s", () => {
+  const LOOKUP_SELF = /\/v1\/auth\/token\/lookup-self$/;
+
+  it("has the server asked before a rotation is begun because of it; what has not passed is not counted", async () => {
+    const sidecar = await lab.start({ notifiers: [HEARS], connectionMaxLifetime: 10 * MINUTE });
+    await sidecar.pass(HOUR);
+    const before = sidecar.keeper.status();
+    const [lookups, selves] = [lab.requests(LOOKUP), lab.requests(LOOKUP_SELF)];
+    await sidecar.clock.jump(22.5 * HOUR);
+    await sidecar.pass(MINUTE);
+    expect([lab.requests(LOOKUP) - lookups, lab.requests(LOOKUP_SELF) - selves]).toEqual([1, 1]);
+    expect([sidecar.count("rotation due"), sidecar.count("read"), sidecar.count("lost")]).toEqual([0, 1, 0]);
+    const after = sidecar.keeper.status();
+    expect(after.current?.user).toBe(before.current?.user);
+    const moved = (after.rotationDue! - before.rotationDue!) / HOUR;
+    expect(moved).toBeCloseTo(22.5, 2);
+    // And it is replaced when its time has really come.
+    await sidecar.until("rotation due");
+    expect(sidecar.clock.now() - after.rotationDue!).toBeLessThan(MINUTE);
+  });
+
+  it("because the machine has slept: what has ended meanwhile is read anew at once", async () => {
+    const sidecar = await lab.start({ notifiers: [HEARS] });
+    await sidecar.pass(HOUR);
+    lab.vault.advance(30 * HOUR);
+    await lab.vault.idle();
+    await sidecar.clock.jump(30 * HOUR);
+    await sidecar.until("read");
+    await sidecar.until("published");
+    expect(sidecar.clock.skipped!()).toBe(30 * HOUR);
+  });
+
+  it("and where nobody may look, our own clock has to do", async () => {
+    const sidecar = await lab.start({ notifiers: [HEARS] });
+    await sidecar.pass(HOUR);
+    lab.fail(LOOKUP, refusal(403, "permission denied"));
+    await sidecar.clock.jump(22.9 * HOUR);
+    expect((await sidecar.until("rotation due")).reason).toBe("horizon");
+  });
+
+  it("and by less than that has nobody asked", async () => {
+    const sidecar = await lab.start();
+    await sidecar.pass(HOUR);
+    const lookups = lab.requests(LOOKUP);
+    await sidecar.clock.jump(29 * SECOND);
+    await sidecar.pass(MINUTE);
+    expect(lab.requests(LOOKUP)).toBe(lookups);
+  });
+});
+
 it("R2: a lease stays with the token that it was read with: it is renewed by that one, which is kept for it", async () => {
   const sidecar = await lab.start();
   await sidecar.pass(2 * SECOND);

@@ -109,7 +109,7 @@ export function walk(options: WorldOptions): Walk {
   const waiting = new Map<Lane, number>();
   const finished = new Set<Lane>();
 
-  const refused: readonly Action["do"][] = ["renew", "probe", "release", "check release"];
+  const refused: readonly Action["do"][] = ["renew", "probe", "look up", "release", "check release"];
   const fails = (action: Action) =>
     options.renewalsRefused === true ? refused.includes(action.do) : random() < options.trouble;
   const check = (holds: boolean, what: string) => {
@@ -143,6 +143,7 @@ export function walk(options: WorldOptions): Walk {
 
   function jump(by: number): void {
     now += by;
+    if (by > 30_000) take({ is: "clock jumped" });
     if (options.jumps === "asleep") return;
     for (const [id, user] of users) {
       const sessions = user.sessions.map((session) => ({ ...session, closesAt: session.closesAt + by }));
@@ -197,6 +198,11 @@ export function walk(options: WorldOptions): Walk {
         if (failing || user.expiry <= now) return { is: "probed", id: action.id, found: null };
         user.expiry = user.maxExpiry + 1_000;
         return { is: "probed", id: action.id, found: { expiry: user.maxExpiry, horizon: user.maxExpiry } };
+      }
+      case "look up": {
+        calls.push(now);
+        const { expiry } = users.get(action.id)!;
+        return { is: "looked up", id: action.id, sentAt: now, left: failing ? null : Math.max(0, expiry - now) };
       }
       case "renew": {
         calls.push(now);
@@ -344,7 +350,10 @@ export function walk(options: WorldOptions): Walk {
     ) {
       losses++;
       check(
-        outcome.is === "expired" || outcome.is === "token lost" || outcome.is === "renewal failed",
+        outcome.is === "expired" ||
+          outcome.is === "token lost" ||
+          outcome.is === "looked up" ||
+          outcome.is === "renewal failed",
         `${outcome.is} took the current one away`,
       );
       const alive = (users.get(before.current.id)?.expiry ?? 0) > now;

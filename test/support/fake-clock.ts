@@ -10,6 +10,8 @@ export interface FakeClock extends Clock {
   readonly next: number;
   /** Moves the time forward; each sleeper is woken at its own time, and has its turn before the next one's. */
   advance(by: number): Promise<void>;
+  /** Later at once, as after a suspension or where somebody sets the clock: whoever slept is woken late. */
+  jump(by: number): Promise<void>;
   /** Resolves once at least `count` sleep. */
   asleep(count: number): Promise<void>;
 }
@@ -18,10 +20,12 @@ export function createFakeClock(start = 1_800_000_000_000): FakeClock {
   const asleep = new Set<{ readonly until: number; wake(): void }>();
   const watchers = new Set<() => void>();
   let time = start;
+  let skipped = 0;
 
   const earliest = () => [...asleep].sort((a, b) => a.until - b.until)[0];
   return {
     now: () => time,
+    skipped: () => skipped,
     get sleepers() {
       return asleep.size;
     },
@@ -51,6 +55,11 @@ export function createFakeClock(start = 1_800_000_000_000): FakeClock {
         await turn();
       }
       time = end;
+    },
+    async jump(by) {
+      time += by;
+      skipped += by;
+      await this.advance(0);
     },
     asleep: (count) =>
       new Promise((resolve) => {
