@@ -140,8 +140,10 @@ export interface Verification {
   readonly ownsWhatItCreates: boolean;
   /** Not even our own session is shown: that none is seen proves nothing (rule M12). */
   readonly blind: boolean;
-  /** Things worth saying, as too little room for two generations (rule M7). */
+  /** Things worth saying. */
   readonly warnings: readonly string[];
+  /** That there is too little room for a second generation of sessions, where it is so (rule M7). */
+  readonly room: readonly string[];
 }
 
 export interface WatchedRole {
@@ -180,6 +182,8 @@ export interface Databases {
   verify(user: DatabaseUser, signal: AbortSignal): Promise<Verification>;
   /** Asks, logged in as `as`, about the sessions of every role in `roles`. */
   sessions(as: DatabaseUser, roles: readonly WatchedRole[], signal: AbortSignal): Promise<readonly RoleSessions[]>;
+  /** As `room` of a Verification, by the sessions that `as` has at this moment. */
+  room(as: DatabaseUser, signal: AbortSignal): Promise<readonly string[]>;
   /** Asks, logged in as `as`, about all other users with an end that own something or have sessions. */
   others(as: DatabaseUser, signal: AbortSignal): Promise<readonly OtherUser[]>;
   /** Opens the user's own connections and keeps them until `forget`: later no login may be possible (rule R8). */

@@ -201,7 +201,9 @@ async function makeUser(
     try {
       // First, because how many sessions they have is how much room another user needs.
       const others = await asks.others(user, stop);
-      return { ...(await asks.verify(user, stop)), leaseFor, owners: others.filter(({ owned }) => owned > 0) };
+      const { room, warnings, ...seen } = await asks.verify(user, stop);
+      const owners = others.filter(({ owned }) => owned > 0);
+      return { ...seen, warnings: [...warnings, ...room], leaseFor, owners };
     } catch (error) {
       note(`Postgres does not let the user in: ${describe(error)}`);
       return null;

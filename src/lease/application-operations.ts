@@ -37,6 +37,8 @@ export interface ApplicationOperationsDeps {
 }
 
 export interface ApplicationOperations {
+  /** Before another user is made: whether there is room for its sessions. Said, and never in the way (rule M7). */
+  lookForRoom(current: Held): Promise<void>;
   verify(held: Held): Promise<Outcome>;
   publish(held: Held, by: number): Promise<Outcome>;
   notify(current: Current, previous: Retiring | undefined): Promise<Outcome>;
@@ -54,6 +56,8 @@ export interface ApplicationOperations {
 
 /** A hook, a look or a login that takes longer is given up; its own timeouts are shorter. */
 const PATIENCE = 60_000;
+/** Nobody waits longer than this for what is only said. */
+const ROOM_PATIENCE = 2_000;
 
 export function createApplicationOperations(deps: ApplicationOperationsDeps): ApplicationOperations {
   const { clock, emit, path } = deps;
@@ -64,9 +68,23 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
   let lastSeen = "";
+  /** It was looked for before the read, and need not be said again. */
+  let roomSeen = false;
   const ownersSaid = new Set<number>();
   const patience = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.outOfTime]);
   const patienceUntilStop = () => AbortSignal.any([AbortSignal.timeout(PATIENCE), deps.stopping]);
+
+  async function lookForRoom(current: Held): Promise<void> {
+    const user = deps.userOf(current.id);
+    try {
+      const signal = AbortSignal.any([AbortSignal.timeout(ROOM_PATIENCE), deps.stopping]);
+      const said = user === null ? undefined : await deps.databases()?.room(user, signal);
+      for (const message of said ?? []) emit({ is: "warning", code: "postgres", path, message });
+      roomSeen = said !== undefined;
+    } catch {
+      // The login of the new one looks again.
+    }
+  }
 
   async function verify(held: Held): Promise<Outcome> {
     const user = deps.userOf(held.id);
@@ -76,7 +94,9 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     try {
       const seen = await databases.verify(user, patienceUntilStop());
       oids.set(held.id, seen.oids);
-      for (const message of seen.warnings) emit({ is: "warning", code: "postgres", path, message });
+      const room = roomSeen ? [] : seen.room;
+      roomSeen = false;
+      for (const message of [...seen.warnings, ...room]) emit({ is: "warning", code: "postgres", path, message });
       emit({ is: "verified", path, user: user.username, took: clock.now() - started });
       return { is: "verified", id: held.id, validFor: seen.validFor, blind: seen.blind };
     } catch (error) {
@@ -241,6 +261,7 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   }
 
   return {
+    lookForRoom,
     verify,
     publish,
     notify,

@@ -151,7 +151,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "read":
         apply({ is: "reading" });
         if (state.current?.lease !== "") narrator.rotation(state, dueBecause(state, clock.now(), deps.policy()));
-        return vault.read(state, stopSignal.signal);
+        return readWithRoom();
       case "probe":
         return probe(held!);
       case "renew":
@@ -177,6 +177,11 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       default:
         throw new Error(`${action.do} is nothing to perform`);
     }
+  }
+
+  async function readWithRoom(): Promise<Outcome> {
+    if (state.current !== null && state.current.lease !== "") await application.lookForRoom(state.current);
+    return vault.read(state, stopSignal.signal);
   }
 
   async function probe(held: Held): Promise<Outcome> {

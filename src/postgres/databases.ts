@@ -7,7 +7,7 @@ import type { Connection } from "./connect.ts";
 import { type ConnectionTarget, parseConnectionUrl, targetName } from "./connection-url.ts";
 import { openConnections, type Server } from "./connections.ts";
 import { askOthers, askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
-import { describeTrust, warnOfRoom } from "./warnings.ts";
+import { describeTrust, warnOfBlindness, warnOfRoom } from "./warnings.ts";
 
 interface Block extends Server {
   readonly config: PostgresConfig;
@@ -44,6 +44,7 @@ export function openDatabases(
         blind: found.some(({ role }, i) => blocks[i]?.config.drain !== "off" && !role.room.seesItself),
         ownsWhatItCreates: found.some(({ role }) => role.ownsWhatItCreates),
         warnings: found.flatMap(({ warnings }) => warnings),
+        room: found.flatMap(({ role }, i) => warnOfRoom(blocks[i]!.target(user), role.room, generation)),
       };
     },
 
@@ -62,6 +63,15 @@ export function openDatabases(
       generation = Math.max(generation, ...summed.map((role) => role.sessions));
       await Promise.all(summed.filter((role) => !role.exists).map((role) => connections.drop(role.username)));
       return summed;
+    },
+
+    async room(as, signal) {
+      const found = await Promise.all(
+        blocks.map((block) =>
+          connections.use(block, as, signal, (connection) => roomOn(block, connection, as, signal)),
+        ),
+      );
+      return found.flat();
     },
 
     async others(as, signal) {
@@ -120,6 +130,18 @@ export function openDatabases(
     };
   }
 
+  async function roomOn(
+    block: Block,
+    connection: Connection,
+    as: DatabaseUser,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const [facts] = await askRoles(connection, [{ username: as.username, oid: undefined }], signal);
+    generation = Math.max(generation, facts?.sessions.length ?? 0);
+    const role = await askOwnRole(connection, signal);
+    return role === undefined ? [] : warnOfRoom(block.target(as), role.room, generation);
+  }
+
   async function verifyOn(
     block: Block,
     connection: Connection,
@@ -138,7 +160,7 @@ export function openDatabases(
       role,
       warnings: [
         ...describeTrust(target, connection.encrypted),
-        ...warnOfRoom(target, role.room, generation, block.config.drain, connection.processId),
+        ...warnOfBlindness(target, role.room, block.config.drain, connection.processId),
       ],
     };
   }

@@ -13,17 +13,24 @@ export function describeTrust(target: ConnectionTarget, encrypted: boolean): rea
     : [`${where} found no TLS, so the connection is not encrypted; ${cure}, or sslmode=disable if that is meant`];
 }
 
-/**
- * Whether a second generation of sessions finds room beside the present one, each as large as the largest that was
- * seen, and one of our own for each (rule M7); and whether sessions can be seen at all (rule M12).
- */
-export function warnOfRoom(
+/** Whether sessions can be seen at all (rule M12). */
+export function warnOfBlindness(
   target: ConnectionTarget,
   room: Room,
-  generation: number,
   drain: PostgresConfig["drain"],
   processId: number | null,
 ): readonly string[] {
+  const pooled = processId !== null && processId !== room.processId;
+  if (drain === "off" || (!pooled && room.seesItself)) return [];
+  const why = pooled ? "a connection pooler stands in between" : "pg_stat_activity does not show even our own session";
+  return [`${targetName(target)}: drain is blind, because ${why}; let connection_url reach the server itself`];
+}
+
+/**
+ * Whether a second generation of sessions finds room beside the present one, each as large as the largest that was
+ * seen, and one of our own for each (rule M7).
+ */
+export function warnOfRoom(target: ConnectionTarget, room: Room, generation: number): readonly string[] {
   const where = targetName(target);
   const needed = generation + 1;
   const limits = [
@@ -35,18 +42,10 @@ export function warnOfRoom(
     { what: "the database's CONNECTION LIMIT", limit: room.databaseLimit, used: room.usedDatabase },
     { what: "the role's CONNECTION LIMIT", limit: room.roleLimit, used: 1 },
   ];
-  const warnings = limits
+  return limits
     .filter(({ limit, used }) => limit >= 0 && limit - used < needed)
     .map(
       ({ what, limit, used }) =>
         `${where}: little room for a second user's sessions: ${what} is ${limit}, ${used} in use, ${needed} more may be needed`,
     );
-  const pooled = processId !== null && processId !== room.processId;
-  if (drain !== "off" && (pooled || !room.seesItself)) {
-    const why = pooled
-      ? "a connection pooler stands in between"
-      : "pg_stat_activity does not show even our own session";
-    warnings.push(`${where}: drain is blind, because ${why}; let connection_url reach the server itself`);
-  }
-  return warnings;
 }

@@ -21,7 +21,7 @@ const RULES: Readonly<Record<string, string>> = {
   M4: "orphans, children, batch and periodic tokens are told apart",
   M5: "VALID UNTIL counts where it ends before the lease",
   M6: "objects that a user owns are counted, named, and said with their cure",
-  M7: "room for two generations is looked for before it is needed",
+  M7: "room for two generations is looked for before another user is made, and is never in the way",
   M8: "a signal goes to one process of the same user that has a handler for it",
   M9: "at SIGTERM a moment without sessions is not the end",
   M10: "an init container leaves its lease and its token to last",

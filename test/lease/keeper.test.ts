@@ -256,10 +256,28 @@ describe("promise 6: a new user", () => {
   );
 });
 
-describe("W9: a candidate", () => {
-  const CREATE = (clause: string) =>
-    `CREATE ROLE "{{name}}" WITH ${clause} PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT SELECT ON orders TO "{{name}}";`;
+const CREATE = (clause: string) =>
+  `CREATE ROLE "{{name}}" WITH ${clause} PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT SELECT ON orders TO "{{name}}";`;
 
+it("M7: room for a second generation is looked for before its user is made, and is said once for each", async () => {
+  const limited = "LOGIN CONNECTION LIMIT 4";
+  await lab.databaseRole("roomless", { creation_statements: CREATE(limited) });
+  const sidecar = await lab.start({ ...observed(), role: "roomless", notifiers: [HEARS] });
+  for (let sessions = 0; sessions < 3; sessions++) await lab.login(sidecar);
+  const before = sidecar.events.length;
+  sidecar.keeper.take({ is: "rotation asked" });
+  await sidecar.until("published");
+  const events = sidecar.events.slice(before);
+  const said = events.flatMap((one, at) => (one.is === "warning" && one.code === "postgres" ? [{ at, ...one }] : []));
+  expect(said.map(({ message }) => message)).toEqual([
+    expect.stringMatching(
+      /little room for a second user's sessions: the role's CONNECTION LIMIT is 4, 1 in use, 4 more may be needed/,
+    ),
+  ]);
+  expect(said[0]!.at).toBeLessThan(events.findIndex(({ is }) => is === "read"));
+});
+
+describe("W9: a candidate", () => {
   it("that Postgres refuses is tried again, then given back, once an hour; the current one stays", async () => {
     await lab.databaseRole("refused", {});
     const sidecar = await lab.start({ ...observed(), role: "refused" });

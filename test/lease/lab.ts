@@ -195,7 +195,7 @@ export function useLab(): Lab {
       clock,
       emit,
     );
-    const { verify, sessions, others, attach, forget, terminate, close } = openDatabases(config.postgres, {
+    const { verify, sessions, room, others, attach, forget, terminate, close } = openDatabases(config.postgres, {
       clock: STILL,
       files: fs,
     });
@@ -205,6 +205,7 @@ export function useLab(): Lab {
         : {
             verify: counted(verify),
             sessions: counted(sessions),
+            room: counted(room),
             others: counted(others),
             attach: counted(attach),
             forget: counted(forget),

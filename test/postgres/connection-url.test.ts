@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ConnectionTarget, isLocal, parseConnectionUrl, targetName } from "../../src/postgres/connection-url.ts";
 import { databaseError } from "../../src/postgres/failure.ts";
-import { describeTrust, warnOfRoom } from "../../src/postgres/warnings.ts";
+import { describeTrust, warnOfBlindness, warnOfRoom } from "../../src/postgres/warnings.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 
 const user = { username: "v-1", password: new Sensitive("p") };
@@ -116,17 +116,19 @@ describe("warnings", () => {
   });
 
   it("say where a second generation has no room (M7)", () => {
-    expect(warnOfRoom(target, room, 8, "watch", 7)).toEqual([]);
-    expect(warnOfRoom(target, { ...room, usedConnections: 90 }, 8, "watch", 7).join()).toMatch(
+    expect(warnOfRoom(target, room, 8)).toEqual([]);
+    expect(warnOfRoom(target, { ...room, usedConnections: 90 }, 8).join()).toMatch(
       /max_connections .* is 97, 90 in use, 9 more may be needed/,
     );
-    expect(warnOfRoom(target, { ...room, databaseLimit: 12 }, 8, "watch", 7).join()).toMatch(/the database's/);
-    expect(warnOfRoom(target, { ...room, roleLimit: 5 }, 8, "watch", 7).join()).toMatch(/the role's/);
+    expect(warnOfRoom(target, { ...room, databaseLimit: 12 }, 8).join()).toMatch(/the database's/);
+    expect(warnOfRoom(target, { ...room, roleLimit: 5 }, 8).join()).toMatch(/the role's/);
   });
 
   it("say where drain is blind (M12)", () => {
-    expect(warnOfRoom(target, room, 0, "watch", 8).join()).toMatch(/blind, because a connection pooler/);
-    expect(warnOfRoom(target, { ...room, seesItself: false }, 0, "watch", 7).join()).toMatch(/blind.*our own session/);
-    expect(warnOfRoom(target, { ...room, seesItself: false }, 0, "off", 8)).toEqual([]);
+    expect(warnOfBlindness(target, room, "watch", 8).join()).toMatch(/blind, because a connection pooler/);
+    expect(warnOfBlindness(target, { ...room, seesItself: false }, "watch", 7).join()).toMatch(
+      /blind.*our own session/,
+    );
+    expect(warnOfBlindness(target, { ...room, seesItself: false }, "off", 8)).toEqual([]);
   });
 });

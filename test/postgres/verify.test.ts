@@ -59,12 +59,12 @@ describe("verify", () => {
   it("warns of too little room for two generations (M7)", async () => {
     const user = await db.makeRole("CONNECTION LIMIT 2");
     const databases = db.open();
-    expect((await databases.verify(user, never)).warnings).toEqual([]);
+    expect((await databases.verify(user, never)).room).toEqual([]);
     const application = await db.makeRole();
     for (let i = 0; i < 3; i++) await db.login(application);
     await databases.sessions(user, [await db.watched(application)], never);
-    const { warnings } = await databases.verify(user, never);
-    expect(warnings.join()).toMatch(/the role's CONNECTION LIMIT is 2, 1 in use, 4 more may be needed/);
+    const { room } = await databases.verify(user, never);
+    expect(room.join()).toMatch(/the role's CONNECTION LIMIT is 2, 1 in use, 4 more may be needed/);
   });
 });
 

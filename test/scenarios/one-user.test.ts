@@ -134,24 +134,28 @@ describe("SIGTERM", () => {
   it.each([
     ["slow", { kind: "delay", milliseconds: 300 } as const, 6],
     ["refusing at first", { kind: "answer", status: 500, body: { errors: ["internal error"] } } as const, 2],
-  ])("W8: gives the user back before the token, at a server that is %s", async (_how, fault, times) => {
-    const pod = await world.pod(LONG);
-    const agent = await pod.agent(configuration(pod));
-    await agent.event("token renewed");
-    const isRelease = (path: string) => /sys\/leases\/(revoke|renew)$/.test(path);
-    pod.vault.faults.inject(({ path }) => isRelease(path), fault, times);
-    const before = pod.vault.requests.entries.length;
-    expect(await agent.stop()).toEqual({ code: 0, signal: null });
-    await agent.event("released");
-    await agent.event("token revoked");
-    const asked = pod.vault.requests.entries
-      .slice(before)
-      .filter(({ path }) => isRelease(path) || path.endsWith("revoke-self"));
-    expect(asked.map(({ path }) => path).indexOf("/v1/auth/token/revoke-self")).toBe(asked.length - 1);
-    const last = asked.at(-1)!;
-    for (const { at, duration } of asked.slice(0, -1)) expect(at + duration).toBeLessThanOrEqual(last.at);
-    expect(await world.users.left(3_000)).toEqual([]);
-  });
+  ])(
+    "W8: gives the user back before the token, at a server that is %s",
+    { timeout: 60_000 },
+    async (_how, fault, times) => {
+      const pod = await world.pod(LONG);
+      const agent = await pod.agent(configuration(pod, { rest: `shutdown_timeout = "50s"` }));
+      await agent.event("token renewed");
+      const isRelease = (path: string) => /sys\/leases\/(revoke|renew)$/.test(path);
+      pod.vault.faults.inject(({ path }) => isRelease(path), fault, times);
+      const before = pod.vault.requests.entries.length;
+      expect(await agent.stop()).toEqual({ code: 0, signal: null });
+      await agent.event("released");
+      await agent.event("token revoked");
+      const asked = pod.vault.requests.entries
+        .slice(before)
+        .filter(({ path }) => isRelease(path) || path.endsWith("revoke-self"));
+      expect(asked.map(({ path }) => path).indexOf("/v1/auth/token/revoke-self")).toBe(asked.length - 1);
+      const last = asked.at(-1)!;
+      for (const { at, duration } of asked.slice(0, -1)) expect(at + duration).toBeLessThanOrEqual(last.at);
+      expect(await world.users.left(3_000)).toEqual([]);
+    },
+  );
 
   it("ends in order while Vault does not answer", async () => {
     const pod = await world.pod(LONG);
