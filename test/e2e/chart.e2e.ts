@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { say } from "../charts/tool.ts";
 import { applyText, helm, kubectl, useChart, why } from "./cluster.ts";
+import { caBundle, certificate, reviewWhileRenewed } from "./webhook.ts";
 import { type Annotations, seedAnnotations } from "./workloads.ts";
 
 const VALUES = join(import.meta.dirname, "../charts/values");
@@ -18,14 +19,22 @@ describe.skipIf(why !== "")(`the chart in a cluster${why}`, () => {
   });
 
   it("keeps its certificate when the release is upgraded", async () => {
-    const secret = (key: string) =>
-      kubectl("get", "secret", "-n", "lessee", "lessee-tls", "-o", `jsonpath={.data.${key.replace(".", "\\.")}}`);
-    const before = await secret("tls.crt");
+    const before = await certificate("tls.crt");
     await helm("upgrade", "lessee", "charts/lessee", "-n", "lessee", "--reuse-values", "--wait");
-    expect(await secret("tls.crt")).toBe(before);
-    const bundle = "jsonpath={.webhooks[0].clientConfig.caBundle}";
-    const shown = await kubectl("get", "mutatingwebhookconfiguration", "lessee", "-o", bundle);
-    expect(shown).toBe(await secret("ca.crt"));
+    expect(await certificate("tls.crt")).toBe(before);
+    expect(await caBundle()).toBe(await certificate("ca.crt"));
+  });
+
+  it("renews its certificate when its time has come, and no review fails meanwhile", async () => {
+    const before = [await certificate("tls.crt"), await certificate("ca.crt")];
+    await kubectl("annotate", "secret", "-n", "lessee", "lessee-tls", "lessee/renew-after=0", "--overwrite");
+    await helm("upgrade", "lessee", "charts/lessee", "-n", "lessee", "--reuse-values");
+    expect(await certificate("tls.crt")).not.toBe(before[0]);
+    expect(await caBundle()).toBe(`${await certificate("ca.crt")}${before[1]}`);
+    await reviewWhileRenewed();
+    // By then nobody shows the one from before any more.
+    await helm("upgrade", "lessee", "charts/lessee", "-n", "lessee", "--reuse-values");
+    expect(await caBundle()).toBe(await certificate("ca.crt"));
   });
 
   it("makes pods that the restricted standard takes", async () => {

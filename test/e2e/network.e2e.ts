@@ -1,7 +1,7 @@
 /** The chart's NetworkPolicy, where the cluster's network enforces such policies at all. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { applyText, helm, kubectl, until, useChart, WORLD_IMAGE, why } from "./cluster.ts";
-import { seedAnnotations } from "./workloads.ts";
+import { review, WEBHOOK_PODS } from "./webhook.ts";
 
 const REVIEWS = 8443;
 const METRICS = 9102;
@@ -36,10 +36,7 @@ describe.skipIf(why !== "")(`the webhook behind its NetworkPolicy${why}`, () => 
   });
 
   it("answers the kubelet's probes and the API server", async () => {
-    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "asks", annotations: seedAnnotations() } };
-    const asks = { ...pod, spec: { containers: [{ name: "app", image: WORLD_IMAGE }] } };
-    const made = await applyText(JSON.stringify(asks), "-n", "tsb", "--dry-run=server", "-o", "json");
-    expect(made).toContain('"vault-agent-init"');
+    await review();
     const ready = "jsonpath={.status.readyReplicas}";
     expect(await kubectl("get", "-n", "lessee", "deploy/lessee", "-o", ready)).toBe("2");
   });
@@ -63,7 +60,7 @@ describe.skipIf(why !== "")(`the webhook behind its NetworkPolicy${why}`, () => 
 });
 
 async function webhookPod(): Promise<{ readonly name: string; readonly ip: string }> {
-  const list = await kubectl("get", "pods", "-n", "lessee", "-l", "app.kubernetes.io/name=lessee", "-o", "json");
+  const list = await kubectl("get", "pods", "-n", "lessee", "-l", WEBHOOK_PODS, "-o", "json");
   const [pod] = (JSON.parse(list) as { items: readonly { metadata: { name: string }; status: { podIP: string } }[] })
     .items;
   return { name: pod!.metadata.name, ip: pod!.status.podIP };
