@@ -96,7 +96,8 @@ export function rotationDue(held: Held, policy: Policy): number {
   if (end === Number.POSITIVE_INFINITY) return end;
   const life = end - held.readAt;
   const lead = leadOf(policy, life);
-  const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
+  // Where two leads do not fit this is below 0, and what counts is the half of the life.
+  const spread = (policy.jitter / 10) * (life - 2 * lead);
   return held.readAt + Math.max(life - lead - spread, life / 2);
 }
 

@@ -212,7 +212,8 @@ export function loginDue(token: HeldToken, policy: TokenPolicy): number {
   if (end === Number.POSITIVE_INFINITY) return end;
   const life = end - token.loggedInAt;
   const lead = Math.max(policy.lead, Math.min(life / 10, 60_000));
-  const spread = (policy.jitter / 10) * Math.max(0, life - 2 * lead);
+  // Where two leads do not fit this is below 0, and what counts is the half of the life.
+  const spread = (policy.jitter / 10) * (life - 2 * lead);
   return token.loggedInAt + Math.max(life - lead - spread, life / 2);
 }
 
