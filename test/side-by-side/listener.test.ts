@@ -1,8 +1,9 @@
 /** Listener, API proxy and cache: the same answers from the real agent and from ours. */
 import { stat, writeFile } from "node:fs/promises";
 import https from "node:https";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { ask, type Reply } from "../proxy/setup.ts";
 import { createAuthority } from "../vault/servers.ts";
 import { differs, onBothSides, type Place, type Running, startWorld, type World } from "./world.ts";
@@ -66,6 +67,46 @@ onBothSides("the API proxy", (side) => {
     expect(refused.status).toBe(412);
     expect(JSON.parse(refused.text)).toEqual({ errors: ['missing "X-Vault-Request" header'] });
     expect((await ask(`${agent.url}${SELF}`, { headers: { "X-Vault-Request": "false" } })).status).toBe(412);
+  });
+
+  it("takes requests of every form, and refuses what is no HTTP", async () => {
+    const agent = await world.start(side, proxied("true"));
+    await loggedIn(agent);
+    const say = async (text: string) => {
+      const socket = connect(Number(new URL(agent.url).port), "127.0.0.1");
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => undefined).write(text);
+      let heard = "";
+      for await (const chunk of socket.setEncoding("latin1")) heard += chunk;
+      return Number(/^HTTP\/1\.[01] (\d+)/.exec(heard)?.[1]);
+    };
+    const data = JSON.stringify({ data: { a: "b" } });
+    const put = "PUT /v1/secret/data/forms HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+    const chunks = `${data.length.toString(16)}\r\n${data}\r\n0\r\nX-Trailer: yes\r\n\r\n`;
+    const statuses = {
+      "of HTTP/1.0": await say(`GET ${SELF} HTTP/1.0\r\n\r\n`),
+      "in chunks, with a trailer": await say(`${put}Transfer-Encoding: chunked\r\nTrailer: X-Trailer\r\n\r\n${chunks}`),
+      "of a known length": await say(`${put}Content-Length: ${data.length}\r\n\r\n${data}`),
+      "of two lengths": await say(`${put}Content-Length: 1\r\nContent-Length: 2\r\n\r\n${data}`),
+      "of another coding": (await say(`${put}Transfer-Encoding: xchunked\r\n\r\n${chunks}`)) >= 400,
+      "without a host": await say(`GET ${SELF} HTTP/1.1\r\n\r\n`),
+      "that is none": await say("nonsense\r\n\r\n"),
+      "of a length and chunks": await say(`${put}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`),
+      "with 100 kB of headers": await say(
+        `GET ${SELF} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Large: ${"x".repeat(100_000)}\r\n\r\n`,
+      ),
+    };
+    expect(statuses).toEqual({
+      "of HTTP/1.0": 200,
+      "in chunks, with a trailer": 200,
+      "of a known length": 200,
+      "of two lengths": 400,
+      "of another coding": true,
+      "without a host": 400,
+      "that is none": 400,
+      "of a length and chunks": differs(side, "A request with a length and chunks", { real: 200, lessee: 400 }),
+      "with 100 kB of headers": differs(side, "A request's headers may take", { real: 200, lessee: 431 }),
+    });
   });
 
   it("passes on what the server says of a mistake", async () => {
