@@ -277,7 +277,7 @@ it("M7: room for a second generation is looked for before its user is made, and 
   expect(said[0]!.at).toBeLessThan(events.findIndex(({ is }) => is === "read"));
 });
 
-describe("W9: a candidate", () => {
+describe("W9: a candidate", { timeout: 120_000 }, () => {
   it("that Postgres refuses is tried again, then given back, once an hour; the current one stays", async () => {
     await lab.databaseRole("refused", {});
     const sidecar = await lab.start({ ...observed(), role: "refused" });
