@@ -164,6 +164,12 @@ describe("what would not end", () => {
 describe("what is long and allowed", () => {
   const cases: Readonly<Record<string, readonly [string, string]>> = {
     "white space between": ['{{ len (trimSpace (print "a" (sprig_repeat 300000 " ") "a")) }}', "300002"],
+    "white space before a trim marker": [`a${" ".repeat(1_000_000)}b{{- 1 }}`, `a${" ".repeat(1_000_000)}b1`],
+    "a hundred thousand comments on one line": [`a${" {{- /* b */ -}} ".repeat(100_000)}c`, "ac"],
+    "slashes in a path": [
+      '{{ len (sprig_base (print (sprig_repeat 300000 "/") "a" (sprig_repeat 300000 "/"))) }}',
+      "1",
+    ],
     "words to wrap": ['{{ len (sprig_wrap 1 (sprig_repeat 50000 "a ")) }}', "100000"],
     "ten thousand steps of a pipeline": [`{{ 1${" | print".repeat(10_000)} }}`, "1"],
     "NUL, line ends and a byte order mark": ['\ufeffa\0\r\n{{ "\0" }}\r\n', "\ufeffa\0\r\n\0\r\n"],

@@ -1,6 +1,6 @@
 /** The text of a template as tokens, by the rules of Go's text/template. */
 import { quote as goQuote } from "./quote.ts";
-import { isPrintable } from "./text.ts";
+import { isPrintable, withoutEnd } from "./text.ts";
 import { isKeyword, type Token, type TokenType } from "./tokens.ts";
 
 /** All tokens; the last one is `EOF` or an `error`. Comments are left out. */
@@ -43,7 +43,7 @@ class Lexer {
     }
     const marked = hasLeftTrimMarker(this.#source, found + this.#left.length);
     const text = this.#source.slice(this.#start, found);
-    const kept = marked ? text.replace(/[ \t\r\n]+$/, "") : text;
+    const kept = marked ? withoutEnd(text, SPACE) : text;
     if (kept !== "") {
       this.#at = this.#start + kept.length;
       this.#emit("text");
@@ -268,7 +268,8 @@ function describeCharacter(character: string): string {
 }
 
 function countLines(source: string, from: number, to: number): number {
+  const text = source.slice(from, to);
   let lines = 0;
-  for (let at = source.indexOf("\n", from); at >= 0 && at < to; at = source.indexOf("\n", at + 1)) lines++;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
   return lines;
 }

@@ -62,8 +62,10 @@ export function parseInteger(source: string, base: 0 | 10): bigint | undefined {
 
 /** As strconv.ParseFloat: decimal or hexadecimal, with underscores between digits, Inf and NaN in any case; undefined where it is none. Overflow is infinite. */
 export function parseFloat64(text: string): number | undefined {
-  const digit = /^[+-]?0[xX]/.test(text) ? "[0-9a-fA-F]" : "[0-9]";
-  const source = text.replaceAll(new RegExp(`(?<=${digit}|^[+-]?0[xX])_(?=${digit})`, "g"), "");
+  const sign = /^[+-]?/.exec(text)![0];
+  const body = removeUnderscores(text.slice(sign.length));
+  if (body === undefined) return undefined;
+  const source = sign + body;
   if (/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(source)) return Number(source);
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(source);
   if (special) {
@@ -83,10 +85,11 @@ function parseImaginary(source: string): Constant | undefined {
   return { ideal: new Complex(0, imaginary), integer: zero ? 0n : undefined, float: zero ? 0 : undefined };
 }
 
-/** Underscores may stand between digits and after a prefix, nowhere else. */
+/** Underscores may stand between digits and after a prefix, nowhere else; undefined where one does. */
 function removeUnderscores(body: string): string | undefined {
   if (!body.includes("_")) return body;
-  return /^(?:0[xXbBoO]_?|0_?)?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*$/.test(body) ? body.replaceAll("_", "") : undefined;
+  const misplaced = /^0[xX]/.test(body) ? /_(?![0-9a-fA-F])|(?<![0-9a-fA-FxX])_/ : /_(?![0-9])|(?<![0-9bBoO])_/;
+  return misplaced.test(body) ? undefined : body.replaceAll("_", "");
 }
 
 function signed(sign: string, value: bigint): bigint {

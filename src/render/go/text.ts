@@ -65,6 +65,13 @@ export function isPrintable(character: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u.test(character);
 }
 
+/** Without the characters of `set` at the end; a pattern for it would look at every other place of the text too. */
+export function withoutEnd(text: string, set: string): string {
+  let end = text.length;
+  while (end > 0 && set.includes(text[end - 1]!)) end--;
+  return text.slice(0, end);
+}
+
 /** The byte behind an escape, or undefined for an ordinary character. */
 export function escapedByte(code: number): number | undefined {
   return isEscapedByte(code) ? code - ESCAPE : undefined;

@@ -1,6 +1,7 @@
 /** Sprig's functions on paths and URLs. */
 
 import type { TemplateFunction } from "../../go/function.ts";
+import { withoutEnd } from "../../go/text.ts";
 import { anyMap, FunctionError, fail, type GoMap, kindOf, stringOf } from "../../go/values.ts";
 import { hostname, parseUrl, printUrl } from "../url.ts";
 import { MAP, S, sprig } from "./define.ts";
@@ -17,7 +18,7 @@ export const SPRIG_PATHS: readonly TemplateFunction[] = [
 
 function base(path: string): string {
   if (path === "") return ".";
-  const trimmed = path.replace(/\/+$/, "");
+  const trimmed = withoutEnd(path, "/");
   return trimmed === "" ? "/" : trimmed.slice(trimmed.lastIndexOf("/") + 1);
 }
 

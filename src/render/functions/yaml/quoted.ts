@@ -1,5 +1,7 @@
 /** YAML's quoted and block scalars. A string in place of a result is the error's text. */
 
+import { withoutEnd } from "../../go/text.ts";
+
 export interface ReadText {
   readonly value: string;
   readonly end: number;
@@ -137,6 +139,6 @@ function trimmedLines(text: string): string[] {
   const lines = text.split("\n");
   return lines.map((line, i) => {
     const left = i > 0 ? line.replace(/^[ \t]+/, "") : line;
-    return i < lines.length - 1 ? left.replace(/[ \t]+$/, "") : left;
+    return i < lines.length - 1 ? withoutEnd(left, " \t") : left;
   });
 }
