@@ -60,6 +60,8 @@ template {
       0,
       [
         expect.stringMatching(/^warning: an agent will not start: agent\.hcl:9: .*function "secrt" not defined/),
+        "  1 | {{ secrt }}",
+        "    |    ^",
         expect.stringMatching(/^warning: an agent will not start: agent\.hcl:13: .*cannot read the source: ENOENT/),
         "",
       ],

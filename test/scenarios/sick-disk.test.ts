@@ -12,6 +12,7 @@ import { startWorld, type World } from "../support/world.ts";
 
 const POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
 
+const AGAIN = /is written again$/;
 const WORDS: Readonly<Record<DiskFault, RegExp>> = {
   "disk full": /^log_file: cannot write \S+agent\.log: ENOSPC/,
   "read-only": /^log_file: cannot open \S+agent\.log: EROFS/,
@@ -54,12 +55,16 @@ describe.concurrent("A log file on a disk with trouble stops nothing:", () => {
     await agent.event("published");
     if (fault === "disk full") await spoil(folder, fault);
     await agent.event("released");
-    expect(agent.lines).toEqual([expect.stringMatching(WORDS[fault])]);
+    // Where a long line had no room in a file's last page, a shorter one may have: then it is written again for a while.
+    const refused = agent.lines.filter((line) => fault !== "disk full" || !AGAIN.test(line));
+    expect(refused).toEqual(refused.map(() => expect.stringMatching(WORDS[fault])));
+    expect(refused).not.toEqual([]);
 
     await mend(folder, fault);
     const since = agent.entries.length;
     await agent.event("released", () => true, since);
-    expect(agent.lines).toEqual([expect.stringMatching(WORDS[fault]), expect.stringMatching(/is written again$/)]);
+    expect(agent.lines.at(-1)).toMatch(AGAIN);
+    expect(agent.lines.filter((line) => AGAIN.test(line))).toHaveLength(refused.length);
     const { failed } = await app.stop();
     expect(failed).toBe(0);
     expect(await agent.stop()).toEqual({ code: 0, signal: null });
