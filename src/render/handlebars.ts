@@ -9,6 +9,7 @@ import { BUILTINS } from "./go/builtins.ts";
 import type { TemplateFunction } from "./go/function.ts";
 import { quote } from "./go/quote.ts";
 import { type Evaluation, type Place, registerHelpers, whereOf } from "./handlebars-helpers.ts";
+import { tooDeep } from "./handlebars-nesting.ts";
 import { createBridge } from "./handlebars-values.ts";
 import { conclude, openSession, Unfinished } from "./session.ts";
 import type { Template, TemplateOptions } from "./template.ts";
@@ -21,14 +22,14 @@ export async function compileHandlebars(source: string, options: TemplateOptions
   if ((options.leftDelimiter || "{{") !== "{{" || (options.rightDelimiter || "}}") !== "}}") {
     throw parseError(options, "Handlebars knows no other delimiters than {{ and }}");
   }
-  const program = parse(handlebars, source, options);
+  const { program, partials } = parse(handlebars, source, options);
   const functions = named([...BUILTINS.values(), ...functionsExcept(options.functionDenylist).values()], source);
   const environment = handlebars.create();
   printTexts(environment);
   // Compiled once, and so are the helpers: which evaluation they belong to is said while it runs.
   let evaluation: Evaluation | undefined;
   const bridge = createBridge();
-  registerHelpers(environment, functions, partialPlaces(program, handlebars), () => evaluation!);
+  registerHelpers(environment, functions, partials, () => evaluation!);
   const render = environment.compile(program, { strict: options.errorOnMissingKey });
   return {
     execute(brain, host) {
@@ -46,9 +47,17 @@ const SEALED: Handlebars.RuntimeOptions = {
   allowProtoPropertiesByDefault: false,
 };
 
-function parse(handlebars: Handlebars, source: string, options: TemplateOptions): hbs.AST.Program {
+interface Parsed {
+  readonly program: hbs.AST.Program;
+  readonly partials: ReadonlyMap<string, Place>;
+}
+
+function parse(handlebars: Handlebars, source: string, options: TemplateOptions): Parsed {
+  const deep = tooDeep(source);
+  if (deep !== undefined) throw parseError(options, deep.what, `:${deep.line}`);
   try {
-    return withoutCollisions(handlebars.parse(source), handlebars);
+    const program = withoutCollisions(handlebars.parse(source), handlebars);
+    return { program, partials: partialPlaces(program, handlebars) };
   } catch (error) {
     throw parseErrorOf(error, options);
   }

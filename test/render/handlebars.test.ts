@@ -73,6 +73,14 @@ describe("Handlebars", () => {
     ],
     "keys that are no names": ['{{#with (sprig_dict "a-b.c" "x")}}{{[a-b.c]}}{{lookup this "a-b.c"}}{{/with}}', "xx"],
     "raw blocks, comments and escapes": ["\\{{a}}{{!-- }} --}}{{! b }}|", "{{a}}|"],
+    "a thousand blocks, none inside of another": [
+      "{{#if true}}a{{else if 1}}b{{/if}}{{^x}}c{{/x}}{{! {{#if }}{{!-- {{#if --}}".repeat(1000),
+      "ac".repeat(1000),
+    ],
+    "four hundred blocks inside of each other": [
+      `${"{{#if true}}".repeat(400)}{{print "((("}}${"{{/if}}".repeat(400)}`,
+      "(((",
+    ],
     "white space": ["a\n  {{~#if true~}}  b  {{~/if~}}  \nc", "abc"],
     "integers that would lose digits": [
       '{{parseInt "9007199254740993"}} {{add 1 (parseInt "9007199254740993")}}',
@@ -117,6 +125,16 @@ describe("Handlebars", () => {
       /^execute: template: :2:1: error calling parseInt: parseInt: strconv/,
     ],
     "too few arguments": ["{{toUpper}}", /wrong number of args/],
+    "ten thousand blocks": [
+      `a\n${"{{#if 1}}".repeat(10_000)}`,
+      /^parse: template: :2: blocks nested more than 500 deep$/,
+    ],
+    "ten thousand parentheses": [
+      `{{print ${"(print ".repeat(10_000)}1${")".repeat(10_000)}}}`,
+      /^parse: template: :1: parentheses nested more than 500 deep$/,
+    ],
+    "ten thousand else ifs": [`{{#if 0}}${"{{else if 0}}".repeat(10_000)}{{/if}}`, /^parse: .*nested more than/],
+    "a hundred thousand open braces": ["{{".repeat(100_000), /^parse: template: :1/],
     "a partial that calls itself": ['{{#*inline "a"}}{{> a}}{{/inline}}{{> a}}', /maximum template depth/],
     "partials that call themselves twice": [
       '{{#*inline "a"}}{{#if this}}{{> a (sprig_rest this)}}{{> a (sprig_rest this)}}{{/if}}{{/inline}}{{> a (sprig_until 100)}}',

@@ -170,6 +170,7 @@ describe("what is long and allowed", () => {
       '{{ len (sprig_base (print (sprig_repeat 300000 "/") "a" (sprig_repeat 300000 "/"))) }}',
       "1",
     ],
+    "hexadecimal digits": [`{{ sprig_int "0x${"f".repeat(100_000)}" }}`, "0"],
     "words to wrap": ['{{ len (sprig_wrap 1 (sprig_repeat 50000 "a ")) }}', "100000"],
     "ten thousand steps of a pipeline": [`{{ 1${" | print".repeat(10_000)} }}`, "1"],
     "NUL, line ends and a byte order mark": ['\ufeffa\0\r\n{{ "\0" }}\r\n', "\ufeffa\0\r\n\0\r\n"],

@@ -72,9 +72,10 @@ export function parseFloat64(text: string): number | undefined {
     if (special[2]!.toLowerCase() === "nan") return special[1] === "" ? Number.NaN : undefined;
     return special[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
-  const hex = /^([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?[0-9]+)$/.exec(source);
-  if (!hex || hex[2]! + hex[3]! === "") return undefined;
-  const magnitude = Number(BigInt(`0x${hex[2]}${hex[3]}`)) * 2 ** (Number(hex[4]) - 4 * hex[3]!.length);
+  const hex = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?[0-9]+)$/.exec(source);
+  const fraction = hex?.[3] ?? "";
+  if (!hex || hex[2]! + fraction === "") return undefined;
+  const magnitude = Number(BigInt(`0x${hex[2]}${fraction}`)) * 2 ** (Number(hex[4]) - 4 * fraction.length);
   return hex[1] === "-" ? -magnitude : magnitude;
 }
 
