@@ -83,6 +83,10 @@ describe.concurrent("Never a flood", { timeout: 120_000 }, () => {
       configuration(pod, { credential: `connection_max_lifetime = "40s"\n max_new_per_hour = 1` }),
     );
     await agent.event("renewed");
+    // Asked once, a second after the read, as the first renewal is: it belongs to no failure.
+    await expect
+      .poll(() => pod.requests(({ path }) => path.endsWith("/capabilities-self")), { timeout: 10_000 })
+      .toBe(1);
     pod.vault.faults.inject(({ path }) => path.endsWith("/leases/renew"), REFUSED);
     const before = pod.vault.requests.entries.length;
     const failures = await untilRare((count) => agent.events("renewal failed", count));
