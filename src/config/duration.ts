@@ -3,7 +3,7 @@
  * the rest of the program counts in milliseconds.
  */
 
-import { readInteger } from "./numbers.ts";
+import { type NumberOutcome, readInteger } from "./numbers.ts";
 
 /** A number of nanoseconds. */
 export type Nanoseconds = number;
@@ -39,7 +39,7 @@ export function durationFault(text: string): string {
   return `time: ${fault} duration ${JSON.stringify(text)}`;
 }
 
-function read(text: string): { readonly value: Nanoseconds } | { readonly fault: string } {
+function read(text: string): NumberOutcome {
   const digits = text.replace(/^[+-]/, "");
   if (digits === "0") return { value: 0 };
   if (digits === "") return { fault: "invalid" };
@@ -59,10 +59,8 @@ function read(text: string): { readonly value: Nanoseconds } | { readonly fault:
   return { value: text.startsWith("-") ? -total : total };
 }
 
-type DurationOutcome = { readonly value: Nanoseconds } | { readonly fault: string };
-
 /** As Vault's ParseDurationSecond: a whole number is seconds, `d` is days, an empty text is none. */
-export function readDurationOrSeconds(written: string | number): DurationOutcome {
+export function readDurationOrSeconds(written: string | number): NumberOutcome {
   if (typeof written === "number") return inSeconds(written);
   if (written === "") return { value: 0 };
   const seconds = readInteger(written, 10);
@@ -78,12 +76,12 @@ export function parseDurationOrSeconds(text: string): Nanoseconds | undefined {
   return "value" in outcome ? outcome.value : undefined;
 }
 
-function parsed(text: string): DurationOutcome {
+function parsed(text: string): NumberOutcome {
   const outcome = read(text);
   return "fault" in outcome ? { fault: durationFault(text) } : outcome;
 }
 
-function inSeconds(count: number): DurationOutcome {
+function inSeconds(count: number): NumberOutcome {
   const value = count * SECOND;
   return Math.abs(value) < LONGEST
     ? { value }

@@ -1,7 +1,8 @@
-/** One request to Vault and its answer, as they come: nothing is held back, and nothing is tried a second time. */
+/** One request to Vault and its answer, as they come: nothing is held back, and who wants it tried again asks again. */
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
 import { TransportError } from "../errors.ts";
+
 export interface OutgoingRequest {
   readonly method: string;
   readonly url: string;

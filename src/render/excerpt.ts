@@ -4,12 +4,17 @@
 const BEFORE = 50;
 const BEHIND = 30;
 
+/** From 1; `position` is the offset in UTF-16 units. */
+export function lineAt(source: string, position: number): number {
+  return source.slice(0, position).split("\n").length;
+}
+
 /** `position` is the offset in UTF-16 units. */
 export function excerptOf(source: string, position: number): string {
   const before = source.slice(0, position);
   const start = before.lastIndexOf("\n") + 1;
   const end = source.indexOf("\n", position);
-  const number = before.split("\n").length;
+  const number = lineAt(source, position);
   const left = shown(source.slice(start, position));
   const right = shown(source.slice(position, end < 0 ? undefined : end));
   const lead = left.length > BEFORE ? ["…", ...left.slice(-BEFORE)] : left;

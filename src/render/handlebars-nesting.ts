@@ -1,4 +1,5 @@
 /** How deep a Handlebars template nests, told before Handlebars itself reads it: that takes a minute for ten thousand blocks. */
+import { lineAt } from "./excerpt.ts";
 
 /** Far more than any text written by hand has. */
 const MAX_NESTING = 500;
@@ -25,8 +26,7 @@ export function tooDeep(source: string): Deep | undefined {
     }
     const deep = depth > MAX_NESTING ? "blocks" : deepestParenthesis(tag) > MAX_NESTING ? "parentheses" : undefined;
     if (deep !== undefined) {
-      const line = source.slice(0, position).split("\n").length;
-      return { what: `${deep} nested more than ${MAX_NESTING} deep`, line };
+      return { what: `${deep} nested more than ${MAX_NESTING} deep`, line: lineAt(source, position) };
     }
   }
   return undefined;

@@ -5,20 +5,13 @@ import { decide, dueBecause } from "../../src/lease/lifecycle.ts";
 import type { Lane } from "../../src/lease/outcomes.ts";
 import { leadFor, rotationDue, settlingOf } from "../../src/lease/schedule.ts";
 import type { Policy, State, Stopping } from "../../src/lease/state.ts";
-import { candidate, current, HOUR, MINUTE, retiring, SECOND, SEED_POLICY, stateOf } from "./policies.ts";
+import { candidate, current, HOUR, MINUTE, retiring, SECOND, stateOf, WATCHED_POLICY } from "./policies.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const NOW = 100 * HOUR;
 /** A lane without an appointment looks again after it. */
 const FAR = NOW + 10 * MINUTE;
-const policy: Policy = {
-  ...SEED_POLICY,
-  connectionMaxLifetime: 2 * MINUTE,
-  longestUse: 20 * SECOND,
-  verifies: true,
-  observes: true,
-  notifies: true,
-};
+const policy = WATCHED_POLICY;
 const blind: Policy = { ...policy, observes: false };
 const SETTLING = settlingOf(policy);
 

@@ -13,18 +13,10 @@ import {
 } from "../../src/lease/escalation.ts";
 import { settlingOf } from "../../src/lease/schedule.ts";
 import type { Policy } from "../../src/lease/state.ts";
-import { current, HOUR, MINUTE, retiring, SECOND, SEED_POLICY, stateOf } from "./policies.ts";
+import { current, HOUR, retiring, SECOND, stateOf, WATCHED_POLICY } from "./policies.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-const policy: Policy = {
-  ...SEED_POLICY,
-  connectionMaxLifetime: 2 * MINUTE,
-  longestUse: 20 * SECOND,
-  verifies: true,
-  observes: true,
-  notifies: true,
-  escalate: ["notify", "idle", "all"],
-};
+const policy: Policy = { ...WATCHED_POLICY, escalate: ["notify", "idle", "all"] };
 const { hearing, margin, quietPeriod, readerGrace } = policy;
 const SETTLING = settlingOf(policy);
 const END = HOUR;

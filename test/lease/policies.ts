@@ -1,5 +1,6 @@
 /** Policies and credentials for laws and components. */
 import fc from "fast-check";
+import { retirement } from "../../src/lease/retirement.ts";
 import {
   type Candidate,
   type Current,
@@ -35,6 +36,16 @@ export const SEED_POLICY: Policy = {
   staticInterval: 5 * MINUTE,
   renewalThreshold: 0.9,
   jitter: 0,
+};
+
+/** Sessions are seen, somebody is told, and connections live two minutes. */
+export const WATCHED_POLICY: Policy = {
+  ...SEED_POLICY,
+  connectionMaxLifetime: 2 * MINUTE,
+  longestUse: 20 * SECOND,
+  verifies: true,
+  observes: true,
+  notifies: true,
 };
 
 const duration = (max: number) => fc.integer({ min: 0, max });
@@ -109,23 +120,7 @@ export function current(changes: Partial<Current> = {}): Current {
 
 /** Replaced at 0, and not known to be let go. */
 export function retiring(changes: Partial<Retiring> = {}): Retiring {
-  return {
-    ...held(changes),
-    step: "drain",
-    publishedAt: 0,
-    replacedAt: 0,
-    heardAt: null,
-    quiet: null,
-    sessions: null,
-    lateAt: null,
-    remindedAt: null,
-    attached: false,
-    hasty: false,
-    ended: "none",
-    failures: 0,
-    retryAt: 0,
-    ...changes,
-  };
+  return { ...retirement(held(changes), 0), step: "drain", publishedAt: 0, ...changes };
 }
 
 export function stateOf(changes: Partial<State> = {}): State {

@@ -1,6 +1,6 @@
 /** One template while it is walked: its variables, the node that errors name, and what all templates of the source share. */
 import { TemplateError } from "../../errors.ts";
-import { excerptOf } from "../excerpt.ts";
+import { excerptOf, lineAt } from "../excerpt.ts";
 import { type Node, printNode, type Statement } from "./ast.ts";
 import type { Result } from "./boxed.ts";
 import type { CallContext, TemplateFunction } from "./function.ts";
@@ -97,7 +97,7 @@ export class Frame {
     if (this.node === undefined) return `${this.#templateName}: `;
     const before = source.slice(0, this.node.position);
     const lineStart = before.lastIndexOf("\n") + 1;
-    const line = before.split("\n").length;
+    const line = lineAt(source, this.node.position);
     const column = byteLength(before.slice(lineStart));
     return `${name}:${line}:${column}: executing ${quote(this.#templateName)} at <${printNode(this.node)}>: `;
   }

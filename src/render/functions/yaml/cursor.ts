@@ -1,4 +1,5 @@
 /** A place in a YAML text: what stands here, and the errors that name its line. */
+import { lineAt } from "../../excerpt.ts";
 import { fail } from "../../go/values.ts";
 
 export class Cursor {
@@ -79,7 +80,7 @@ export class Cursor {
 
   /** From 0. */
   lineOf(at: number): number {
-    return this.text.slice(0, at).split("\n").length - 1;
+    return lineAt(this.text, at) - 1;
   }
 
   /** Whether a line has ended since then. */
