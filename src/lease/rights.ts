@@ -30,8 +30,8 @@ export interface RightsCheckDeps {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly tokens: Pick<Tokens, "tokenOf" | "endRenewals">;
-  /** Tells whoever holds leases under it. */
-  take(outcome: Extract<Outcome, { is: "renewals forbidden" }>): void;
+  /** Tells whoever holds leases under it, and counts the question among the requests while the server refuses. */
+  take(outcome: Extract<Outcome, { is: "renewals forbidden" | "asking" }>): void;
 }
 
 /** Not before the first publish: nobody waits for this. */
@@ -48,6 +48,7 @@ export function createRightsCheck(deps: RightsCheckDeps): RightsCheck {
     await deps.clock.sleep(deps.clock.now() + ASK_AFTER, stopping.signal);
     const token = deps.tokens.tokenOf(number);
     if (stopping.signal.aborted || token === undefined) return;
+    deps.take({ is: "asking", requests: 1 });
     try {
       take(number, await askRights(deps.client, token, null));
     } catch (error) {

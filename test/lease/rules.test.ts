@@ -81,6 +81,7 @@ it("R1: a right that is known to be missing is not asked for again for the same 
 });
 
 describe("R1, M14: what the token may do", () => {
+  const NOT_OF_THE_TOKEN = /^\/v1\/(?!auth)/;
   const CAPABILITIES = /\/v1\/sys\/capabilities-self$/;
 
   async function policies(name: string, text: string): Promise<string> {
@@ -124,6 +125,22 @@ describe("R1, M14: what the token may do", () => {
     expect([lab.requests(RENEW) - before, sidecar.count("lost")]).toEqual([0, 0]);
     // Planned, each of them: a missing right uses no budget up.
     expect(sidecar.count("read")).toBeGreaterThan(15);
+  });
+
+  it("is among the ten requests of the first minute where everything fails from the first moment on", async () => {
+    await lab.databaseRole("moments", { default_ttl: "1s", max_ttl: "1h" });
+    lab.fail(RENEW, refusal(400, "it stays so"));
+    const sidecar = await lab.prepare({ asksRights: true, notifiers: [HEARS], role: "moments", maxNewPerHour: 60 });
+    sidecar.run();
+    await sidecar.until("read");
+    lab.fail(READ, refusal(400, "so do they"));
+    const before = lab.requests(NOT_OF_THE_TOKEN);
+    await sidecar.until("renewal failed");
+    expect(lab.requests(CAPABILITIES)).toBe(0);
+    await sidecar.pass(MINUTE - SECOND);
+    expect(lab.requests(CAPABILITIES)).toBe(1);
+    expect(lab.requests(NOT_OF_THE_TOKEN) - before).toBeLessThanOrEqual(sidecar.keeper.state().trouble!.asked.length);
+    expect(sidecar.keeper.state().trouble!.asked.length).toBeLessThanOrEqual(10);
   });
 
   it("is said of the token too: what it may not prolong ends with it, and is planned by it at once", async () => {
