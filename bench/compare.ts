@@ -10,7 +10,6 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { agentConfiguration } from "../dev/demo/configuration.ts";
 import { type DemoOptions, parseOptions } from "../dev/demo/options.ts";
 import { startSampleApplication } from "../dev/demo/sample-application.ts";
@@ -20,12 +19,11 @@ import { startGuard } from "../dev/guard.ts";
 import { type Figures, REFUSING, rowsOf } from "./compare-rows.ts";
 import { type Front, startFront } from "./front.ts";
 import { nameOf } from "./measure.ts";
+import { optionsOf } from "./options.ts";
 import { markdown, text } from "./table.ts";
 import { watchLives } from "./user-lives.ts";
 
-const { values } = parseArgs({
-  options: { for: { type: "string", default: "90s" }, markdown: { type: "boolean", default: false } },
-});
+const values = optionsOf({ for: { type: "string", default: "90s" }, markdown: { type: "boolean", default: false } });
 const binary = process.env.VAULT_BIN;
 if (!binary) {
   process.stderr.write("VAULT_BIN=/path/to/vault is needed: the server and the agent to compare with\n");

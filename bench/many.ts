@@ -11,11 +11,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { type RunningPostgres, startPostgres } from "../dev/postgres.ts";
 import { startDevServer } from "../dev/vault/binary.ts";
 import { type VaultApi, vaultApi } from "../dev/vault/client.ts";
 import { environment, megabytes, nameOf, type Program, processorTime } from "./measure.ts";
+import { optionsOf } from "./options.ts";
 import { cells, markdown, type Row, text } from "./table.ts";
 import { startVault } from "./world.ts";
 
@@ -32,15 +32,13 @@ const ROOT_TOKEN = "bench-root";
 const SETTLE = 20_000;
 const PATIENCE = 120_000;
 
-const { values } = parseArgs({
-  options: {
-    leases: { type: "string", default: "300" },
-    runs: { type: "string", default: "5" },
-    idle: { type: "string", default: "20" },
-    only: { type: "string" },
-    server: { type: "string" },
-    markdown: { type: "boolean", default: false },
-  },
+const values = optionsOf({
+  leases: { type: "string", default: "300" },
+  runs: { type: "string", default: "5" },
+  idle: { type: "string", default: "20" },
+  only: { type: "string" },
+  server: { type: "string" },
+  markdown: { type: "boolean", default: false },
 });
 const leases = Number(values.leases);
 const idle = Number(values.idle) * 1_000;

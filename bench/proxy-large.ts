@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { freePort } from "../dev/free-port.ts";
 import { environment, megabytes, nameOf, type Program } from "./measure.ts";
+import { optionsOf } from "./options.ts";
 import { cells, markdown, type Row, text } from "./table.ts";
 
 const PIECE = Buffer.alloc(64 * 1024, "x");
@@ -33,9 +33,7 @@ const TOKEN = {
   },
 };
 
-const { values } = parseArgs({
-  options: { runs: { type: "string", default: "3" }, markdown: { type: "boolean", default: false } },
-});
+const values = optionsOf({ runs: { type: "string", default: "3" }, markdown: { type: "boolean", default: false } });
 const other = process.env.VAULT_BIN;
 const programs: readonly Program[] = [
   { name: "lessee", command: [join(import.meta.dirname, "../bin/lessee"), "agent"] },

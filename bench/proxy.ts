@@ -10,8 +10,8 @@ import http from "node:http";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { freePort } from "../dev/free-port.ts";
+import { optionsOf } from "./options.ts";
 import { cells, markdown, median, type Row, text } from "./table.ts";
 import { startVault } from "./world.ts";
 
@@ -31,9 +31,7 @@ interface Figures {
   readonly rate: number;
 }
 
-const { values } = parseArgs({
-  options: { runs: { type: "string", default: "5" }, markdown: { type: "boolean", default: false } },
-});
+const values = optionsOf({ runs: { type: "string", default: "5" }, markdown: { type: "boolean", default: false } });
 const other = process.env.VAULT_BIN;
 const programs = [[join(import.meta.dirname, "../bin/lessee")], ...(other ? [[other]] : [])] as const;
 

@@ -7,8 +7,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { optionsOf } from "./options.ts";
 import type { RenderFigures } from "./render-child.ts";
 import { type Row, text } from "./table.ts";
 
@@ -16,8 +16,8 @@ const LANGUAGES = { go: "Go", handlebars: "Handlebars" } as const;
 const LIMIT = 20;
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { runs: { type: "string", default: "200" } } });
-  const figures = await renderFigures(Number(values.runs));
+  const { runs } = optionsOf({ runs: { type: "string", default: "200" } });
+  const figures = await renderFigures(Number(runs));
   const rows = figures.map(({ name, ours, limit }) => {
     const sorted = ours.toSorted((a, b) => a - b);
     const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]?.toFixed(1) ?? "";

@@ -6,8 +6,8 @@
 import { mkdir, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type IdleFigures, idleFigures, nameOf, type Program, timeToFile } from "./measure.ts";
+import { optionsOf } from "./options.ts";
 import { renderFigures } from "./render.ts";
 import { cells, markdown, type Row, text } from "./table.ts";
 import { type BenchWorld, startWorld } from "./world.ts";
@@ -16,13 +16,11 @@ import { type BenchWorld, startWorld } from "./world.ts";
 const SETTLE = 15_000;
 const root = join(import.meta.dirname, "..");
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "20" },
-    "idle-runs": { type: "string", default: "3" },
-    idle: { type: "string", default: "20" },
-    markdown: { type: "boolean", default: false },
-  },
+const values = optionsOf({
+  runs: { type: "string", default: "20" },
+  "idle-runs": { type: "string", default: "3" },
+  idle: { type: "string", default: "20" },
+  markdown: { type: "boolean", default: false },
 });
 const other = process.env.VAULT_BIN;
 const programs: readonly Program[] = [

@@ -11,15 +11,13 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as textOf } from "node:stream/consumers";
-import { parseArgs } from "node:util";
+import { optionsOf } from "./options.ts";
 import { cells, markdown, median, type Row, text } from "./table.ts";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "5" },
-    reviews: { type: "string", default: "2000" },
-    markdown: { type: "boolean", default: false },
-  },
+const values = optionsOf({
+  runs: { type: "string", default: "5" },
+  reviews: { type: "string", default: "2000" },
+  markdown: { type: "boolean", default: false },
 });
 const LIMIT = { latency: 10, perHundred: 1_000 };
 const folder = mkdtempSync(join(tmpdir(), "lessee-bench-"));
