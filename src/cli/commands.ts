@@ -65,7 +65,7 @@ const COMMANDS = {
   },
 } as const satisfies Record<string, Command>;
 
-/** Resolves to the exit code. */
+/** Resolves to the exit code. Called as `vault`, what is no command gives 127, as there. */
 export async function runCommand(
   argv: readonly string[],
   world: World,
@@ -73,32 +73,50 @@ export async function runCommand(
   version: string,
 ): Promise<number> {
   const [name, ...args] = argv;
-  if (name === "-v" || name === "-version" || name === "--version")
-    return COMMANDS.version.run(args, world, signals, version);
-  if (name === undefined || name === "help" || isHelp(name)) {
+  const isVault = world.env.LESSEE_INVOKED_AS === "vault";
+  if (isVersion(name) && args.length === 0) return COMMANDS.version.run(args, world, signals, version);
+  if (isHelp(name) || (name === "help" && !isVault)) {
     world.stdout.write(usage());
-    return name === undefined ? 1 : 0;
+    return 0;
   }
   const pair = commandNamed(`${name} ${args[0]}`);
   if (pair !== undefined) return pair.run(args.slice(1), world, signals, version);
-  const command = commandNamed(name);
+  const command = commandNamed(`${name}`);
   if (command !== undefined) return command.run(args, world, signals, version);
-  const meant = nearest(name, Object.keys(COMMANDS));
-  world.stderr.write(
-    `lessee: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}\n\n${usage()}`,
-  );
-  return 1;
+  if (isGroup(`${name}`)) {
+    const asked = isHelp(args[0]);
+    world[asked ? "stdout" : "stderr"].write(usage(`${name} `));
+    return asked ? 0 : 1;
+  }
+  world.stderr.write(`${name === undefined ? "" : unknown(name)}${usage()}`);
+  return isVault ? 127 : 1;
 }
 
-function isHelp(word: string): boolean {
-  return /^--?h(elp)?$/.test(word);
+function unknown(name: string): string {
+  const meant = nearest(name, Object.keys(COMMANDS));
+  return `lessee: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}\n\n`;
+}
+
+function isHelp(word: string | undefined): boolean {
+  return word !== undefined && /^--?h(elp)?$/.test(word);
+}
+
+function isVersion(word: string | undefined): boolean {
+  return word === "-v" || word === "-version" || word === "--version";
+}
+
+/** The first word of commands of two, and none by itself: `token`. */
+function isGroup(word: string): boolean {
+  return Object.keys(COMMANDS).some((name) => name.startsWith(`${word} `));
 }
 
 function commandNamed(name: string): Command | undefined {
   return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as keyof typeof COMMANDS] : undefined;
 }
 
-function usage(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(22)} ${summary}`);
-  return `lessee holds the leases of an application's credentials, so that it never notices that its password changes.\n\nUsage: lessee COMMAND [flags]      (lessee COMMAND -help shows its flags)\n\n${rows.join("\n")}\n`;
+function usage(group = ""): string {
+  const rows = Object.entries(COMMANDS)
+    .filter(([name]) => name.startsWith(group))
+    .map(([name, { summary }]) => `  ${name.padEnd(22)} ${summary}`);
+  return `lessee holds the leases of an application's credentials, so that it never notices that its password changes.\n\nUsage: lessee ${group}COMMAND [flags]      (lessee ${group}COMMAND -help shows its flags)\n\n${rows.join("\n")}\n`;
 }

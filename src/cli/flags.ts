@@ -39,7 +39,9 @@ export function parseFlags(args: readonly string[], table: readonly FlagDefiniti
     if (!flag) return { kind: "invalid", message: `bad flag syntax: ${arg}` };
     const name = flag[1] as string;
     const definition = table.find((candidate) => candidate.name === name);
-    if (!definition && (name === "h" || name === "help")) return { kind: "help" };
+    if (!definition && (name === "h" || name === "help")) {
+      return flag[2] === undefined ? { kind: "help" } : { kind: "invalid", message: "flag: help requested" };
+    }
     if (!definition) return { kind: "invalid", message: unknownFlag(name, table) };
     const value = flag[2] ?? (definition.kind === "bool" ? "true" : args[++at]);
     if (value === undefined) return { kind: "invalid", message: `flag needs an argument: -${name}` };

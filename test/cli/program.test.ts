@@ -54,9 +54,33 @@ describe("lessee", () => {
       ["kv", "get", "secret/a"],
     ]) {
       const { code, err, out } = run(args, {}, join(folder, "vault"));
-      expect([code, out]).toEqual([1, ""]);
+      expect([code, out]).toEqual([127, ""]);
       expect(err).toContain(`there is no command "${args[0]}"`);
       expect(err).toContain("  agent ");
+    }
+  });
+
+  const NO_COMMANDS: readonly (readonly [readonly string[], vault: number, lessee: number])[] = [
+    [[], 127, 1],
+    [["help"], 127, 0],
+    [["nope"], 127, 1],
+    [["-v", "x"], 127, 1],
+    [["token"], 1, 1],
+    [["token", "nope"], 1, 1],
+    [["token", "-h"], 0, 0],
+    [["-help"], 0, 0],
+    [["agent", "-help=true"], 1, 1],
+    [["token", "revoke", "x"], 1, 1],
+  ];
+
+  it.each(NO_COMMANDS)("%j gives the exit code that vault gives, called so", (args, asVault, asLessee) => {
+    for (const [program, code] of [
+      [join(folder, "vault"), asVault],
+      [LAUNCHER, asLessee],
+    ] as const) {
+      const said = run(args, {}, program);
+      expect(said.code).toBe(code);
+      expect([said.out === "", said.err === ""]).toEqual(code === 0 ? [false, true] : [true, false]);
     }
   });
 
