@@ -50,6 +50,8 @@ export interface BlockOptions {
   readonly notABlock?: string;
   /** Keys of the block itself; a JSON object of objects with other keys has labels for keys: `{"file": {…}}`. */
   readonly labelledUnless?: readonly string[];
+  /** In HCL, too, several may be one list, and none an empty one. */
+  readonly listed?: true;
 }
 
 /** Reads the top level of a file. */
@@ -141,10 +143,11 @@ interface Body {
 /** The blocks that an item stands for; undefined if it is something else. */
 function objectsOf(source: Source, item: Item, options: BlockOptions): readonly Body[] | undefined {
   const labels = item.keys.slice(1).map((key) => key.text);
-  if (source.syntax === "hcl") {
-    return item.value.kind === "object" ? [{ labels, value: item.value, line: lineOf(item) }] : undefined;
-  }
-  return jsonObjects(item.value, lineOf(item), labels, options.labelledUnless);
+  const { value } = item;
+  if (options.listed && value.kind === "list" && value.elements.length === 0) return [];
+  if (source.syntax === "json") return jsonObjects(value, lineOf(item), labels, options.labelledUnless);
+  if (value.kind === "object") return [{ labels, value, line: lineOf(item) }];
+  return options.listed ? jsonObjects(value, lineOf(item), labels, undefined) : undefined;
 }
 
 function jsonObjects(
@@ -216,11 +219,6 @@ export function describeValue(value: Value): string {
     case "null":
       return "null";
   }
-}
-
-export function isEmptyList(block: BlockReader, key: string): boolean {
-  const found = block.attribute(key);
-  return found?.value.kind === "list" && found.value.elements.length === 0;
 }
 
 /** What Go calls the type that HCL's decoder makes of a value. */

@@ -2,7 +2,7 @@
 import type { Nanoseconds } from "../duration.ts";
 import { bool, duration, map, nonEmptyString, string } from "../kinds.ts";
 import type { Place } from "../place.ts";
-import { type BlockOptions, type BlockReader, isEmptyList } from "../reader.ts";
+import type { BlockOptions, BlockReader } from "../reader.ts";
 
 export interface DeclaredAutoAuth {
   readonly place: Place;
@@ -99,9 +99,7 @@ const SINK_KEYS = ["type", "wrap_ttl", "dh_type", "dh_path", "derive_key", "aad"
 function decodeSinks(autoAuth: BlockReader, env: Environment): readonly DeclaredSink[] {
   const read = (key: string, options: BlockOptions) =>
     autoAuth.blocks(key, { context: "error parsing 'sink' stanzas: ", labelledUnless: SINK_KEYS, ...options });
-  const plural = isEmptyList(autoAuth, "sinks")
-    ? []
-    : read("sinks", { notABlock: "auto_auth.sinks: unknown slice type" });
+  const plural = read("sinks", { notABlock: "auto_auth.sinks: unknown slice type", listed: true });
   const blocks = read("sink", {});
   if (blocks.length > 0) return blocks.map((block) => decodeSink(block, decodeType(block, "sink"), env));
   return plural

@@ -3,7 +3,7 @@ import type { Nanoseconds } from "../duration.ts";
 import { durationFault, parseDuration } from "../duration.ts";
 import { choice } from "../kinds.ts";
 import type { Place } from "../place.ts";
-import { type BlockReader, isEmptyList } from "../reader.ts";
+import type { BlockOptions, BlockReader } from "../reader.ts";
 import type { CommandEnvironment } from "../types.ts";
 import type { SignalName } from "./signals.ts";
 import {
@@ -73,9 +73,10 @@ export interface DeclaredExec {
 }
 
 export function decodeTemplates(root: BlockReader): readonly DeclaredTemplate[] {
-  const read = (key: string) => root.blocks(key, { ...wording("template"), labelledUnless: ["exec", "wait"] });
-  const plural = isEmptyList(root, "templates") ? [] : read("templates");
-  const blocks = read("template");
+  const read = (key: string, options: BlockOptions) =>
+    root.blocks(key, { ...wording("template"), labelledUnless: ["exec", "wait"], ...options });
+  const plural = read("templates", { listed: true });
+  const blocks = read("template", {});
   // The real agent reads `templates` as well, and forgets it when there is a `template`.
   return (blocks.length > 0 ? blocks : plural).map((block) => {
     const template = { ...decodeOutput(block), ...decodeText(block) };
