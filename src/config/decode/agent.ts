@@ -94,7 +94,7 @@ function checkServerKeys(root: BlockReader): void {
   const disabled = looseBool(root, "disable_mlock", "error parsing 'disable_mlock': ");
   if (disabled === false) {
     root.fault(
-      "disable_mlock = false asks for memory that is locked, which lessee cannot give",
+      "disable_mlock = false asks for memory that is locked, which lessee cannot give (OpenBao has dropped support for mlock too)",
       "remove the line, and turn swap off or encrypt it",
       root.attribute("disable_mlock")?.line,
     );

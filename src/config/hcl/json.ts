@@ -26,8 +26,8 @@ export function parseJsonConfig(source: string): ObjectValue {
     return { line, column: at - lineStart + 1 };
   }
 
-  function fail(message: string): never {
-    throw new SyntaxFault(position(), message);
+  function fail(message: string, hint?: string): never {
+    throw new SyntaxFault(position(), message, hint);
   }
 
   function space(): void {
@@ -43,6 +43,11 @@ export function parseJsonConfig(source: string): ObjectValue {
   function unexpected(expected: string): never {
     const c = source[at];
     if (c === undefined) fail(`${expected} got: EOF`);
+    const word = /[a-zA-Z_]+/y;
+    word.lastIndex = at;
+    const letters = word.exec(source)?.[0] ?? "";
+    if (letters && !WORDS.some((known) => known === letters))
+      fail("illegal char", "texts and keys stand in double quotes");
     return fail(/[\w"[\]{}:,.-]/.test(c) ? `${expected} got: ${c}` : `illegal char: ${c}`);
   }
 
@@ -95,10 +100,12 @@ export function parseJsonConfig(source: string): ObjectValue {
     for (;;) {
       space();
       if (source[at] === "]") break;
+      if (source[at] === undefined) fail("unexpected token while parsing list: EOF");
       if (source.startsWith("null", at)) fail("unexpected token while parsing list: NULL");
       elements.push(value(depth));
       space();
       if (source[at] === ",") at++;
+      else if (source[at] === undefined) fail("unexpected token while parsing list: EOF");
       else if (source[at] !== "]") unexpected("error parsing list, expected comma or list end");
     }
     at++;

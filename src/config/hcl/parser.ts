@@ -44,12 +44,14 @@ export function parseHcl(source: string): ObjectValue {
   /** `key = value`, `key { … }` or `key "label" … { … }`. */
   function item(depth: number): Item {
     const keys: Key[] = [];
+    let written = "";
     for (;;) {
       switch (token.kind) {
         case "IDENT":
         case "STRING": {
-          const { text, position } = take();
+          const { kind, text, position } = take();
           keys.push({ text, position });
+          written += `${written && " "}${kind === "STRING" ? JSON.stringify(text) : text}`;
           break;
         }
         case "ASSIGN": {
@@ -62,11 +64,14 @@ export function parseHcl(source: string): ObjectValue {
           if (keys.length === 0) fail("expected: IDENT | STRING got: LBRACE");
           return { keys, value: object(depth) };
         }
-        case "EOF":
-          fail(`key '${keys.map((key) => key.text).join(" ")}' expected start of object ('{') or assignment ('=')`);
-          break;
-        default:
+        default: {
+          const last = keys.at(-1);
+          if (last && (isAt("EOF") || isAt("RBRACE"))) {
+            const message = `key '${written}' expected start of object ('{') or assignment ('=')`;
+            throw new SyntaxFault(last.position, message);
+          }
           fail(`expected: IDENT | STRING | ASSIGN | LBRACE got: ${token.kind}`);
+        }
       }
     }
   }
