@@ -10,9 +10,11 @@ const MAP = "map[string]interface {}";
 
 export const MAP_FUNCTIONS: readonly TemplateFunction[] = [
   define("explodeMap", [MAP], ([map]) => explode(map)),
-  // The real one takes settings of its library too, which no template can make.
-  defineVariadic("mergeMap", [MAP, MAP], "func(*mergo.Config)", ([into, from]) =>
-    merge(into as GoMap, from as GoMap, false),
+  // Settings of the library are functions, of which a template has none but nil.
+  defineVariadic("mergeMap", [MAP, MAP], "func(*mergo.Config)", ([into, from, ...settings]) =>
+    settings.length > 0
+      ? fail("runtime error: invalid memory address or nil pointer dereference")
+      : merge(into as GoMap, from as GoMap, false),
   ),
   define("mergeMapWithOverride", [MAP, MAP], ([into, from]) => merge(into, from, true)),
 ];

@@ -6,6 +6,7 @@ import {
   integerOf,
   type Method,
   type NamedInteger,
+  NilPointer,
   Struct,
   type StructType,
   type Value,
@@ -15,8 +16,23 @@ import { addNanoseconds, clocked, type Moment, unixNano } from "./moment.ts";
 import { formatTime, MONTHS, WEEKDAYS } from "./time-format.ts";
 
 export function timeValue(moment: Moment): Struct {
-  return new Struct(TIME, new Map(), false, moment);
+  const inUtc = moment.zone === "UTC" && moment.offset === 0;
+  const fields = new Map<string, Value>([
+    ["wall", new Integer("uint64", BigInt(moment.nanoseconds))],
+    ["ext", new Integer("int64", moment.seconds + YEAR_1_TO_1970)],
+    ["loc", inUtc ? new NilPointer(LOCATION) : new Struct(LOCATION, new Map(), true)],
+  ]);
+  return new Struct(TIME, fields, false, moment);
 }
+
+export function isTime(value: Value): value is Struct {
+  return value instanceof Struct && value.type === TIME;
+}
+
+/** What a time counts from, in seconds. */
+const YEAR_1_TO_1970 = 62_135_596_800n;
+
+const LOCATION: StructType = { name: "time.Location", fields: [], methods: {} };
 
 export function momentOf(time: Value): Moment {
   return (time as Struct).hidden as Moment;
@@ -54,7 +70,7 @@ const WEEKDAY: NamedInteger = {
 
 const TIME: StructType = {
   name: "time.Time",
-  fields: ["wall"],
+  fields: ["wall", "ext", "loc"],
   string: (time) => formatTime(momentOf(time), "2006-01-02 15:04:05.999999999 -0700 MST"),
   goString: (time) => goTime(momentOf(time)),
   json: (time) => formatTime(momentOf(time), "2006-01-02T15:04:05.999999999Z07:00"),
@@ -77,7 +93,7 @@ const TIME: StructType = {
     UnixMilli: timeMethod((moment) => new Integer("int64", unixNano(moment) / 1_000_000n)),
     UnixNano: timeMethod((moment) => new Integer("int64", unixNano(moment))),
     UTC: timeMethod((moment) => timeValue({ ...moment, offset: 0, zone: "UTC" })),
-    IsZero: timeMethod((moment) => moment.seconds === -62135596800n && moment.nanoseconds === 0),
+    IsZero: timeMethod((moment) => moment.seconds === -YEAR_1_TO_1970 && moment.nanoseconds === 0),
     Add: {
       parameters: ["interface {}"],
       call: (time, [by]) =>

@@ -29,6 +29,10 @@ export interface Flags {
   /** `%+v` and `%#v`, which mean more than their flags. */
   readonly plusV?: boolean;
   readonly sharpV?: boolean;
+  /** The value is part of another one. */
+  readonly nested?: boolean;
+  /** It is shown because its verb does not fit: methods of its own are not asked then. */
+  readonly erroring?: boolean;
   readonly width?: number;
   readonly precision?: number;
 }
@@ -70,7 +74,7 @@ function formatNested(value: Value, verb: string, flags: Flags): string {
   if (value === null) return flags.sharpV ? "interface {}(nil)" : "<nil>";
   // Only Errorf wraps; nothing that is looked into says so for each of its parts.
   if (verb === "w") return badVerb(value, verb, flags);
-  const own = flags.sharpV ? undefined : ownText(value);
+  const own = flags.sharpV || flags.erroring ? undefined : ownText(value);
   const text = own ?? stringOf(value);
   const formatted =
     text !== undefined && (own === undefined || "vsqxX".includes(verb))
@@ -88,31 +92,42 @@ function formatByKind(value: Exclude<Value, null>, verb: string, flags: Flags): 
     const real = formatNumber(value.real, verb, flags);
     return real && `(${real}${formatNumber(value.imaginary, verb, { ...flags, plus: true })}i)`;
   }
+  const inner = { ...flags, nested: true };
   if (value instanceof Slice) {
-    const items = value.items.map((item) => formatNested(item, verb, flags));
+    const items = value.items.map((item) => formatNested(item, verb, inner));
     if (!flags.sharpV) return `[${items.join(" ")}]`;
     return value.isNil ? `${typeName(value)}(nil)` : `${typeName(value)}{${items.join(", ")}}`;
   }
   if (value instanceof GoMap) {
     const items = sortedEntries(value).map(
-      ([key, item]) => `${formatNested(key, verb, flags)}:${formatNested(item, verb, flags)}`,
+      ([key, item]) => `${formatNested(key, verb, inner)}:${formatNested(item, verb, inner)}`,
     );
     if (!flags.sharpV) return `map[${items.join(" ")}]`;
     return value.isNil ? `${typeName(value)}(nil)` : `${typeName(value)}{${items.join(", ")}}`;
   }
-  if (value instanceof Struct) return formatStruct(value, verb, flags);
+  if (value instanceof Struct) {
+    return value.pointer && flags.nested ? formatAddress(value, verb, flags) : formatStruct(value, verb, flags);
+  }
   if (value instanceof NilPointer) {
     if (verb === "v") return flags.sharpV ? `(${typeName(value)})(nil)` : pad("<nil>", flags);
-    return "bodxX".includes(verb) ? formatInteger(0n, verb, flags, true) : undefined;
+    return ADDRESS_VERBS.includes(verb) ? formatInteger(0n, verb, flags, true) : undefined;
   }
   return value instanceof Channel && verb === "v" ? `(${typeName(value)})` : undefined;
 }
 
+const ADDRESS_VERBS = "bodxX";
+
+/** Go prints where in its memory the struct is, which is another place each time. */
+function formatAddress(value: Struct, verb: string, flags: Flags): string | undefined {
+  if (verb !== "v" && !ADDRESS_VERBS.includes(verb)) return undefined;
+  return pad(flags.sharpV ? `(${typeName(value)})(<*>)` : "<*>", { ...flags, zero: false });
+}
+
 function formatStruct(value: Struct, verb: string, flags: Flags): string {
-  if (flags.sharpV && value.type.goString !== undefined)
+  if (flags.sharpV && !flags.erroring && value.type.goString !== undefined)
     return formatString(value.type.goString(value), "s", flags) ?? "";
   const fields = value.type.fields.map((name) => {
-    const text = formatNested(value.fields.get(name) ?? null, verb, flags);
+    const text = formatNested(value.fields.get(name) ?? null, verb, { ...flags, nested: true });
     return flags.plusV || flags.sharpV ? `${name}:${text}` : text;
   });
   const name = flags.sharpV ? value.type.name : "";
@@ -127,7 +142,7 @@ function ownText(value: Value): string | undefined {
 }
 
 function badVerb(value: Exclude<Value, null>, verb: string, flags: Flags): string {
-  return `%!${verb}(${typeName(value)}=${formatNested(value, "v", flags)})`;
+  return `%!${verb}(${typeName(value)}=${formatNested(value, "v", { ...flags, nested: false, erroring: true })})`;
 }
 
 function formatString(text: string, verb: string, flags: Flags): string | undefined {
@@ -194,7 +209,8 @@ function digits(value: bigint, base: number, prefix: string, flags: Flags): stri
   } else if (flags.zero && !flags.minus) {
     text = text.padStart((flags.width ?? 0) - sign.length, "0");
   }
-  return pad(sign + (prefix === "0" && text.startsWith("0") ? "" : prefix) + text, { ...flags, zero: false });
+  const lead = prefix.endsWith("0") && text.startsWith("0") ? prefix.slice(0, -1) : prefix;
+  return pad(sign + lead + text, { ...flags, zero: false });
 }
 
 function character(value: bigint): string {

@@ -2,12 +2,12 @@
 import type { TemplateFunction } from "../../go/function.ts";
 import { parseInteger } from "../../go/number.ts";
 import { quote } from "../../go/quote.ts";
-import { fail, Integer, integerOf, Struct, stringOf, typeName, type Value } from "../../go/values.ts";
+import { fail, Integer, integerOf, type Struct, stringOf, typeName, type Value } from "../../go/values.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { addNanoseconds, type Moment, momentOfMilliseconds, unixNano } from "../moment.ts";
 import { formatTime } from "../time-format.ts";
 import { parseTime } from "../time-parse.ts";
-import { momentOf, timeValue } from "../time-value.ts";
+import { isTime, momentOf, timeValue } from "../time-value.ts";
 import { ANY, alias, lenient, S, sprig } from "./define.ts";
 
 const ZERO_TIME = timeValue({ seconds: -62135596800n, nanoseconds: 0, offset: 0, zone: "UTC" });
@@ -49,7 +49,7 @@ export const SPRIG_DATES: readonly TemplateFunction[] = [
 ];
 
 function dateOf(date: Value, now: number): Moment {
-  if (date instanceof Struct && date.type.name === "time.Time") return momentOf(date);
+  if (isTime(date)) return momentOf(date);
   const seconds = integerOf(date);
   return seconds === undefined ? momentOfMilliseconds(now) : { seconds, nanoseconds: 0, offset: 0, zone: "UTC" };
 }
@@ -79,7 +79,7 @@ function int64Of(value: Value): bigint {
 function durationOf(value: Value, now: number): bigint {
   const text = stringOf(value);
   if (text !== undefined) return parseDuration(text) ?? 0n;
-  if (value instanceof Struct) return unixNano(momentOfMilliseconds(now)) - unixNano(momentOf(value));
+  if (isTime(value)) return unixNano(momentOfMilliseconds(now)) - unixNano(momentOf(value));
   return int64Of(value);
 }
 

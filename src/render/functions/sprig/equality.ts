@@ -1,6 +1,6 @@
 /** reflect.DeepEqual. */
 import { JsonNumber } from "../../../json.ts";
-import { Complex, GoMap, Integer, Slice, Struct, typeName, type Value } from "../../go/values.ts";
+import { Complex, GoMap, Integer, NilPointer, Slice, Struct, typeName, type Value } from "../../go/values.ts";
 
 export function deepEqual(a: Value, b: Value): boolean {
   if (a === b) return true;
@@ -22,6 +22,7 @@ export function deepEqual(a: Value, b: Value): boolean {
       [...a.entries].every(([key, item]) => b.entries.has(key) && deepEqual(item, b.entries.get(key)!))
     );
   }
+  if (a instanceof NilPointer) return b instanceof NilPointer;
   if (a instanceof Struct && b instanceof Struct) {
     return a.type.fields.every((name) => deepEqual(a.fields.get(name) ?? null, b.fields.get(name) ?? null));
   }

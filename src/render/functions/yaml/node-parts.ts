@@ -44,6 +44,9 @@ export class NodeParts {
       if (match[1] === "&") properties.anchor = match[2]!;
       else properties.tag = match[2]!;
       this.#cursor.at += match[0].length;
+      const follows = this.#cursor.text[this.#cursor.at];
+      if (match[1] === "!" && follows !== undefined && !/[ \t]$/.test(match[0]) && follows !== "\n")
+        this.#cursor.scannerError("did not find expected whitespace or line break");
     }
     return properties.anchor === undefined && properties.tag === undefined ? undefined : properties;
   }
@@ -84,9 +87,19 @@ export function tagged(text: string, tag: string | undefined, quoted: boolean): 
   if (tag === "!binary") return binary(text);
   if (tag === "!float" || tag === "!int" || tag === "!bool" || tag === "!null") {
     const value = resolveScalar(text);
-    return tag === "!float" && typeof value === "bigint" ? Number(value) : value;
+    const type = typeOf(value);
+    if (tag === type) return value;
+    if (tag === "!float" && typeof value === "bigint") return Number(value);
+    return fail(`yaml: cannot decode !${type} \`${text}\` as a !${tag}`);
   }
   return quoted ? text : resolveScalar(text);
+}
+
+function typeOf(scalar: Value): string {
+  if (scalar === null) return "!null";
+  if (typeof scalar === "boolean") return "!bool";
+  if (typeof scalar === "number") return "!float";
+  return integerOf(scalar) === undefined ? "!str" : "!int";
 }
 
 /** Sets the entry, or merges what `<<` brings: what is there already stays. */

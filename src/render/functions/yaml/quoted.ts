@@ -76,11 +76,14 @@ export function readDoubleQuoted(text: string, start: number): ReadText | string
 }
 
 /** `|` and `>`, from the indicator on; `indent` is that of the collection around it. */
-export function blockScalar(text: string, start: number, indent: number): ReadText {
-  const header = /[|>]([-+]?)([1-9]?)([-+]?)[^\n]*(?:\n|$)/y;
+export function blockScalar(text: string, start: number, indent: number): ReadText | string {
+  const header = /[|>](?:([-+])?([0-9])?|([0-9])([-+]))[ \t]*(?:#[^\n]*)?(?:\n|$)/y;
   header.lastIndex = start;
-  const [, before = "", digit = "", after = ""] = header.exec(text) ?? [];
-  const chomp = before || after;
+  const found = header.exec(text);
+  const digit = found?.[2] ?? found?.[3] ?? "";
+  const chomp = found?.[1] ?? found?.[4] ?? "";
+  if (digit === "0") return "found an indentation indicator equal to 0";
+  if (!found) return "did not find expected comment or line break";
   const rest = text.slice(header.lastIndex);
   const margin = digit === "" ? detectMargin(rest, indent) : Math.max(indent, 0) + Number(digit);
   const lines: string[] = [];

@@ -59,7 +59,7 @@ class YamlReader {
       this.#cursor.at += this.#cursor.colonAhead();
       this.#cursor.scannerError("mapping values are not allowed in this context");
     }
-    if (column <= indent && !(dashesMayAlign && dash && column === indent)) return null;
+    if (this.#isOutside(indent, dashesMayAlign)) return null;
     if (dash) return this.#sequence(column);
     const start = this.#cursor.at;
     const properties = this.#parts.properties();
@@ -69,13 +69,25 @@ class YamlReader {
       return this.#mapping(column);
     }
     this.#cursor.skip();
-    if (properties === undefined && (this.#cursor.isQuestion() || this.#cursor.keyAhead()))
-      return this.#mapping(column);
+    const apart = properties === undefined || this.#cursor.linesSince(start);
+    const empty = this.#cursor.ended() || (apart && this.#isOutside(indent, dashesMayAlign));
     const value =
-      properties !== undefined && this.#cursor.linesSince(start)
-        ? this.#node(indent, dashesMayAlign)
-        : this.#content(indent, properties);
+      properties !== undefined && empty
+        ? tagged("", properties.tag, false)
+        : ((apart ? this.#blockCollection() : undefined) ?? this.#content(indent, properties));
     return this.#parts.named(value, properties);
+  }
+
+  /** What stands here belongs to a node further out; in a mapping dashes may stand at `indent` itself. */
+  #isOutside(indent: number, dashesMayAlign: boolean): boolean {
+    const column = this.#cursor.column();
+    return column <= indent && !(dashesMayAlign && column === indent && this.#cursor.isDash());
+  }
+
+  #blockCollection(): Value | undefined {
+    if (this.#cursor.isDash()) return this.#sequence(this.#cursor.column());
+    if (this.#cursor.isQuestion() || this.#cursor.keyAhead()) return this.#mapping(this.#cursor.column());
+    return undefined;
   }
 
   /** A node that is no block collection. */
@@ -94,9 +106,10 @@ class YamlReader {
         return tagged(this.#parts.quoted(), properties?.tag, true);
       case "|":
       case ">": {
-        const { value, end } = blockScalar(this.#cursor.text, this.#cursor.at, Math.max(indent, -1));
-        this.#cursor.at = end;
-        return tagged(value, properties?.tag, true);
+        const result = blockScalar(this.#cursor.text, this.#cursor.at, Math.max(indent, -1));
+        if (typeof result === "string") return this.#cursor.scannerError(result);
+        this.#cursor.at = result.end;
+        return tagged(result.value, properties?.tag, true);
       }
       case ",":
       case "]":
@@ -108,6 +121,7 @@ class YamlReader {
       case "\t":
         return this.#cursor.scannerError("found character that cannot start any token");
     }
+    if (this.#cursor.isDash()) this.#cursor.scannerError("block sequence entries are not allowed in this context");
     return tagged(this.#plain(indent), properties?.tag, false);
   }
 
