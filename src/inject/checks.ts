@@ -7,18 +7,21 @@ import { resolve } from "../config/resolve.ts";
 import { violations } from "../config/rules.ts";
 import { startFaults } from "../config/start-faults.ts";
 import { type Fault, formatFault, TemplateError } from "../errors.ts";
+import { placeInWords } from "../render/excerpt.ts";
 import { compileGoTemplate } from "../render/go/engine.ts";
 import { agentConfig, templateText } from "./agent-config.ts";
 import type { Blocks } from "./blocks.ts";
 import { INIT, SIDECAR } from "./containers.ts";
 import type { Container, Pod } from "./kubernetes.ts";
 import type { OwnWishes } from "./own-annotations.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, within } from "./refusal.ts";
 import type { InjectionRequest } from "./request.ts";
 import { isInjectedVolume, secretMounts } from "./volumes.ts";
 
-/** Every template that stands in an annotation is parsed. */
-export function checkTemplates({ secrets, defaultTemplate }: InjectionRequest): void {
+/** Every template that stands in an annotation is parsed; beside a ConfigMap none is used. */
+export function checkTemplates(request: InjectionRequest): void {
+  const { secrets, defaultTemplate } = request;
+  if (configuredByMap(request)) return;
   for (const secret of secrets) {
     const text = templateText(secret, defaultTemplate);
     if (text === undefined) continue;
@@ -33,7 +36,9 @@ export function checkTemplates({ secrets, defaultTemplate }: InjectionRequest): 
       });
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      throw new Refusal(`vault.hashicorp.com/agent-inject-template-${secret.rawName}: ${error.message}`, error.hint);
+      const place = error.excerpt === undefined ? [] : [placeInWords(error.excerpt)];
+      const hint = [...(error.hint === undefined ? [] : [error.hint]), ...place].join("; ") || undefined;
+      throw new Refusal(`vault.hashicorp.com/agent-inject-template-${secret.rawName}: ${error.message}`, hint);
     }
   }
 }
@@ -45,15 +50,14 @@ export function checkConfiguration(request: InjectionRequest, wishes: OwnWishes,
     if (fault !== undefined) throw new Refusal(`${annotation}: ${fault.message}`, fault.hint);
   }
   const further = wishes.config === undefined ? [] : [decode("lessee/config", wishes.config)];
-  const mapped = request.annotations.text("agent-configmap") !== "";
+  const mapped = configuredByMap(request);
   if (mapped && wishes.config !== undefined)
     throw new Refusal(
       "lessee/config has no place beside vault.hashicorp.com/agent-configmap",
       "put it into the ConfigMap",
     );
-  const main = decode(
-    "the configuration",
-    JSON.stringify(mapped ? blocks : { ...agentConfig(request, false), ...blocks }),
+  const main = within("error creating patch for agent", () =>
+    decode("the configuration", JSON.stringify(mapped ? blocks : { ...agentConfig(request, false), ...blocks })),
   );
   const all = [main, ...further];
   refuse(all.flatMap(({ errors }) => errors));
@@ -92,6 +96,10 @@ export function checkMounts({ spec }: Pod, request: InjectionRequest, blocks: Bl
 }
 
 // ---- internal ----
+
+function configuredByMap({ annotations }: InjectionRequest): boolean {
+  return annotations.text("agent-configmap") !== "";
+}
 
 function decode(file: string, text: string) {
   const errors: Fault[] = [];

@@ -53,6 +53,11 @@ export function checkContainer(container: Container): void {
   const { name, image, env = [], volumeMounts = [] } = container;
   if (name === "")
     throw new Refusal("the JSON patch leaves no container", "it may change a container, and not take away its name");
+  if (image === undefined)
+    throw new Refusal(
+      `the JSON patch leaves the container ${name} no image`,
+      "it may change a container, and not take away its image",
+    );
   if (typeof image !== "string" || !/^\S+$/.test(image))
     throw fault("agent-image", `${JSON.stringify(image)} is no image`, "as registry.example/lessee:TAG");
   for (const variable of env as Container["env"] & object) {

@@ -22,6 +22,23 @@ export function excerptOf(source: string, position: number): string {
   return pointing(String(number), [...lead, ...tail].join("").trimEnd(), lead.length);
 }
 
+/** What an excerpt shows, for a message of one line: `line 3, behind "{{ .Data.user"`. */
+export function placeInWords(excerpt: string): string {
+  const [line = "", arrow = ""] = excerpt.split("\n");
+  const [, number = "", text = ""] = /^ *(\d+) \| (.*)$/.exec(line) ?? [];
+  const characters = [...text];
+  const column = arrow.length - arrow.indexOf("|") - 3;
+  const before = characters
+    .slice(Math.max(0, column - BEHIND), column)
+    .join("")
+    .trim();
+  const behind = characters
+    .slice(column, column + BEHIND)
+    .join("")
+    .trim();
+  return `line ${number}, ${before === "" ? `before ${JSON.stringify(behind)}` : `behind ${JSON.stringify(before)}`}`;
+}
+
 /** A line with its number, and the arrow below the character at `column`. */
 export function pointing(number: string, line: string, column: number): string {
   return `  ${number} | ${line}\n  ${" ".repeat(number.length)} | ${" ".repeat(column)}^`;

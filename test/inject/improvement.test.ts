@@ -305,7 +305,19 @@ describe("a pod that would break later", () => {
   it("with a template that does not parse is refused with its place", () => {
     const text = '{{- with secret "a/creds/b" -}}\nusername: {{ .Data.username }\n{{- end -}}';
     expect(refusalOf(podOf({ [`${VAULT}/agent-inject-template-config.yaml`]: text }))).toContain(
-      'vault.hashicorp.com/agent-inject-template-config.yaml: parse: template: :2: unexpected "}" in operand',
+      'vault.hashicorp.com/agent-inject-template-config.yaml: parse: template: :2: unexpected "}" in operand (line 2, behind "username: {{ .Data.username")',
+    );
+  });
+
+  it("is not refused for a template that nobody reads, as its configuration is in a ConfigMap", () => {
+    const unread = { [`${VAULT}/agent-inject-template-config.yaml`]: "{{ nope", [`${VAULT}/agent-configmap`]: "mine" };
+    expect(refusalOf(podOf(unread))).toBeUndefined();
+  });
+
+  it("with a JSON patch that leaves no image is refused with its cause", () => {
+    const patch = JSON.stringify([{ op: "replace", path: "", value: { name: "z" } }]);
+    expect(refusalOf(podOf({ [`${VAULT}/agent-init-json-patch`]: patch }))).toContain(
+      "the JSON patch leaves the container z no image",
     );
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { describeAtLength } from "../../src/errors.ts";
 import { compileTemplate } from "../../src/render/engine.ts";
-import { excerptOf } from "../../src/render/excerpt.ts";
+import { excerptOf, placeInWords } from "../../src/render/excerpt.ts";
 import { redacting } from "../../src/render/redact.ts";
 import { brainOf, hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
 
@@ -66,6 +66,15 @@ describe("an error shows its line and an arrow to the place", () => {
     const [line = "", arrow = ""] = excerptOf(`${"x".repeat(200)}{{ }}${"y".repeat(100)}`, 200).split("\n");
     expect(line).toMatch(/^ {2}1 \| …x{50}\{\{ \}\}y{25}…$/);
     expect(line.slice(arrow.indexOf("^"))).toMatch(/^\{\{/);
+  });
+
+  it.each([
+    ["{{ .a }", 7, 'line 1, behind "{{ .a }"'],
+    ["x\n{{ .a } }}", 8, 'line 2, behind "{{ .a"'],
+    ["{{", 0, 'line 1, before "{{"'],
+    [`{{ "ü" }}${"x".repeat(100)}`, 6, 'line 1, behind "{{ \\"ü\\""'],
+  ])("is said in one line where there is but one: %j at %i", (text, at, words) => {
+    expect(placeInWords(excerptOf(text, at))).toBe(words);
   });
 
   it("shows no secret that the template was given", async () => {
