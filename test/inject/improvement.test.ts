@@ -321,9 +321,15 @@ describe("a pod that would break later", () => {
     );
   });
 
-  it.each([["vault-secrets"], ["vault-secrets-custom-0"]])("that mounts a file of %s is refused", (name) => {
-    const mount = { name, mountPath: "/etc/app/config.yaml", subPath: "config.yaml" };
-    const spec = { containers: [container("tsb", { volumeMounts: [mount] })] };
+  it.each([
+    ["vault-secrets", "containers", "subPath"],
+    ["vault-secrets-custom-0", "containers", "subPathExpr"],
+    ["vault-secrets", "initContainers", "subPath"],
+  ])("M11: that mounts a file of %s is refused (%s, %s)", (name, kind, part) => {
+    const mounting = container("tsb", {
+      volumeMounts: [{ name, mountPath: "/etc/app/config.yaml", [part]: "config.yaml" }],
+    });
+    const spec = { containers: [container("web", {})], [kind]: [mounting] };
     expect(refusalOf(podOf({}, spec))).toContain("by subPath, and would never see a new password");
     expect(refusalOf(podOf({ "lessee/publish": "in-place" }, spec))).toBeUndefined();
   });

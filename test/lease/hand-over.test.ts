@@ -1,5 +1,6 @@
 /** What an init container leaves behind (rule M10): real users in Postgres, and hours that pass at once. */
 import { describe, expect, it } from "vitest";
+import type { LesseeEvent } from "../../src/events.ts";
 import { handOver } from "../../src/lease/hand-over.ts";
 import type { Keeper } from "../../src/lease/keeper.ts";
 import { refusal, type SidecarOptions, useLab } from "./lab.ts";
@@ -91,9 +92,11 @@ describe("M10: an init container hands over", () => {
 
   it("under a token that cannot be renewed: the lease is cut to the job's time all the same", async () => {
     await lab.authRole("batch", { token_type: "batch", token_ttl: "3h" });
-    const { event, sidecar } = await handedOver({ authRole: "batch", lifetime: 10 * MINUTE });
+    const { event, sidecar, warnings } = await handedOver({ authRole: "batch", lifetime: 10 * MINUTE });
     // A batch token's lease may be renewed no more either; what it has is what it was given.
     expect(event.ttl).toBeLessThanOrEqual(3 * HOUR);
+    // Only what was tried is said: the token.
+    expect(warnings.filter(({ code }) => code === "hand-over")).toHaveLength(1);
     await sidecar.stop("never");
     await expectAfter(3 * HOUR, []);
   });
@@ -108,6 +111,23 @@ describe("M10: an init container hands over", () => {
       message: expect.stringContaining("permission denied"),
     });
     expect((await sidecar.until("handed over")).ttl).toBeGreaterThan(0);
+  });
+
+  it("under a token without an end, which a renewal does not give one", async () => {
+    const sidecar = await lab.start();
+    const [{ held } = expect.fail()] = sidecar.keeper.records();
+    const events: LesseeEvent[] = [];
+    const renewSelf = async () => ({ durationSeconds: 0 }) as never;
+    await handOver([sidecar.keeper], {
+      client: { ...sidecar.client, renewSelf },
+      tokens: sidecar.tokens,
+      clock: sidecar.clock,
+      emit: (event) => void events.push(event),
+      shared: true,
+      jobLifetime: HOUR,
+      credential: () => ({}) as never,
+    });
+    expect(events).toEqual([expect.objectContaining({ is: "handed over", user: held.user, ttl: HOUR })]);
   });
 
   it("two leases of one token: it lives as long as the longer of them, whichever comes last", async () => {

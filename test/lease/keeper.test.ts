@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NotifyError } from "../../src/errors.ts";
 import { expiryOf, horizonOf, leadFor } from "../../src/lease/schedule.ts";
 import { HEARS, type LabSidecar, refusal, useLab } from "./lab.ts";
 import { HOUR, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
@@ -389,6 +390,32 @@ describe("W3: an old credential", () => {
     expect([sidecar.count("released"), sidecar.keeper.status().retiring.length]).toEqual([0, 1]);
     works = true;
     await sidecar.until("released");
+  });
+
+  it("M8: is not told seldom because one of several hooks is hopeless, and nobody is told twice", async () => {
+    const told: number[] = [];
+    let works = false;
+    const hopeless = async () => {
+      throw new NotifyError("no right to", true);
+    };
+    const later = async () => {
+      if (!works) throw new NotifyError("not yet", false);
+      told.push(sidecar.clock.now());
+    };
+    const notifiers = [hopeless, later].map((notify) => ({ ...HEARS, notify }));
+    const sidecar = await rotated({ notifiers, escalate: [] });
+    await sidecar.pass(10 * SECOND);
+    works = true;
+    const { now } = sidecar.clock;
+    const from = now();
+    await sidecar.pass(30 * SECOND);
+    expect(told).toHaveLength(1);
+    expect(told[0]! - from).toBeLessThanOrEqual(15 * SECOND);
+    const failures = sidecar.count("notify failed");
+    await sidecar.pass(5 * MINUTE);
+    // The one that is left is hopeless, and is tried once a minute.
+    expect(sidecar.count("notify failed") - failures).toBeLessThanOrEqual(6);
+    expect(told).toHaveLength(1);
   });
 
   it("without Postgres goes a lifetime after the application was told", async () => {

@@ -1,4 +1,4 @@
-/** W5: what is done for an application that does not listen, each step at the edge of its time. */
+/** What is done for an application that does not listen, each step at the edge of its time (rule W5). */
 import { describe, expect, it } from "vitest";
 import {
   changesHearing,
@@ -27,7 +27,7 @@ const old = (changes: Parameters<typeof retiring>[0] = {}) =>
 const inUse = (changes: Parameters<typeof current>[0] = {}) =>
   current({ id: 1, publishedAt: 0, heardAt: null, horizon: 24 * HOUR, ...changes });
 
-describe("sessions are ended", () => {
+describe("W5: sessions are ended", () => {
   const CLOSING = END - margin - quietPeriod;
 
   it.each([
@@ -95,7 +95,7 @@ describe("sessions are ended", () => {
   });
 });
 
-describe("the last call", () => {
+describe("W5: the last call", () => {
   it.each([
     ["comes the time for hearing before sessions are ended", {}, END - margin - quietPeriod - hearing],
     ["comes after a quarter of a time that is too short for that", { horizon: 40 * SECOND }, 10 * SECOND],
@@ -104,7 +104,7 @@ describe("the last call", () => {
   });
 });
 
-describe("an old one is still used", () => {
+describe("W5: an old one is still used", () => {
   const blind = { ...policy, observes: false };
   const untold = { ...policy, notifies: false };
   const deaf = hearing + SETTLING;
@@ -156,7 +156,7 @@ describe("an old one is still used", () => {
   });
 });
 
-describe("whether it listens", () => {
+describe("W5: whether it listens", () => {
   const used = { current: inUse(), retiring: [old()] };
   const letGo = { current: inUse({ heardAt: 5, sessions: 1 }), retiring: [old({ sessions: 0 })] };
   const deafSince = 5;
@@ -191,7 +191,7 @@ describe("whether it listens", () => {
   });
 });
 
-describe("it is told again", () => {
+describe("W5: it is told again", () => {
   const heard = inUse({ heardAt: 5 });
   const LAST = lastCallAt(old(), policy);
 

@@ -97,12 +97,14 @@ describe("R4: a renewal", () => {
       fc.property(
         fc.integer({ min: 4, max: 86_400 }),
         fc.integer({ min: 2, max: 86_400 }),
+        fc.integer({ min: 2, max: 86_400 }),
         anyJitter,
-        (ttl, max, jitter) => {
-          const lead = 2 * SECOND;
-          const [duration, horizon] = [ttl * SECOND, (ttl + max) * SECOND];
+        (ttl, more, needed, jitter) => {
+          const [duration, lead] = [ttl * SECOND, needed * SECOND];
           let sentAt = 0;
-          let granted = duration;
+          // As the first renewal asks for it, which the max TTL allows still.
+          let granted = incrementFor(duration, lead);
+          const horizon = granted + more * SECOND;
           for (let due = 0; due < INFINITY; ) {
             due = renewalDue(sentAt, granted, INFINITY, lead, jitter);
             const asked = incrementFor(duration, lead);

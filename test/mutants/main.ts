@@ -1,6 +1,7 @@
 /**
  * `npm run mutants [-- --for 15m --jobs 2 --seed 1 FILE…]`: small faults, one at a time, in the pure decisions of a
  * lease. Those that no test notices are named. By chance, so that a short run says something of all files.
+ * With `--rules [RULE…]` the faults of faults.ts instead: those that no test notices which names their rule.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { parseArgs } from "node:util";
 import { root } from "../architecture/source.ts";
 import { DECISIONS, testsOf } from "./decisions.ts";
 import { type Mutant, mutantsOf } from "./mutate.ts";
+import { tryFaults } from "./named.ts";
 import { openWorkshop, type Verdict, type Workshop } from "./workshop.ts";
 
 interface Tried {
@@ -22,8 +24,14 @@ const { values, positionals } = parseArgs({
     for: { type: "string", default: "15m" },
     jobs: { type: "string", default: "2" },
     seed: { type: "string", default: "1" },
+    rules: { type: "boolean", default: false },
   },
 });
+
+if (values.rules) {
+  const survivors = await tryFaults(root, positionals, Number(values.jobs), (line) => process.stdout.write(line));
+  process.exit(survivors.length > 0 ? 1 : 0);
+}
 
 const files = positionals.length > 0 ? positionals : Object.keys(DECISIONS);
 const unknown = files.filter((file) => DECISIONS[file] === undefined);

@@ -13,7 +13,8 @@ export interface Workshop {
   close(): void;
 }
 
-const COPIED = ["src", "test"];
+/** The launcher and the build too: they look for the program beside themselves. */
+const COPIED = ["bin", "scripts", "src", "test"];
 const LEFT_OUT = [".git", "dist"];
 /** Whoever needs longer than this goes round in circles. */
 const PATIENCE = 90_000;
@@ -21,12 +22,7 @@ const PATIENCE = 90_000;
 const SHARE = "0.05";
 
 export function openWorkshop(root: string): Workshop {
-  const folder = mkdtempSync(join(tmpdir(), "lessee-mutants-"));
-  for (const name of readdirSync(root)) {
-    if (LEFT_OUT.includes(name)) continue;
-    if (COPIED.includes(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
-    else symlinkSync(join(root, name), join(folder, name));
-  }
+  const { folder, remove } = copySources(root);
   let bench: ChildProcess | undefined;
   return {
     try(file, mutant, tests) {
@@ -47,7 +43,7 @@ export function openWorkshop(root: string): Workshop {
     },
     close() {
       close();
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 
@@ -55,6 +51,17 @@ export function openWorkshop(root: string): Workshop {
     bench?.kill("SIGKILL");
     bench = undefined;
   }
+}
+
+/** In which files may be changed; what is not changed is linked. */
+export function copySources(root: string): { readonly folder: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), "lessee-mutants-"));
+  for (const name of readdirSync(root)) {
+    if (LEFT_OUT.includes(name)) continue;
+    if (COPIED.includes(name)) cpSync(join(root, name), join(folder, name), { recursive: true });
+    else symlinkSync(join(root, name), join(folder, name));
+  }
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 function openBench(cwd: string): ChildProcess {

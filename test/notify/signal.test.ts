@@ -19,7 +19,7 @@ afterEach(async () => {
   }
 });
 
-describe("signal", () => {
+describe("M8: a signal", () => {
   it("is sent to the one process of that name which handles it", async () => {
     const child = await start("app-with-a-long-name", HANDLES_HUP);
     await told.notify({ kind: "signal", signal: "SIGHUP", process: "app-with-a-long-name" });
@@ -35,7 +35,7 @@ describe("signal", () => {
     expect(await line(child)).toBe("heard SIGHUP");
   });
 
-  it("is not sent to a process without a handler, which it would end (M8)", async () => {
+  it("is not sent to a process without a handler, which it would end", async () => {
     const child = await start("app-no-handler", "process.stdin.resume(); console.log('ready')");
     const error = await told.failure({ kind: "signal", signal: "SIGHUP", process: "app-no-handler" });
     expect(error).toMatchObject({
@@ -84,11 +84,14 @@ describe("signal", () => {
     const pidFile = join(told.folder, "pid");
     const config = { kind: "signal", signal: "SIGHUP", pidFile } as const;
     expect(await told.failure(config)).toMatchObject({ permanent: false });
-    await fs.writeFile(pidFile, "");
-    expect(await told.failure(config)).toMatchObject({
-      permanent: false,
-      message: expect.stringMatching(/no process id/),
-    });
+    // 0 is every process of our own group.
+    for (const text of ["", "0\n", "-1\n", "app\n"]) {
+      await fs.writeFile(pidFile, text);
+      expect(await told.failure(config)).toMatchObject({
+        permanent: false,
+        message: expect.stringMatching(/no process id/),
+      });
+    }
     const child = await start("app", HANDLES_HUP);
     await fs.writeFile(pidFile, String(child.pid));
     child.kill("SIGKILL");
@@ -99,7 +102,7 @@ describe("signal", () => {
     });
   });
 
-  it.runIf(root)("says what to do when the process is another user's (M8)", async () => {
+  it.runIf(root)("says what to do when the process is another user's", async () => {
     const child = spawn("sleep", ["60"], { uid: 65534, gid: 65534 });
     children.push(child);
     const asOther = { ...told.ports, uid: 100, kill: asUser(100) };

@@ -38,7 +38,7 @@ function contentAtChange(watched: string, wanted: string): Promise<string> {
 }
 
 describe.skipIf(process.platform !== "linux").each(["rename", "symlink", "in-place"] as const)(
-  "of a publish by %s (Linux)",
+  "M11: of a publish by %s (Linux)",
   (strategy) => {
     it.each([
       ["the folder", "."],

@@ -101,7 +101,7 @@ it("A native sidecar, which is told after the job has ended, gives everything ba
   await expectNothingLeft(pod);
 });
 
-describe("An init container for a job", () => {
+describe("M10: an init container for a job", () => {
   const INIT = ["-exit-after-auth"];
 
   it("leaves a user that ends soon after the job", { timeout: 30_000 }, async () => {

@@ -99,7 +99,7 @@ it("What is ours, the kernel's, the pod's, a listed sidecar's or only what is le
   expect(await ended).not.toBeNull();
 });
 
-it("Where nobody is ever seen, this is said once, and nothing ends", async () => {
+it("rule R7: where nobody is ever seen, this is said once, and nothing ends", async () => {
   const { pass, events, isOver, stop, ended } = await begin();
   await pass(200_000);
   expect(isOver()).toBe(false);
