@@ -14,6 +14,12 @@ export function podClaims(jwt: string): PodClaims {
   }
 }
 
+/** Where no token tells it: as the downward API gives it, which the injector asks for. Empty outside of a cluster. */
+export function podNamed({ NAMESPACE, POD_NAME }: Readonly<Record<string, string | undefined>>): string {
+  if (!POD_NAME) return "";
+  return NAMESPACE ? `${NAMESPACE}/${POD_NAME}` : POD_NAME;
+}
+
 /** Empty where the token tells none. */
 export function podUid(jwt: string): string {
   return String(podClaims(jwt).pod?.uid ?? "");

@@ -18,7 +18,7 @@ export interface Binding {
   readonly namespace: string;
   readonly mount: string;
   readonly role: string;
-  /** The pod's uid as its JWT has it; empty where there is none. */
+  /** The pod's uid as its JWT has it, else its name; empty outside of a cluster. */
   readonly pod: string;
 }
 

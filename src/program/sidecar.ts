@@ -8,6 +8,7 @@ import { probeSinks } from "../auth/sink-probe.ts";
 import { createSinks } from "../auth/sinks.ts";
 import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
+import { podNamed } from "../kubernetes/claims.ts";
 import { takeUp } from "../lease/adoption.ts";
 import { handOver } from "../lease/hand-over.ts";
 import { createHoldings } from "../lease/holdings.ts";
@@ -174,7 +175,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       namespace,
       mount: autoAuth.method.mountPath,
       role: method.role ?? "",
-      pod: await method.pod({ files }),
+      pod: (await method.pod({ files })) || podNamed(env),
     },
     files,
     kill,

@@ -15,6 +15,8 @@ export interface DiskFault {
 export interface Disk {
   fail(fault: DiskFault, times: number): void;
   mend(): void;
+  /** Whatever concerns paths that begin so waits until the answer is called. */
+  hold(below: string): () => void;
   readonly hits: number;
   /** For one process; `alive` never resolves once that is dead. */
   files(busy: Busy, alive: () => Promise<void>): Files;
@@ -31,6 +33,7 @@ export function createDisk(): Disk {
   let fault: DiskFault | null = null;
   let left = 0;
   let hits = 0;
+  let held: { readonly below: string; readonly over: Promise<void> } | null = null;
 
   function meet(call: string, path: unknown): void {
     if (fault === null || left <= 0 || typeof path !== "string" || !path.startsWith(fault.below)) return;
@@ -50,6 +53,14 @@ export function createDisk(): Disk {
       fault = null;
       left = 0;
     },
+    hold(below) {
+      const { promise: over, resolve } = Promise.withResolvers<void>();
+      held = { below, over };
+      return () => {
+        held = null;
+        resolve();
+      };
+    },
     get hits() {
       return hits;
     },
@@ -61,6 +72,7 @@ export function createDisk(): Disk {
             if (typeof member !== "function" || typeof name !== "string") return member;
             return async (...args: unknown[]) => {
               await alive();
+              if (held !== null && String(ofHandle ?? args[0]).startsWith(held.below)) await held.over;
               return busy.during(call(member, object, name, args, ofHandle));
             };
           },

@@ -71,7 +71,10 @@ describe("a credential that is held", () => {
     await lab.databaseRole("short", { default_ttl: "20m", max_ttl: "1h" });
     const sidecar = await lab.start({ role: "short", probe: false, connectionMaxLifetime: MINUTE });
     expect(sidecar.keeper.status().current?.horizon).toBe(sidecar.tokens.status()?.horizon ?? null);
-    await sidecar.until("rotation due");
+    await sidecar.pass(MINUTE);
+    expect(lab.requests(RENEW)).toBe(0);
+    expect((await sidecar.until("rotation due")).reason).toBe("horizon");
+    expect(sidecar.count("renewal failed")).toBe(0);
     expect(sidecar.clock.now() - sidecar.keeper.state().current!.readAt).toBeLessThan(HOUR);
     await sidecar.until("published");
   });

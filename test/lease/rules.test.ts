@@ -244,7 +244,7 @@ it("R3: nothing but what retires is ever released, whatever the time", () => {
   }
 });
 
-it("R9: a GRANT that another one has crossed is tried again, and counts as a user made", async () => {
+it("R9, M2: a GRANT that another one has crossed is tried again, and counts as a user made", async () => {
   const sidecar = await lab.start();
   const fault = refusal(500, "failed to execute query: ERROR: tuple concurrently updated (SQLSTATE XX000)");
   const crossed = lab.fail(READ, fault, 1);

@@ -38,7 +38,7 @@ function open(changes: Partial<StateFileOptions> = {}): StateFile {
 
 const KEY = new Sensitive("a key of 16 characters or more");
 
-describe("the state", () => {
+describe("W11: the state", () => {
   it("comes back as it was saved, in a folder of mode 0700 and a file of mode 0600", async () => {
     await open().save(savedState("s.token", savedCredential(), savedCredential({ stage: "retiring", horizon: null })));
     const { state, warning } = await open().load();
@@ -81,7 +81,7 @@ describe("the state", () => {
   });
 });
 
-describe("with a key", () => {
+describe("W11: with a key", () => {
   it("nothing of it can be read beside it, and it comes back with the same key", async () => {
     await open({ key: KEY }).save(savedState());
     const text = await fs.readFile(path, "utf8");
@@ -142,6 +142,10 @@ describe("W11: what cannot be used is put aside untouched, and said", () => {
     ["a text", '"state"'],
     ["a token that has lost its quotes", '{"version":1,"token":s.token,"credentials":[]}'],
     ["a version to come", '{"version":2}'],
+    [
+      "a version to come that has all that this one has",
+      JSON.stringify({ version: 2, binding: BINDING, token: "s.token", credentials: [savedCredential()] }),
+    ],
     ["no credentials", JSON.stringify({ version: 1, binding: BINDING, token: "s.token" })],
     [
       "credentials that are no list",

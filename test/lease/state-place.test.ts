@@ -30,7 +30,7 @@ function open(changes: Partial<PlaceOptions> = {}) {
   });
 }
 
-describe("the place", () => {
+describe("W11: the place", () => {
   it("is state.path, which others share, or a folder of our own in HOME, which they do not", async () => {
     const path = join(home, "run", "state");
     const shared = (await open({ config: { path } })).place;
@@ -84,7 +84,7 @@ describe("the key", () => {
   });
 });
 
-describe("the lock", () => {
+describe("W11: the lock", () => {
   const lock = () => join(home, ".lessee", "lessee.lock");
 
   it("of a process that lives keeps the state from us", async () => {

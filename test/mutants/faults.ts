@@ -129,7 +129,8 @@ export const FAULTS: readonly Fault[] = [
   ...on("W11", "src/program/sidecar.ts", [
     ["the files are written before the state", "await memory.settled();\n        return", "return"],
     ["everybody may read the state", "content, 0o600", "content, 0o644"],
-    ["the pod is not part of the binding", "pod: await method.pod({ files }),", 'pod: "",'],
+    ["a pod that has no JWT is any pod", " || podNamed(env)", ""],
+    ["the pod is not part of the binding", "pod: (await method.pod({ files })) || podNamed(env),", 'pod: "",'],
   ]),
 
   // ---- M1: max TTLs are asked for in the first second ----
