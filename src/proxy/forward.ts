@@ -34,7 +34,10 @@ export function forward(
     const outgoing = open(request);
     const gone = () => void outgoing.destroy(new TransportError("aborted", "the client has gone away", "unknown"));
     client.once("close", gone);
-    outgoing.setTimeout(timeout, () => {
+    outgoing.setTimeout(timeout);
+    outgoing.on("timeout", () => {
+      // It is the client who takes its time, for as long as it likes, as with Vault Agent; the server's begins anew then.
+      if (client.writableNeedDrain) return void client.once("drain", () => outgoing.setTimeout(timeout));
       const message = `no answer within ${Math.round(timeout / 100) / 10} s`;
       outgoing.destroy(new TransportError("timeout", message, "unknown"));
     });

@@ -236,6 +236,15 @@ describe("when something breaks", () => {
     ]);
   });
 
+  it("a server that falls silent in the middle of its answer is cut off in time", async () => {
+    const address = await ground.serve((_request, response) => {
+      response.writeHead(200, { "content-length": 100 });
+      response.write("half");
+    });
+    const proxy = await ground.proxy(address, { timeout: 100 });
+    await expect(ask(`${proxy.addresses[0]}/v1/a`)).rejects.toThrow("aborted");
+  });
+
   it("an answer that is cut is cut for the client", async () => {
     const address = await ground.serve((_request, response) => {
       response.writeHead(200, { "content-length": 100 });
