@@ -1,4 +1,5 @@
 /** `npm run soak`: options, signals, exit code. */
+import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseDuration } from "../vault/durations.ts";
 import { soak } from "./soak.ts";
@@ -33,6 +34,7 @@ if (values.help) {
   process.stderr.write("--for needs a duration as 10m, --pods and --seed whole numbers; see npm run soak -- --help\n");
   process.exitCode = 2;
 } else {
+  if (values.logs !== undefined) mkdirSync(values.logs, { recursive: true });
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
   const say = (line: string) => void process.stderr.write(`${line}\n`);
