@@ -26,7 +26,10 @@ const S = "string";
 const ANY = "interface {}";
 
 export const FILE_FUNCTIONS: readonly TemplateFunction[] = [
-  define("file", [S], ([path], { session }) => (path === "" ? "" : (session.file(path) ?? ""))),
+  define("file", [S], ([path], { session }) => {
+    if (path === "") return "";
+    return session.file(path.trim() || fail('file: invalid format: ""')) ?? "";
+  }),
   define("env", [S], ([name], { session }) => session.host.env(name) ?? ""),
   define("mustEnv", [S], ([name], { session }) => mustEnv(name, session.host.env(name))),
   define("envOrDefault", [S, S], ([name, otherwise], { session }) => session.host.env(name) ?? otherwise),

@@ -1,6 +1,7 @@
 /** What reaches out of the template: programs, further files, the network. All of it through the host. */
 import type { CallContext, TemplateFunction } from "../go/function.ts";
 import { define, defineVariadic } from "../go/function.ts";
+import { quote } from "../go/quote.ts";
 import { encodeText } from "../go/text.ts";
 import { fail, stringOf, type Value } from "../go/values.ts";
 import { encodeJson } from "./json.ts";
@@ -10,12 +11,12 @@ const S = "string";
 export const OUTWARD_FUNCTIONS: readonly TemplateFunction[] = [
   defineVariadic("plugin", [S], "interface {}", ([name, ...args], context) => plugin(name, args, context)),
   defineVariadic("writeToFile", [S, S, S, S], S, ([path, user, group, perms, ...rest], { session }) => {
-    const [content, flags = ""] = rest.reverse();
+    const content = rest.at(-1);
+    const flags = rest.length === 2 ? rest[0]! : "";
     if (content === undefined) return fail("writeToFile: the content is missing");
     if (path === "") return fail("writeToFile: the path is empty");
-    if (!/^[0-7]+$/.test(perms)) return fail(`strconv.ParseUint: parsing ${JSON.stringify(perms)}: invalid syntax`);
     const text = flags.includes("newline") ? `${content}\n` : content;
-    const file = { path, user, group, perms: Number.parseInt(perms, 8) & 0o7777, content: encodeText(text) };
+    const file = { path, user, group, perms: permissions(perms), content: encodeText(text) };
     session.write(file, flags.includes("append"));
     return "";
   }),
@@ -26,10 +27,18 @@ export const OUTWARD_FUNCTIONS: readonly TemplateFunction[] = [
   }),
 ];
 
+/** Octal digits, of which Go's chmod takes the last three. */
+function permissions(text: string): number {
+  const problem = (what: string) => `strconv.ParseUint: parsing ${quote(text)}: ${what}`;
+  if (!/^[0-7]+$/.test(text)) fail(problem("invalid syntax"));
+  const number = Number.parseInt(text, 8);
+  return number < 2 ** 32 ? number & 0o777 : fail(problem("value out of range"));
+}
+
 /** Run once for the same arguments and the same secrets. */
 function plugin(name: string, args: readonly Value[], { session }: CallContext): string {
   if (name === "") return "";
-  const texts = args.map((arg) => stringOf(arg) ?? encodeJson(arg).trim());
+  const texts = args.map((arg) => (stringOf(arg) ?? encodeJson(arg)).trim()).filter((text) => text !== "");
   const call = { name: `plugin ${name}`, args: [...texts, session.seen()] };
   return session.later(call, async () => (await session.host.run(name, texts)).trim());
 }
