@@ -48,16 +48,19 @@ export function createKubernetesApi(options: ApiOptions): KubernetesApi {
         accept: "application/json",
         ...(body === null ? {} : { "content-type": "application/json" }),
       };
-      const late = setTimeout(() => request.destroy(new Error(`no answer within ${timeout / 1_000} s`)), timeout);
       // A connection for each: a pod asks seldom, and the next one is made with the CA that is mounted then.
       const request = https.request(new URL(path, address), { method, headers, ca, agent: false, signal });
+      const late = setTimeout(() => request.destroy(new Error(`no answer within ${timeout / 1_000} s`)), timeout);
       request.once("close", () => clearTimeout(late));
       request.once("response", (response) => {
         clearTimeout(late);
         resolve(response);
       });
-      request.once("error", (error) => reject(unreachable(address, error)));
+      request.once("error", reject);
       request.end(body ?? undefined);
+    }).catch((error: unknown) => {
+      // What Node refuses to send, as a token of two lines, too.
+      throw unreachable(address, error);
     });
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;

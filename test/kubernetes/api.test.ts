@@ -1,9 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import files, { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { selfSignedCertificate } from "../../dev/kubernetes/certificate.ts";
 import { API_AUDIENCE } from "../../dev/kubernetes/service-accounts.ts";
 import { KubernetesError } from "../../src/errors.ts";
+import { createKubernetesApi } from "../../src/kubernetes/api.ts";
+import { createSystemClock } from "../../src/system/clock.ts";
 import { jobPod, RUNNING, startCluster } from "./support.ts";
 
 const POD = "/api/v1/namespaces/tsb/pods/spmsync-28";
@@ -105,12 +107,10 @@ it("Whoever stops a watch has no connection left", async () => {
 
 it("A server that does not answer is given up", async () => {
   const cluster = await startCluster();
-  const { createKubernetesApi } = await import("../../src/kubernetes/api.ts");
-  const { readFile } = await import("node:fs/promises");
   const api = createKubernetesApi({
     address: cluster.kubernetes.address,
     serviceAccount: cluster.serviceAccount,
-    files: { readFile },
+    files,
     timeout: 100,
   });
   cluster.kubernetes.pods.inject(() => true, { kind: "hang" });
@@ -129,4 +129,18 @@ it("A pod without a token, and a process outside of a cluster, hear what is miss
   expect((await failure(named.api.get("/api", ever()))).message).toMatch(
     /cannot read \/nowhere\/(token|ca\.crt): ENOENT/,
   );
+});
+
+it("A token that is garbage is a failure like any other, and ends nothing later", async () => {
+  const cluster = await startCluster();
+  const api = createKubernetesApi({
+    address: "https://127.0.0.1:9",
+    serviceAccount: cluster.serviceAccount,
+    files,
+    timeout: 20,
+  });
+  await cluster.project("two\nlines");
+  expect((await failure(api.get(POD, ever()))).message).toMatch(/Invalid character/);
+  // What nobody catches in that time fails the test's file.
+  await createSystemClock(Date.now, () => performance.now()).sleep(Date.now() + 60, ever());
 });
