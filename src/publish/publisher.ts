@@ -2,6 +2,7 @@
  * From secrets to files: evaluates the templates against what is known, and writes those whose data is complete. All
  * files of one credential are evaluated before the first is written, and written before anybody is told.
  */
+import { PublishError } from "../errors.ts";
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
 import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/template.ts";
 import type { VaultSecret } from "../vault/secret.ts";
@@ -82,6 +83,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   const unrest = new Map<PublishedTemplate, Unrest>();
   /** Changed since they were written, by something else than a secret. */
   const stale = new Set(templates);
+  /** Written by a publish that failed later: nobody has been told of these files yet. */
+  const untold = new Set<string>();
   const turns = createTurns();
   const ports = { ...deps, folders: createFolders(deps.files) };
 
@@ -177,10 +180,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   async function write(complete: readonly Complete[], strategy: Strategy, key: string | null): Promise<Outcome> {
     const existed = await Promise.all(complete.map(({ one }) => exists(one.target)));
     const requests = requestsOf(complete);
-    const results = await publishTogether(requests, strategy, ports);
-    const replaced = new Set(
-      requests.filter((_, index) => results[index]?.changed).map(({ destination }) => destination),
-    );
+    const results = await publishTogether(requests, strategy, ports).catch((error: unknown) => {
+      if (error instanceof PublishError) for (const destination of error.written) untold.add(destination);
+      throw error;
+    });
+    const replaced = new Set<string>();
+    for (const [index, { destination }] of requests.entries())
+      if (untold.delete(destination) || results[index]?.changed) replaced.add(destination);
     const news = complete.map(({ one, execution, evaluation }, index) => {
       const { target } = one;
       const written = isFile(target) ? replaced.has(target.destination) : target.assign(execution.output);

@@ -641,4 +641,29 @@ describe("a file that cannot be written", () => {
     expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "published" });
     expect([await text("one"), await text("missing/two")]).toEqual(["p1", "p1"]);
   });
+
+  it("in the middle of a publish takes nothing from those before it: they are told of once all is written", async () => {
+    let isFull = false;
+    const files = {
+      ...fs,
+      rename: async (from: string, to: string) => {
+        if (isFull && to.endsWith("two")) throw Object.assign(new Error("EBUSY: injected"), { code: "EBUSY" });
+        return fs.rename(from, to);
+      },
+    } as Files;
+    const command = { command: ["reload"], timeout: 1 } as TemplateConfig["command"] & {};
+    const { publisher, know } = await open({ one: { contents: ONLY_A, command }, two: ONLY_A }, files);
+    know(A, "p1");
+    await publisher.publish(a, "rename", NOW);
+    know(A, "p2");
+    isFull = true;
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({ is: "failed" });
+    isFull = false;
+    expect(await publisher.publish(a, "rename", NOW)).toMatchObject({
+      is: "published",
+      changed: true,
+      tell: true,
+      commands: [{ target: "reload" }],
+    });
+  });
 });
