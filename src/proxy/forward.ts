@@ -31,8 +31,10 @@ export function forward(
   { open, timeout }: Forwarding,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    // While it waited for its turn: a read for nobody would make a user for nobody.
+    if (client.destroyed) return reject(clientGone("never sent"));
     const outgoing = open(request);
-    const gone = () => void outgoing.destroy(new TransportError("aborted", "the client has gone away", "unknown"));
+    const gone = () => void outgoing.destroy(clientGone("unknown"));
     client.once("close", gone);
     outgoing.setTimeout(timeout);
     outgoing.on("timeout", () => {
@@ -73,6 +75,10 @@ export function relay(answer: IncomingMessage, client: ServerResponse, most: num
     // What ends early is cut off for the client too, who could not tell it from the whole otherwise.
     pipeline(answer, client, (error) => resolve(error || kept === null ? null : Buffer.concat(kept)));
   });
+}
+
+function clientGone(effect: TransportError["effect"]): TransportError {
+  return new TransportError("aborted", "the client has gone away", effect);
 }
 
 /** An answer that comes before the body's end, as a refusal of a large one, is let through; what nobody reads is dropped. */

@@ -3,7 +3,7 @@
  * front of Vault stand the secrets that the sidecar holds anyway, and the cache.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { describe, LesseeError, TransportError } from "../errors.ts";
+import { describe, LesseeError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { backoff, READ_BACKOFF } from "../lease/backoff.ts";
 import type { Clock, Random } from "../ports.ts";
@@ -178,7 +178,6 @@ async function exchange(request: ProxiedRequest, client: ServerResponse, deps: P
     received.resume();
     gone ??= whenGone(client);
     await clock.sleep(again, gone);
-    if (client.destroyed) throw new TransportError("aborted", "the client has gone away", "never sent");
   }
 }
 

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { forward } from "../../src/proxy/forward.ts";
 import { ask, OWN, TCP, useGround } from "./setup.ts";
 
 const ground = useGround();
@@ -268,6 +269,25 @@ describe("when something breaks", () => {
     await asked.promise;
     request.destroy();
     await gone.promise;
+  });
+
+  it("a client that has gone before its turn comes makes no request", async () => {
+    let asked = 0;
+    const refused = Promise.withResolvers<unknown>();
+    const open = () => {
+      asked++;
+      throw new Error("nobody is asked");
+    };
+    const address = await ground.serve((_request, response) => {
+      request.destroy();
+      response.once("close", () => {
+        const outgoing = { method: "GET", url: "http://127.0.0.1/v1/a", headers: {} };
+        forward(outgoing, Buffer.alloc(0), response, { open, timeout: 1_000 }).catch(refused.resolve);
+      });
+    });
+    const request = http.get(address, { agent: false }).on("error", () => undefined);
+    expect(await refused.promise).toMatchObject({ code: "aborted", effect: "never sent" });
+    expect(asked).toBe(0);
   });
 
   it("is counted under Vault Agent's names", async () => {
