@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import type { TelemetryPorts } from "./telemetry.ts";
 
-export interface Machine extends Pick<TelemetryPorts, "host" | "memory" | "collections"> {
+export interface Machine extends Pick<TelemetryPorts, "host" | "memory" | "collections" | "onCollection"> {
   stop(): void;
 }
 
@@ -19,6 +19,7 @@ export async function watchMachine(countsCollections: boolean): Promise<Machine>
       return { used: used_heap_size + outside, taken: total_heap_size + outside + malloced_memory };
     },
     collections: () => counted?.sum() ?? null,
+    onCollection: (tell) => counted?.tell(tell),
     stop: () => counted?.stop(),
   };
 }
@@ -27,12 +28,18 @@ async function countCollections() {
   const { PerformanceObserver } = await import("node:perf_hooks");
   let runs = 0;
   let pause = 0;
+  const listeners: ((pause: number) => void)[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) {
       runs++;
       pause += duration * NANOSECONDS;
+      for (const tell of listeners) tell(Math.round(duration * NANOSECONDS));
     }
   });
   observer.observe({ entryTypes: ["gc"] });
-  return { sum: () => ({ runs, pause: Math.round(pause) }), stop: () => observer.disconnect() };
+  return {
+    sum: () => ({ runs, pause: Math.round(pause) }),
+    tell: (listener: (pause: number) => void) => void listeners.push(listener),
+    stop: () => observer.disconnect(),
+  };
 }

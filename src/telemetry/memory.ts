@@ -1,11 +1,12 @@
 /**
- * The sink in memory: the counters of the last minute by intervals of ten seconds, for `/agent/v1/metrics` and for
+ * The sink in memory: counters and samples of the last minute by intervals of ten seconds, for `/agent/v1/metrics` and for
  * SIGUSR1. Its texts are go-metrics'.
  */
 import type { Label, Named } from "./naming.ts";
 
 export interface MemorySink {
   count(named: Named, by: number): void;
+  sample(named: Named, value: number): void;
   /** The last ten seconds that are over; those that run where there are none. */
   json(gauges: readonly Gauge[]): string;
   /** Every interval that is kept, and the gauges as they are now. */
@@ -21,7 +22,7 @@ const INTERVAL = 10_000;
 /** A minute in all. */
 const KEPT = 6;
 
-interface Counter {
+interface Aggregate {
   readonly named: Named;
   count: number;
   sum: number;
@@ -33,11 +34,12 @@ interface Counter {
 
 interface Interval {
   readonly start: number;
-  readonly counters: Map<string, Counter>;
+  readonly counters: Map<string, Aggregate>;
+  readonly samples: Map<string, Aggregate>;
 }
 
 export function createMemorySink(now: () => number): MemorySink {
-  const begin = (start: number): Interval => ({ start, counters: new Map() });
+  const begin = (start: number): Interval => ({ start, counters: new Map(), samples: new Map() });
   let intervals: readonly Interval[] = [begin(startOf(now()))];
 
   /** The one that runs. */
@@ -53,21 +55,11 @@ export function createMemorySink(now: () => number): MemorySink {
   }
 
   return {
-    count(named, by) {
-      const { counters } = turn();
-      const key = hashOf(named);
-      const counter = counters.get(key) ?? { named, count: 0, sum: 0, sumOfSquares: 0, min: by, max: by, updated: 0 };
-      counter.count++;
-      counter.sum += by;
-      counter.sumOfSquares += by * by;
-      counter.min = Math.min(counter.min, by);
-      counter.max = Math.max(counter.max, by);
-      counter.updated = now();
-      counters.set(key, counter);
-    },
+    count: (named, by) => ingest(turn().counters, named, by, now()),
+    sample: (named, value) => ingest(turn().samples, named, value, now()),
     json(gauges) {
       turn();
-      const { start, counters } = intervals.at(-2) ?? intervals.at(-1)!;
+      const { start, counters, samples } = intervals.at(-2) ?? intervals.at(-1)!;
       return JSON.stringify({
         Timestamp: moment(start),
         Gauges: inOrder(gauges).map(({ named, value }) => ({
@@ -76,27 +68,20 @@ export function createMemorySink(now: () => number): MemorySink {
           Labels: Object.fromEntries(named.labels),
         })),
         Points: [],
-        Counters: inOrder([...counters.values()]).map((counter) => ({
-          Name: flat(counter.named.key),
-          Count: counter.count,
-          Rate: counter.sum / (INTERVAL / 1_000),
-          Sum: counter.sum,
-          Min: counter.min,
-          Max: counter.max,
-          Mean: counter.sum / counter.count,
-          Stddev: deviationOf(counter),
-          Labels: Object.fromEntries(counter.named.labels),
-        })),
-        Samples: [],
+        Counters: inOrder([...counters.values()]).map(asJson),
+        Samples: inOrder([...samples.values()]).map(asJson),
       });
     },
     dump(gauges) {
       turn();
-      const counted = intervals.flatMap(({ start, counters }) =>
-        inOrder([...counters.values()]).map(
-          (counter) => `[${moment(start)}][C] '${withLabels(counter.named)}': ${aggregate(counter)}\n`,
-        ),
-      );
+      const lines = (letter: string, start: number, aggregates: Interval["counters"]) =>
+        inOrder([...aggregates.values()]).map(
+          (one) => `[${moment(start)}][${letter}] '${withLabels(one.named)}': ${asText(one)}\n`,
+        );
+      const counted = intervals.flatMap(({ start, counters, samples }) => [
+        ...lines("C", start, counters),
+        ...lines("S", start, samples),
+      ]);
       const running = moment(intervals.at(-1)!.start);
       const shown = inOrder(gauges).map(
         ({ named, value }) => `[${running}][G] '${withLabels(named)}': ${value.toFixed(3)}\n`,
@@ -108,9 +93,36 @@ export function createMemorySink(now: () => number): MemorySink {
 
 // ---- internal ----
 
-function aggregate(counter: Counter): string {
-  const { count, sum, min, max, updated } = counter;
-  const deviation = deviationOf(counter);
+function ingest(into: Interval["counters"], named: Named, value: number, now: number): void {
+  const key = hashOf(named);
+  const one = into.get(key) ?? { named, count: 0, sum: 0, sumOfSquares: 0, min: value, max: value, updated: 0 };
+  one.count++;
+  one.sum += value;
+  one.sumOfSquares += value * value;
+  one.min = Math.min(one.min, value);
+  one.max = Math.max(one.max, value);
+  one.updated = now;
+  into.set(key, one);
+}
+
+function asJson(one: Aggregate) {
+  const { count, sum, min, max, named } = one;
+  return {
+    Name: flat(named.key),
+    Count: count,
+    Rate: sum / (INTERVAL / 1_000),
+    Sum: sum,
+    Min: min,
+    Max: max,
+    Mean: sum / count,
+    Stddev: deviationOf(one),
+    Labels: Object.fromEntries(named.labels),
+  };
+}
+
+function asText(one: Aggregate): string {
+  const { count, sum, min, max, updated } = one;
+  const deviation = deviationOf(one);
   const spread =
     deviation === 0
       ? ""
@@ -118,7 +130,7 @@ function aggregate(counter: Counter): string {
   return `Count: ${count} ${spread}Sum: ${sum.toFixed(3)} LastUpdated: ${moment(updated)}`;
 }
 
-function deviationOf({ count, sum, sumOfSquares }: Counter): number {
+function deviationOf({ count, sum, sumOfSquares }: Aggregate): number {
   const divisor = count * (count - 1);
   return divisor === 0 ? 0 : Math.sqrt(Math.max(0, (count * sumOfSquares - sum * sum) / divisor));
 }

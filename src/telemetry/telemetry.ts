@@ -48,6 +48,8 @@ export interface TelemetryPorts {
   memory(): { readonly used: number; readonly taken: number };
   /** Of garbage since the start: how many, and for how many nanoseconds all else stood still. Null is not counted. */
   collections(): { readonly runs: number; readonly pause: number } | null;
+  /** Calls back for each of them, with its nanoseconds; never where they are not counted. */
+  onCollection(tell: (pause: number) => void): void;
   complain(message: string): void;
 }
 
@@ -60,7 +62,7 @@ export function createTelemetry(config: TelemetryConfig | undefined, ports: Tele
   const naming = createNaming(config, ports.host, sinksOf(config));
   const daemons = config === undefined ? [] : openDaemons(config, naming, ports);
   const memory = createMemorySink(clock.now);
-  const prometheus = createPrometheusSink();
+  const prometheus = createPrometheusSink(clock.now);
   const ended = new AbortController();
   let authenticated = false;
 
@@ -77,6 +79,15 @@ export function createTelemetry(config: TelemetryConfig | undefined, ports: Tele
     prometheus.count(named, 1);
     push("counter", metric, 1);
   }
+
+  ports.onCollection((pause) => {
+    const metric = { service, name: "runtime.gc_pause_ns" };
+    const named = naming.name("sample", metric);
+    if (named === null) return;
+    memory.sample(named, pause);
+    prometheus.sample(named, pause);
+    push("sample", metric, pause);
+  });
 
   function setAuthenticated(now: boolean): void {
     authenticated = now;

@@ -108,6 +108,7 @@ export function useGround(): Ground {
           host: "",
           memory: () => ({ used: 0, taken: 0 }),
           collections: () => null,
+          onCollection() {},
           complain() {},
         }),
         prometheus: false,

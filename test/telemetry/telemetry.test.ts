@@ -25,11 +25,15 @@ afterEach(async () => void (await Promise.all(open.splice(0).map((one) => one.st
 function lab(config?: Partial<TelemetryConfig>) {
   const clock = createFakeClock(START);
   const complaints: string[] = [];
+  let collect: (pause: number) => void = () => {};
   const telemetry = createTelemetry(config && { ...CONFIG, ...config }, {
     clock,
     host: HOST,
     memory: () => ({ used: 1_000, taken: 2_000 }),
     collections: () => null,
+    onCollection: (tell) => {
+      collect = tell;
+    },
     complain: (message) => complaints.push(message),
   });
   open.push(telemetry);
@@ -40,7 +44,7 @@ function lab(config?: Partial<TelemetryConfig>) {
       Count,
       Rate,
     ]);
-  return { telemetry, clock, complaints, json, counts };
+  return { telemetry, clock, complaints, json, counts, collect: (pause: number) => collect(pause) };
 }
 
 const LOGIN: LesseeEvent = { is: "login", method: "kubernetes", mount: "m", ttl: 1, renewable: true, policies: [] };
@@ -91,6 +95,7 @@ it("collections of garbage are gauges where they are counted", () => {
       host: HOST,
       memory: () => ({ used: 1_000, taken: 2_000 }),
       collections: () => collections,
+      onCollection() {},
       complain() {},
     });
     open.push(telemetry);
@@ -113,6 +118,51 @@ it("collections of garbage are gauges where they are counted", () => {
   // Names that Go has and V8 has not.
   for (const name of ["runtime.num_goroutines", "runtime.heap_objects", "runtime.malloc_count", "runtime.free_count"])
     expect(names({ runs: 3, pause: 7_000 }).map(([one]) => one)).not.toContain(`vault.${name}`);
+});
+
+it("each collection of garbage is a sample, in every sink as go-metrics has it", async () => {
+  const daemon = await startDatagramDaemon();
+  const { telemetry, clock, collect, json } = lab({ statsdAddress: daemon.address });
+  for (const pause of [1_000, 3_000]) collect(pause);
+  expect(json().Samples).toEqual([
+    {
+      Name: "vault.runtime.gc_pause_ns",
+      Count: 2,
+      Rate: 400,
+      Sum: 4_000,
+      Min: 1_000,
+      Max: 3_000,
+      Mean: 2_000,
+      Stddev: Math.SQRT2 * 1_000,
+      Labels: {},
+    },
+  ]);
+  expect(telemetry.dump(rotating)).toContain(
+    "[2026-11-24 04:03:30 +0000 UTC][S] 'vault.runtime.gc_pause_ns': Count: 2 Min: 1000.000 Mean: 2000.000 Max: 3000.000 Stddev: 1414.214 Sum: 4000.000 LastUpdated: 2026-11-24 04:03:32 +0000 UTC\n",
+  );
+  expect(await daemon.lines(2)).toEqual([
+    "vault.runtime.gc_pause_ns:1000.000000|ms",
+    "vault.runtime.gc_pause_ns:3000.000000|ms",
+  ]);
+  const summary = (...quantiles: readonly string[]) =>
+    [
+      "# HELP vault_runtime_gc_pause_ns vault_runtime_gc_pause_ns",
+      "# TYPE vault_runtime_gc_pause_ns summary",
+      ...["0.5", "0.9", "0.99"].map((one, n) => `vault_runtime_gc_pause_ns{quantile="${one}"} ${quantiles[n]}`),
+      "vault_runtime_gc_pause_ns_sum 4000",
+      "vault_runtime_gc_pause_ns_count 2\n",
+    ].join("\n");
+  expect(telemetry.prometheus()).toContain(summary("1000", "3000", "3000"));
+  await clock.advance(20_000);
+  expect(telemetry.prometheus()).toContain(summary("NaN", "NaN", "NaN"));
+  expect(json().Samples).toEqual([]);
+});
+
+it("a filter keeps samples back as well", () => {
+  const { collect, json, telemetry } = lab({ prefixFilter: ["-vault.runtime.gc"] });
+  collect(1_000);
+  expect(json().Samples).toEqual([]);
+  expect(telemetry.prometheus()).not.toContain("gc_pause_ns");
 });
 
 it("SIGUSR1 prints go-metrics' lines: the minute's counters by interval, and the gauges as they are", async () => {
