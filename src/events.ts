@@ -158,6 +158,10 @@ export type LesseeEvent =
       readonly which: "idle" | "all";
       readonly sessions: number;
     }
+  /** Ours, and by so much; the server is asked what is left of it before anything is replaced for that. */
+  | { readonly is: "clock jumped"; readonly path: string; readonly user?: string; readonly ahead: number }
+  /** By the server so much of it has not passed: somebody has set the clock, or it was wrong before. */
+  | { readonly is: "clock jump undone"; readonly path: string; readonly user?: string; readonly ahead: number }
   | { readonly is: "drained"; readonly path: string; readonly user?: string; readonly took: number }
   | {
       readonly is: "released";

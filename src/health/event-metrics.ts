@@ -167,6 +167,13 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   },
   {
     type: "counter",
+    name: "lessee_clock_jumps_total",
+    help: "How often our clock has jumped forward by more than 30 s: the machine has slept, or somebody has set it.",
+    labels: ["path"],
+    on: { "clock jumped": ({ path }) => once({ path }) },
+  },
+  {
+    type: "counter",
     name: "lessee_releases_total",
     help: "Credentials that were let go, by way: revoke, short renewal, token or expiry.",
     labels: ["path", "way"],

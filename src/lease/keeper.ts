@@ -192,9 +192,10 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   function noticeJump(): void {
     clock.now();
     const skipped = clock.skipped?.() ?? 0;
-    if (skipped - skippedBefore <= JUMP) return;
+    const ahead = skipped - skippedBefore;
+    if (ahead <= JUMP) return;
     skippedBefore = skipped;
-    apply({ is: "clock jumped" });
+    apply({ is: "clock jumped", ahead });
   }
 
   const run = (lane: Lane) =>

@@ -159,6 +159,15 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
           stage: outcome.stage,
         });
         break;
+      case "clock jumped":
+        if (after.jumpedAt !== before.jumpedAt)
+          emit({ is: "clock jumped", path, ...by(before.current!), ahead: outcome.ahead });
+        break;
+      case "looked up": {
+        const ahead = (allHeld(after).find((one) => one.id === outcome.id) ?? held!).expiry - held!.expiry;
+        if (ahead > 0) emit({ is: "clock jump undone", path, ...by(held!), ahead });
+        break;
+      }
       case "not listening": {
         const [old] = stillUsed(before, now, policy);
         const { sessions = null } = old ?? {};

@@ -75,8 +75,8 @@ export type Outcome =
       readonly id: number;
       readonly found: { readonly expiry: number; readonly horizon: number } | null;
     }
-  /** Our clock has jumped forward. */
-  | { readonly is: "clock jumped" }
+  /** Our clock has jumped forward by so much. */
+  | { readonly is: "clock jumped"; readonly ahead: number }
   /** What the server gives it still, by the lookup that was sent then; 0 where it has ended, null where nobody could say. */
   | { readonly is: "looked up"; readonly id: number; readonly sentAt: number; readonly left: number | null }
   /** Others are waited for: it is asked later. */

@@ -68,6 +68,8 @@ const LEVELS: { readonly [Name in LesseeEvent["is"]]: LevelOf<Name> } = {
   "listening again": "info",
   reminded: "warn",
   terminated: "warn",
+  "clock jumped": "warn",
+  "clock jump undone": "warn",
   drained: "info",
   released: "info",
   "release failed": retried,
@@ -97,6 +99,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   horizon: "time",
   ends: "time",
   took: "duration",
+  ahead: "duration",
   ttl: "duration",
   retryIn: "duration",
 };

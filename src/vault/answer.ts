@@ -9,9 +9,10 @@ type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
  * The answer's object; null for 202 (queued), 204 and a 404 without data.
+ * @param now when it came
  * @throws VaultError for every other status and for what is not a JSON object. Never quotes the body.
  */
-export function readAnswer(response: HttpResponse, what: string): JsonObject | null {
+export function readAnswer(response: HttpResponse, what: string, now: number): JsonObject | null {
   const body = parsed(response.body);
   if (response.status === 202 || response.status === 204) return null;
   if (response.status === 200) {
@@ -19,7 +20,7 @@ export function readAnswer(response: HttpResponse, what: string): JsonObject | n
     throw garbage(response, what);
   }
   if (response.status === 404 && body !== null && (list(body.errors).length === 0 || isObject(body.data))) return null;
-  throw refusal(response, body, what);
+  throw refusal(response, body, what, now);
 }
 
 /** An answer that says yes and is not what was asked for: nothing may be concluded from it. */
@@ -96,7 +97,7 @@ export function isObject(value: JsonValue | undefined): value is { [key: string]
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
 }
 
-function refusal(response: HttpResponse, body: JsonObject | null, what: string): VaultError {
+function refusal(response: HttpResponse, body: JsonObject | null, what: string, now: number): VaultError {
   const errors = list(body?.errors).map((error) => text(error).replace(/\s+/g, " ").trim());
   const words =
     errors.length > 0
@@ -109,7 +110,7 @@ function refusal(response: HttpResponse, body: JsonObject | null, what: string):
     response.status,
     `${what}: ${response.status} ${words}`,
     errors,
-    retryAfter(response),
+    retryAfter(response, now),
     hint === undefined ? {} : { hint },
   );
 }
@@ -154,13 +155,18 @@ const HINTS_BY_STATUS: Readonly<Record<number, string>> = {
   504: "a proxy or load balancer in front of Vault waits in vain for it",
 };
 
-function retryAfter(response: HttpResponse): number | undefined {
+/** Two clocks of which nobody knows how far they are apart: nothing is waited for longer by that. */
+const LONGEST_BY_OUR_CLOCK = 5 * 60_000;
+
+function retryAfter(response: HttpResponse, now: number): number | undefined {
   const header = response.headers["retry-after"];
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1_000;
-  // As a date: by the clock of whoever says it, which its answer tells.
-  const wait = Date.parse(header) - Date.parse(response.headers.date ?? "");
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
+  const date = Date.parse(header);
+  if (Number.isNaN(date)) return undefined;
+  // By the clock of whoever says it, which its answer tells; else by ours.
+  const said = Date.parse(response.headers.date ?? "");
+  return Math.max(0, Number.isNaN(said) ? Math.min(date - now, LONGEST_BY_OUR_CLOCK) : date - said);
 }
 
 /** What is too much of it; undefined for what is no JSON at all. */

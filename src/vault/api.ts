@@ -87,7 +87,7 @@ async function perform(
   let response = await exchange(made, call);
   const next = options.disableRedirects ? null : redirectWithin(url, response.status, response.headers.location);
   if (next !== null) response = await exchange({ ...made, url: next }, call);
-  return { statusCode: 200, body: readAnswer(response, path), request: { path } };
+  return { statusCode: 200, body: readAnswer(response, path, call.clock.now()), request: { path } };
 }
 
 function requestOf(request: VaultRequestOptions, url: string, options: ClientOptions, call: Call): HttpRequest {

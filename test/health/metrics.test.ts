@@ -51,6 +51,7 @@ describe("the metrics", () => {
     );
     // An init container, which hands over, has no health port.
     expect([...not].sort()).toEqual([
+      "clock jump undone",
       "command output",
       "drained",
       "handed over",

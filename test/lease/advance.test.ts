@@ -101,8 +101,11 @@ describe("a read", () => {
     });
   });
 
-  it("M2: is known to be under way", () => {
+  it("M2: is known to be under way, until it is answered in whatever way", () => {
     expect(after({}, { is: "reading" }).reading).toBe(true);
+    expect(after({ reading: true }, { is: "read", grant }).reading).toBe(false);
+    for (const mayHaveIssued of [true, false])
+      expect(after({ reading: true }, { is: "read failed", mayHaveIssued, error: "x" }).reading).toBe(false);
   });
 });
 
@@ -548,6 +551,8 @@ describe("a look at the sessions", () => {
     expect(after({ current: inUse }, watched({ id: 1, validFor: allowed - 1 })).current?.validUntil).toBe(
       NOW + allowed - 1,
     );
+    const endless = watched({ id: 1, validFor: null });
+    expect(after({ current: { ...inUse, validUntil: NOW + MINUTE } }, endless).current?.validUntil).toBe(NEVER);
   });
 
   it("that fails has seen nobody, and is made again later and later", () => {

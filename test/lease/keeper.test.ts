@@ -508,6 +508,8 @@ describe("W7: a release", () => {
     expect(message).toContain(`${old} owns 1 object (public.owned)`);
     expect(message).toContain(`REASSIGN OWNED BY "${old}" TO`);
     expect(sidecar.keeper.status().current?.owned).toBe(1);
+    await sidecar.pass(10 * HOUR);
+    expect(sidecar.events.filter((one) => one.is === "warning" && one.code === "owned-objects")).toHaveLength(1);
     sidecar.keeper.take({ is: "rotation asked" });
     const { error } = await sidecar.until("release failed");
     expect(error).toContain(`${old} owns 1 object`);

@@ -171,6 +171,7 @@ describe("R1, M14: what the token may do", () => {
 
 describe("M13: a clock that jumps forward by more than 30 s", () => {
   const LOOKUP_SELF = /\/v1\/auth\/token\/lookup-self$/;
+  const jumps = ({ events }: LabSidecar) => events.filter(({ is }) => is.startsWith("clock jump"));
 
   it("has the server asked before a rotation is begun because of it; what has not passed is not counted", async () => {
     const sidecar = await lab.start({ notifiers: [HEARS], connectionMaxLifetime: 10 * MINUTE });
@@ -181,6 +182,12 @@ describe("M13: a clock that jumps forward by more than 30 s", () => {
     await sidecar.pass(MINUTE);
     expect([lab.requests(LOOKUP) - lookups, lab.requests(LOOKUP_SELF) - selves]).toEqual([1, 1]);
     expect([sidecar.count("rotation due"), sidecar.count("read"), sidecar.count("lost")]).toEqual([0, 1, 0]);
+    // An operator sees both: that it has jumped, and that this time had not passed.
+    const { user } = before.current!;
+    expect(jumps(sidecar)).toEqual([
+      { is: "clock jumped", path: "database/creds/pg-role", user, ahead: 22.5 * HOUR },
+      { is: "clock jump undone", path: "database/creds/pg-role", user, ahead: expect.closeTo(22.5 * HOUR, -4) },
+    ]);
     const after = sidecar.keeper.status();
     expect(after.current?.user).toBe(before.current?.user);
     const moved = (after.rotationDue! - before.rotationDue!) / HOUR;
@@ -199,6 +206,7 @@ describe("M13: a clock that jumps forward by more than 30 s", () => {
     await sidecar.until("read");
     await sidecar.until("published");
     expect(sidecar.clock.skipped!()).toBe(30 * HOUR);
+    expect(jumps(sidecar)).toEqual([expect.objectContaining({ is: "clock jumped", ahead: 30 * HOUR })]);
   });
 
   it("and where nobody may look, our own clock has to do", async () => {
@@ -215,6 +223,7 @@ describe("M13: a clock that jumps forward by more than 30 s", () => {
     const lookups = lab.requests(LOOKUP);
     await sidecar.clock.jump(29 * SECOND);
     await sidecar.pass(MINUTE);
+    expect(jumps(sidecar)).toEqual([]);
     expect(lab.requests(LOOKUP)).toBe(lookups);
   });
 });

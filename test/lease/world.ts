@@ -143,7 +143,7 @@ export function walk(options: WorldOptions): Walk {
 
   function jump(by: number): void {
     now += by;
-    if (by > 30_000) take({ is: "clock jumped" });
+    if (by > 30_000) take({ is: "clock jumped", ahead: by });
     if (options.jumps === "asleep") return;
     for (const [id, user] of users) {
       const sessions = user.sessions.map((session) => ({ ...session, closesAt: session.closesAt + by }));

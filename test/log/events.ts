@@ -69,6 +69,8 @@ export function sampleEvents(error = "connection refused"): readonly LesseeEvent
     "listening again": [{ is: "listening again", path, user, took: 61_000 }],
     reminded: [{ is: "reminded", path, user, ends: expiry }],
     terminated: [{ is: "terminated", path, user, which: "idle", sessions: 2 }],
+    "clock jumped": [{ is: "clock jumped", path, user, ahead: 81_000_000 }],
+    "clock jump undone": [{ is: "clock jump undone", path, user, ahead: 81_000_000 }],
     drained: [{ is: "drained", path, user, took: 5_300 }],
     released: [{ is: "released", path, lease, user, by: "short renewal" }],
     "release failed": [{ is: "release failed", path, lease, user, error, retryIn: null }],

@@ -24,6 +24,32 @@ describe("verify", () => {
     expect(validFor).toBeLessThanOrEqual(90_000);
   });
 
+  it("tells the shortest of all servers, of which one may lag behind, or have no end (M5)", async () => {
+    const user = await db.makeRole(validUntil(90));
+    const columns = "oid, rolname, rolconnlimit";
+    // Another server's roles, as of one whose replica has not seen the last renewal.
+    await db.admin.query(
+      `CREATE SCHEMA behind; GRANT USAGE ON SCHEMA behind TO PUBLIC;
+       CREATE VIEW behind.pg_roles AS SELECT ${columns}, rolvaliduntil - interval '60 s' AS rolvaliduntil FROM pg_catalog.pg_roles;
+       CREATE SCHEMA endless; GRANT USAGE ON SCHEMA endless TO PUBLIC;
+       CREATE VIEW endless.pg_roles AS SELECT ${columns}, 'infinity'::timestamptz AS rolvaliduntil FROM pg_catalog.pg_roles;
+       GRANT SELECT ON behind.pg_roles, endless.pg_roles TO PUBLIC`,
+    );
+    const on = (schema: string) => ({
+      connectionUrl: `${db.url({})}&options=-csearch_path%3D${schema},pg_catalog,public`,
+    });
+    try {
+      for (const schemas of [["behind"], ["behind", "endless"], ["endless", "behind"]]) {
+        const databases = db.open({}, ...schemas.map(on));
+        const { validFor } = await databases.verify(user, never);
+        expect(validFor).toBeGreaterThan(20_000);
+        expect(validFor).toBeLessThanOrEqual(30_000);
+      }
+    } finally {
+      await db.admin.query("DROP SCHEMA behind, endless CASCADE");
+    }
+  });
+
   it("knows the role that logged in even when it is set to its owner (M6)", async () => {
     const owner = await db.makeRole();
     const user = await db.makeRole(`IN ROLE "${owner.username}"`);

@@ -111,6 +111,19 @@ describe("what follows from a configuration", () => {
     expect(setup.longestLead()).toBeGreaterThan(3 * 3_600_000);
   });
 
+  it("waits for the horizon of those credentials only whose own templates print it", async () => {
+    const of = (path: string, text: string) =>
+      `template {\n  contents = "{{ with secret \\"${path}\\" }}${text}{{ end }}"\n  destination = "${folder}/${text.length}"\n}\n`;
+    const [printed, silent] = ["database/creds/printed", "database/creds/silent"];
+    const setup = await setUp(of(printed, `{{ lesseeHorizon \\"${printed}\\" }}`) + of(silent, "{{ .Data.username }}"));
+    const waits = (path: string) => setup.credential({ kind: "read", path }).policy.printsHorizon;
+    // As long as nobody knows what a template asks for.
+    expect([waits(printed), waits(silent)]).toEqual([true, true]);
+    setup.publisher.dependencies();
+    expect([waits(printed), waits(silent)]).toEqual([true, false]);
+    expect(setup.publisher.printsHorizon()).toBe(true);
+  });
+
   it("is refused with every fault of the templates", async () => {
     const broken = (name: string) => `template {\n  contents = "{{ if }}"\n  destination = "${folder}/${name}"\n}\n`;
     const error = await setUp(broken("a") + broken("b")).catch((thrown: unknown) => thrown);

@@ -6,13 +6,15 @@ import { JsonNumber } from "../../src/json.ts";
 import type { HttpResponse } from "../../src/ports.ts";
 import { readAnswer, seconds, secretFrom } from "../../src/vault/answer.ts";
 
+const NOW = Date.parse("2026-11-25T10:00:00Z");
+
 function response(status: number, body: string, headers: Record<string, string> = {}): HttpResponse {
   return { status, headers, body };
 }
 
 function refused(answer: HttpResponse): VaultError {
   try {
-    readAnswer(answer, "database/creds/pg-role");
+    readAnswer(answer, "database/creds/pg-role", NOW);
   } catch (error) {
     if (error instanceof VaultError) return error;
     throw error;
@@ -83,6 +85,7 @@ describe("whatever a server answers", () => {
           const answer = readAnswer(
             response(status, body, retryAfter === null ? {} : { "retry-after": retryAfter }),
             "x",
+            NOW,
           );
           if (answer === null) return;
           for (const time of times(secretFrom(answer))) {
@@ -129,7 +132,7 @@ describe("seconds", () => {
 
 describe("an answer without an error", () => {
   it("is read, numbers in the server's own spelling", () => {
-    const answer = readAnswer(response(200, '{"lease_id":"a/b","lease_duration":60,"data":{"n":1.50e2}}'), "x");
+    const answer = readAnswer(response(200, '{"lease_id":"a/b","lease_duration":60,"data":{"n":1.50e2}}'), "x", NOW);
     const secret = secretFrom(answer!);
     expect(secret.lease).toEqual({ id: "a/b", durationSeconds: 60, renewable: false });
     expect(String(secret.data.reveal()?.n)).toBe("1.50e2");
@@ -140,6 +143,7 @@ describe("an answer without an error", () => {
       readAnswer(
         response(200, '{"data":{"password":"hunter2"},"auth":{"client_token":"s.1","accessor":"acc1"}}'),
         "x",
+        NOW,
       )!,
     );
     for (const text of [inspect(secret, { depth: null, showHidden: true }), JSON.stringify(secret)])
@@ -147,14 +151,14 @@ describe("an answer without an error", () => {
   });
 
   it("is null for 204, and for a 404 without errors or with data", () => {
-    expect(readAnswer(response(204, ""), "x")).toBeNull();
-    expect(readAnswer(response(404, '{"errors":[]}'), "x")).toBeNull();
-    expect(readAnswer(response(404, '{"data":{"metadata":{}},"errors":["deleted"]}'), "x")).toBeNull();
+    expect(readAnswer(response(204, ""), "x", NOW)).toBeNull();
+    expect(readAnswer(response(404, '{"errors":[]}'), "x", NOW)).toBeNull();
+    expect(readAnswer(response(404, '{"data":{"metadata":{}},"errors":["deleted"]}'), "x", NOW)).toBeNull();
   });
 
   it("is also one that the server has only queued: 202 (rule W7, a revocation with sync false)", () => {
-    expect(() => readAnswer(response(202, '{"request_id":"1","data":null}'), "x")).not.toThrow();
-    expect(() => readAnswer(response(202, ""), "x")).not.toThrow();
+    expect(() => readAnswer(response(202, '{"request_id":"1","data":null}'), "x", NOW)).not.toThrow();
+    expect(() => readAnswer(response(202, ""), "x", NOW)).not.toThrow();
   });
 });
 
@@ -176,7 +180,16 @@ describe("a refusal", () => {
     const at = (date: string, after: string) => refused(response(503, "{}", { date, "retry-after": after })).retryAfter;
     expect(at("Wed, 25 Nov 2026 10:00:00 GMT", "Wed, 25 Nov 2026 10:01:30 GMT")).toBe(90_000);
     expect(at("Wed, 25 Nov 2026 10:00:00 GMT", "Wed, 25 Nov 2026 09:00:00 GMT")).toBe(0);
-    expect(refused(response(503, "{}", { "retry-after": "Wed, 25 Nov 2026 10:01:30 GMT" })).retryAfter).toBeUndefined();
+  });
+
+  it("tells it as a date by our clock where the answer has none, and nobody waits for long because of that", () => {
+    const by = (after: string, headers = {}) =>
+      refused(response(503, "{}", { "retry-after": after, ...headers })).retryAfter;
+    expect(by("Wed, 25 Nov 2026 10:01:30 GMT")).toBe(90_000);
+    expect(by("Wed, 25 Nov 2026 10:01:30 GMT", { date: "today" })).toBe(90_000);
+    expect(by("Wed, 25 Nov 2026 09:59:59 GMT")).toBe(0);
+    expect(by("Wed, 25 Nov 2026 10:05:00 GMT")).toBe(300_000);
+    expect(by("Thu, 26 Nov 2026 10:00:00 GMT")).toBe(300_000);
   });
 
   it.each([

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 beforeEach(() => {
   server.requests.clear();
-  const options = { address: server.address, namespace: "", headers: {}, timeout: 300 };
+  const options = { address: server.address, namespace: "", headers: {}, timeout: 5_000 };
   const clock = { now: () => 0, sleep: async () => {} };
   client = withMounts(createVaultClient(options, transport().send, clock, () => {}));
 });
@@ -118,7 +118,7 @@ describe("the question for the mount", () => {
   });
 
   it.for(["/v1/sys/internal/ui/mounts/secret/app", "/v1/secret/data/app"])(
-    "or a read of KV without an answer has made no user: %s",
+    "or a read of KV without an answer has made no user (M2): %s",
     async (path) => {
       const fault = server.faults.inject((request) => request.path === path, { kind: "cut" });
       const error = await client.read(root, "secret/app").catch((error: unknown) => error);
@@ -127,4 +127,11 @@ describe("the question for the mount", () => {
       fault.remove();
     },
   );
+
+  it.for(["database", "nobody-knows"])("and one of another engine may have (M2): %s", async (mount) => {
+    const fault = server.faults.inject(({ path }) => path === `/v1/${mount}/creds/app`, { kind: "cut" });
+    const error = await client.read(root, `${mount}/creds/app`).catch((error: unknown) => error);
+    expect((error as TransportError).effect).toBe("unknown");
+    fault.remove();
+  });
 });
