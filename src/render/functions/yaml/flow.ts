@@ -48,7 +48,7 @@ export class FlowReader {
     if (character === "*") return this.#parts.alias();
     if (character === '"' || character === "'")
       return this.#parts.named(tagged(this.#parts.quoted(), properties?.tag, true), properties);
-    const plain = /^(?:[^,[\]{}:#\n]|:(?![ \t\n,[\]{}]|$)|(?<![ \t])#)*/.exec(
+    const plain = /^(?:[^,?[\]{}:#\n]|:(?![ \t\n,[\]{}]|$)|(?<![ \t])#)*/.exec(
       this.#cursor.text.slice(this.#cursor.at),
     )![0];
     if (plain === "" && character !== ":" && character !== ",")

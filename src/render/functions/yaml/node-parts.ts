@@ -43,6 +43,7 @@ export class NodeParts {
       if (match === null) break;
       if (match[1] === "&") properties.anchor = match[2]!;
       else properties.tag = match[2]!;
+      if (match[1] === "&") this.#checkName(match[2]!);
       this.#cursor.at += match[0].length;
       const follows = this.#cursor.text[this.#cursor.at];
       if (match[1] === "!" && follows !== undefined && !/[ \t]$/.test(match[0]) && follows !== "\n")
@@ -59,14 +60,20 @@ export class NodeParts {
 
   /** What the anchor of `*name` stands for. */
   alias(): Value {
-    const name = /^\*([^ \t\n,[\]{}:]+)/.exec(this.#cursor.text.slice(this.#cursor.at))?.[1];
-    if (name === undefined) return this.#cursor.scannerError("did not find expected alphabetic or numeric character");
+    const name = /^\*([^ \t\n,[\]{}:]*)/.exec(this.#cursor.text.slice(this.#cursor.at))![1]!;
+    this.#checkName(name);
     this.#cursor.at += name.length + 1;
     const value = this.#anchors.get(name);
     if (value === undefined) return fail(`yaml: unknown anchor '${name}' referenced`);
     this.#aliased += sizeOf(value);
     if (this.#aliased > MAX_ALIASED) fail("yaml: document contains excessive aliasing");
     return value;
+  }
+
+  /** Of an anchor. */
+  #checkName(name: string): void {
+    if (!/^[0-9A-Za-z_-]+(?:[?:%@`].*)?$/s.test(name))
+      this.#cursor.scannerError("did not find expected alphabetic or numeric character");
   }
 
   quoted(): string {
@@ -92,7 +99,8 @@ export function tagged(text: string, tag: string | undefined, quoted: boolean): 
     if (tag === "!float" && typeof value === "bigint") return Number(value);
     return fail(`yaml: cannot decode !${type} \`${text}\` as a !${tag}`);
   }
-  return quoted ? text : resolveScalar(text);
+  // Of a tag that is nobody's nothing is known but the text.
+  return quoted || tag !== undefined ? text : resolveScalar(text);
 }
 
 function typeOf(scalar: Value): string {
@@ -102,14 +110,13 @@ function typeOf(scalar: Value): string {
   return integerOf(scalar) === undefined ? "!str" : "!int";
 }
 
-/** Sets the entry, or merges what `<<` brings: what is there already stays. */
+/** Sets the entry, or all that `<<` brings, of several maps those of the first: what stands further down replaces it. */
 export function put(entries: Map<Value, Value>, key: Value, value: Value): void {
   if (key === "<<") {
     const maps = value instanceof GoMap ? [value] : value instanceof Slice ? [...value.items].reverse() : [];
     if (!(value instanceof GoMap || value instanceof Slice) || !maps.every((map) => map instanceof GoMap))
       fail("yaml: map merge requires map or sequence of maps as the value");
-    for (const map of maps as GoMap[])
-      for (const [inner, item] of map.entries) if (!entries.has(inner)) entries.set(inner, item);
+    for (const map of maps as GoMap[]) for (const [inner, item] of map.entries) entries.set(inner, item);
     return;
   }
   if (typeof key === "object" && key !== null && integerOf(key) === undefined)

@@ -125,16 +125,21 @@ function detectMargin(rest: string, indent: number): number {
 /** As plain lines are folded, but lines that begin with a space keep their breaks. */
 function foldBlock(lines: readonly string[]): string {
   let text = "";
-  lines.forEach((line, i) => {
-    const previous = lines[i - 1];
-    if (i > 0) {
-      const literal = /^[ \t]/.test(line) || /^[ \t]/.test(previous!);
-      if (line === "" || literal || previous === "")
-        text += previous === "" && line !== "" && !literal && text.endsWith("\n") ? "" : "\n";
-      else text += " ";
+  let empty = 0;
+  let previous: string | undefined;
+  for (const line of lines) {
+    if (line === "") {
+      empty++;
+      continue;
     }
+    // Around a line that is further in every break stays.
+    const further = /^[ \t]/.test(line) || /^[ \t]/.test(previous ?? "");
+    if (previous !== undefined && empty === 0 && !further) text += " ";
+    else text += "\n".repeat(empty + (previous !== undefined && further ? 1 : 0));
     text += line;
-  });
+    previous = line;
+    empty = 0;
+  }
   return text;
 }
 

@@ -86,6 +86,8 @@ class YamlReader {
 
   #blockCollection(): Value | undefined {
     if (this.#cursor.isDash()) return this.#sequence(this.#cursor.column());
+    if (/^:(?:[ \t\n]|$)/.test(this.#cursor.text.slice(this.#cursor.at, this.#cursor.at + 2)))
+      this.#cursor.parserError("did not find expected key");
     if (this.#cursor.isQuestion() || this.#cursor.keyAhead()) return this.#mapping(this.#cursor.column());
     return undefined;
   }
