@@ -66,11 +66,8 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
     application?.refresh().catch(() => undefined);
     if (options.exitAfterAuth && isComplete(all))
       onEnd({ code: 0, reason: "everything is written, and exit_after_auth is set" });
-    if (options.config().templateConfig.exitOnRetryFailure && all.some(isHopeless))
-      onEnd({ code: 1, reason: "a secret cannot be read, and exit_on_retry_failure is set" });
-    const fatality = options.config().templateConfig.exitOnRetryFailure ? fatalityOf(all) : null;
-    if (fatality !== null)
-      onEnd({ code: 1, reason: `a template fails, and exit_on_retry_failure is set: ${fatality}` });
+    const trouble = options.config().templateConfig.exitOnRetryFailure ? hopelessTrouble(all) : null;
+    if (trouble !== null) onEnd({ code: 1, reason: `${trouble[0]}, and exit_on_retry_failure is set${trouble[1]}` });
   });
 
   function isComplete(all: readonly Keeper[]): boolean {
@@ -85,6 +82,14 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
     if (options.exitAfterAuth || options.config().exec?.restartOnSecretChanges === "never") return false;
     const told = options.telling() === null && all.every((keeper) => !keeper.state().current?.telling);
     return told && options.publisher().isSettled();
+  }
+
+  /** What it is, and more about it. */
+  function hopelessTrouble(all: readonly Keeper[]): readonly [what: string, more: string] | null {
+    if (all.some(isUnreadable)) return ["a secret cannot be read", ""];
+    if (all.some(isUnwritable)) return ["a file cannot be written", ""];
+    const fatality = fatalityOf(all);
+    return fatality === null ? null : ["a template fails", `: ${fatality}`];
   }
 
   /** An init container fails with it. A sidecar goes on with what it has published, if it has. */
@@ -118,8 +123,13 @@ function isTelling(keeper: Keeper): boolean {
 }
 
 /** It has tried often enough, and nobody has had anything of it yet. */
-function isHopeless(keeper: Keeper): boolean {
+function isUnreadable(keeper: Keeper): boolean {
   return !keeper.isPublished() && keeper.state().read.failures > TRIES_AT_START;
+}
+
+function isUnwritable(keeper: Keeper): boolean {
+  const { candidate } = keeper.state();
+  return !keeper.isPublished() && candidate?.step === "publish" && candidate.failures > TRIES_AT_START;
 }
 
 function oncePerTurn(work: () => void): () => void {
