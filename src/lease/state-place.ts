@@ -80,8 +80,11 @@ async function lock(path: string, options: PlaceOptions): Promise<() => Promise<
   }
   await files.rm(path, { force: true });
   const handle = await files.open(path, "wx", 0o600);
-  await handle.writeFile(`${pid} ${await startTime(files, pid)}`);
-  await handle.close();
+  try {
+    await handle.writeFile(`${pid} ${await startTime(files, pid)}`);
+  } finally {
+    await handle.close();
+  }
   return () => files.rm(path, { force: true });
 }
 

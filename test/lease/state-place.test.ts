@@ -118,6 +118,21 @@ describe("W11: the lock", () => {
     await place?.close();
   });
 
+  it("that the disk has no room for leaves no file open", async () => {
+    let opened: fs.FileHandle | undefined;
+    const files = {
+      ...fs,
+      async open(...call: Parameters<typeof fs.open>) {
+        opened = await fs.open(...call);
+        opened.writeFile = () => Promise.reject(new Error("ENOSPC: no space left on device"));
+        return opened;
+      },
+    };
+    const { place, warning } = await open({ files });
+    expect([place, warning]).toEqual([null, expect.stringContaining("ENOSPC")]);
+    expect(opened?.fd).toBe(-1);
+  });
+
   it("of a process that we may not signal counts as its own", async () => {
     const other = spawn("sleep", ["60"]);
     await once(other, "spawn");
