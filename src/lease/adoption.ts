@@ -34,14 +34,14 @@ export async function takeUp(kept: Kept, deps: AdoptionDeps, stop: AbortSignal):
 /**
  * Each credential only if the server still knows it and, where Postgres can be asked, a query proves it. A server that
  * cannot be asked is waited for: to start anew would make a user too many, and nobody would look after the old one.
- * Resolves to false where `stop` came first, and nothing is taken up.
+ * Resolves to false where `stop` came first: then whoever comes next is to find all of it as it was.
  */
 export async function adopt(state: SavedState, deps: AdoptionDeps, stop: AbortSignal): Promise<boolean> {
   const patience = createPatience(deps, stop);
   try {
     const session = await patience(() => deps.tokens.adopt(state.token));
     if (session === null) refuse(deps, "the token that was kept is no longer valid: starting anew");
-    else for (const credential of state.credentials) await adoptIfAlive(credential, session, patience, deps);
+    else for (const credential of state.credentials) await adoptIfAlive(credential, { deps, patience, session, stop });
   } catch (error) {
     if (stop.aborted) return false;
     refuse(deps, `what was kept is not taken up: ${describe(error)}`);
@@ -55,6 +55,13 @@ export async function adopt(state: SavedState, deps: AdoptionDeps, stop: AbortSi
 const MOST_FAILURES = 10;
 
 type Patience = <T>(ask: () => Promise<T>) => Promise<T>;
+
+interface Adoption {
+  readonly deps: AdoptionDeps;
+  readonly patience: Patience;
+  readonly session: Session;
+  readonly stop: AbortSignal;
+}
 
 /** Asks until there is a verdict; rejects with it, with the last failure, or when `stop` aborts. */
 function createPatience({ clock, emit, random }: AdoptionDeps, stop: AbortSignal): Patience {
@@ -82,25 +89,16 @@ function createPatience({ clock, emit, random }: AdoptionDeps, stop: AbortSignal
   };
 }
 
-async function adoptIfAlive(
-  credential: SavedCredential,
-  session: Session,
-  patience: Patience,
-  deps: AdoptionDeps,
-): Promise<void> {
+async function adoptIfAlive(credential: SavedCredential, adoption: Adoption): Promise<void> {
   try {
-    await adoptOne(credential, session, patience, deps);
+    await adoptOne(credential, adoption);
   } catch (error) {
-    refuse(deps, `${credential.lease} is not taken up: ${describe(error)}`);
+    if (adoption.stop.aborted) throw error;
+    refuse(adoption.deps, `${credential.lease} is not taken up: ${describe(error)}`);
   }
 }
 
-async function adoptOne(
-  credential: SavedCredential,
-  session: Session,
-  patience: Patience,
-  deps: AdoptionDeps,
-): Promise<void> {
+async function adoptOne(credential: SavedCredential, { deps, patience, session, stop }: Adoption): Promise<void> {
   const { dependency } = credential;
   const policy = deps.policyFor(dependency);
   const { sentAt, ...alive } = await patience(async () => {
@@ -114,7 +112,7 @@ async function adoptOne(
   const databases = deps.databasesFor(dependency);
   let blind = credential.blind ?? false;
   if (databases !== null && typeof username === "string" && typeof password === "string") {
-    const seen = await prove({ username, password: new Sensitive(password) }, databases);
+    const seen = await prove({ username, password: new Sensitive(password) }, databases, stop);
     blind = seen?.blind ?? blind;
   }
   const horizon = credential.horizon ?? Number.POSITIVE_INFINITY;
@@ -150,9 +148,9 @@ async function adoptOne(
 }
 
 /** Only a query proves a credential. A Postgres that cannot be asked proves nothing, and what may work is not discarded. */
-async function prove(user: DatabaseUser, databases: Databases): Promise<Verification | null> {
+async function prove(user: DatabaseUser, databases: Databases, stop: AbortSignal): Promise<Verification | null> {
   try {
-    return await databases.verify(user, AbortSignal.timeout(30_000));
+    return await databases.verify(user, AbortSignal.any([AbortSignal.timeout(30_000), stop]));
   } catch (error) {
     if (!(error instanceof DatabaseError && error.blames === "server")) throw error;
     return null;

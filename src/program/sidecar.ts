@@ -8,7 +8,6 @@ import { probeSinks } from "../auth/sink-probe.ts";
 import { createSinks } from "../auth/sinks.ts";
 import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
-import { podNamed } from "../kubernetes/claims.ts";
 import { takeUp } from "../lease/adoption.ts";
 import { handOver } from "../lease/hand-over.ts";
 import { createHoldings } from "../lease/holdings.ts";
@@ -18,11 +17,10 @@ import { createPulse } from "../lease/lane.ts";
 import { createMemory } from "../lease/memory.ts";
 import { createRightsCheck } from "../lease/rights.ts";
 import type { Stopping } from "../lease/state.ts";
-import { openState } from "../lease/state-place.ts";
 import { endsLogin } from "../lease/token.ts";
 import { createTokens, type Tokens } from "../lease/tokens.ts";
 import type { Alarm, Emit, World } from "../ports.ts";
-import { publishFile, replaceFile } from "../publish/file.ts";
+import { publishFile } from "../publish/file.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Dependency, dependencyKey } from "../render/template.ts";
 import type { Sensitive } from "../sensitive.ts";
@@ -34,6 +32,7 @@ import { withMounts } from "../vault/mounts.ts";
 import { vaultVariables } from "../vault/variables.ts";
 import { createConsequences, type End } from "./consequences.ts";
 import { createLocalChanges } from "./local-changes.ts";
+import { openOwnState } from "./own-state.ts";
 import { createSetup } from "./setup.ts";
 
 export interface SidecarOptions {
@@ -81,7 +80,7 @@ const LAST_ANSWERS = 3_000;
 
 export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { application, autoAuth, config, emit, learn, method, redact, world } = options;
-  const { address, client, namespace, transport } = options.vault;
+  const { address, client, transport } = options.vault;
   const { clock, env, files, kill, pid, random, uid } = world;
   const secrets = withMounts(client);
   const outOfTime = new AbortController();
@@ -167,25 +166,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   });
   const rights = createRightsCheck({ client, clock, emit, tokens, take: keepers.take });
-  const { place, warning } = await openState({
-    config: config.state,
-    home: env.HOME,
-    binding: {
-      address,
-      namespace,
-      mount: autoAuth.method.mountPath,
-      role: method.role ?? "",
-      pod: (await method.pod({ files })) || podNamed(env),
-    },
-    files,
-    kill,
-    pid,
-    write: (path, content) => replaceFile(path, content, 0o600, { files, random }),
-  });
-  if (warning !== null) {
-    if (config.cache?.persist?.exitOnErr) throw new LesseeError("state", warning);
-    emit({ is: "warning", code: "state", message: warning });
-  }
+  const place = await openOwnState(options);
   const memory = createMemory(place?.file ?? null, () => holdings.state(tokens.tokenOf), emit);
   const local = createLocalChanges({
     keepers,
@@ -224,8 +205,10 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     databasesFor: (dependency: Dependency) => setup.credential(dependency).databases,
   };
   let loggedIn: Promise<void> = Promise.resolve();
-  /** Leases of an earlier one that could not be taken up before the stop. */
+  /** All leases of an earlier one, where they could not be taken up before the stop. */
   let untouched = 0;
+  /** Until all of what was kept is taken up it stays as it is: who is killed meanwhile is followed by another. */
+  let keeps = false;
 
   /** What it holds is kept at once; what else follows waits for the others that change in the same turn. */
   function changed(keeper: Keeper): void {
@@ -233,7 +216,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     const changes = holdings.update(keeper);
     tokens.setParents(holdings.parents());
     if (!config.exitAfterAuth) rights.check(holdings.parents());
-    if (changes.held || memory.isBehind()) memory.changed();
+    if (keeps && (changes.held || memory.isBehind())) memory.changed();
     consequences.follow(changes.secret);
   }
 
@@ -247,6 +230,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     async start(stopping) {
       untouched = (await place?.file.load().then((kept) => takeUp(kept, takingUp, stopping))) ?? 0;
       if (untouched > 0) return;
+      keeps = true;
+      memory.changed();
       keepers.start();
       loggedIn = tokens.run();
       await local.publish();
@@ -283,7 +268,8 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
       await Promise.all([local.stop(), keepers.stop(stopping)]);
       tokens.stop();
       await loggedIn;
-      const held = keepers.all().reduce((sum, keeper) => sum + keeper.left(), elsewhere + untouched);
+      const left = keepers.all().reduce((sum, keeper) => sum + keeper.left(), 0);
+      const held = elsewhere + (untouched || left);
       if (held === 0) await tokens.revokeAll();
       inTime.abort();
       sinks.stop();

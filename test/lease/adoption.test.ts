@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { freePort } from "../../dev/free-port.ts";
 import type { Fault } from "../../dev/vault/faults.ts";
@@ -267,6 +269,23 @@ describe("W10: a sidecar that follows another", () => {
     stop.abort();
     expect(await adopting).toBe(false);
     expect(await lab.users()).toEqual([before.user]);
+  });
+
+  it("waits for a Postgres that does not answer no longer than until it is to stop", async () => {
+    const before = await killed(observed());
+    const asked = Promise.withResolvers<void>();
+    const silent = createServer(() => asked.resolve()).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const block = { ...lab.block(), connectTimeout: HOUR };
+    const { port } = new URL(block.connectionUrl.replaceAll(/[{}]/g, ""));
+    const connectionUrl = block.connectionUrl.replace(port, String((silent.address() as AddressInfo).port));
+    const sidecar = await lab.prepare({ ...observed(), postgres: [{ ...block, connectionUrl }], from: before.now });
+    const stop = new AbortController();
+    const adopting = sidecar.adopt(before.state, stop.signal);
+    await asked.promise;
+    stop.abort();
+    expect(await adopting).toBe(true);
+    silent.close();
   });
 
   it("renews where looking is forbidden", async () => {

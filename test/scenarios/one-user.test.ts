@@ -119,6 +119,36 @@ describe("SIGTERM", () => {
     expect(await world.users.left(3_000)).toEqual([]);
   });
 
+  it("keeps all users of an earlier sidecar while the server answers for some only, whether it is told to stop or killed", async () => {
+    const pod = await world.pod({ ...LONG, roles: { other: { default: "60s", max: "10m" } } });
+    const both = template(pod.destination, SEED_TEMPLATE + SEED_TEMPLATE.replace("pg-role", "other"));
+    const parts = { template: both };
+    const agent = await pod.agent(configuration(pod, parts));
+    await agent.events("published", 2);
+    await agent.kill();
+    const users = (await pod.left(0)).length;
+    const hold = () => {
+      let lookups = 0;
+      const isSecond = ({ path }: { path: string }) => path === "/v1/sys/leases/lookup" && ++lookups > 1;
+      return pod.vault.faults.inject(isSecond, { kind: "answer", status: 503, body: { errors: ["Vault is sealed"] } });
+    };
+
+    for (const end of ["stop", "kill"] as const) {
+      const held = hold();
+      const waiting = await pod.agent(configuration(pod, parts));
+      await waiting.event("warning", ({ code }) => code === "adoption");
+      await waiting[end]();
+      if (end === "stop") expect((await waiting.event("stopped")).held).toBe(2);
+      held.remove();
+    }
+    expect(await pod.left(0)).toHaveLength(users);
+
+    const patient = await pod.agent(configuration(pod, parts));
+    await patient.events("adopted", 2);
+    await patient.stop();
+    expect(await world.users.left(3_000)).toEqual([]);
+  });
+
   it("ends at once when it comes a second time", async () => {
     const pod = await world.pod(LONG);
     const app = await pod.application("per-connection");

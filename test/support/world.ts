@@ -39,6 +39,8 @@ export type TestHooks = Pick<TestContext, "onTestFailed" | "onTestFinished">;
 export interface PodOptions {
   /** Default: a lease of 4 s that can live 8 s, so that it is rotated every 4 s; a token of an hour. */
   readonly ttl?: SeedOptions["ttl"];
+  /** Beside `pg-role`; default none. */
+  readonly roles?: SeedOptions["roles"];
 }
 
 export interface Pod {
@@ -135,7 +137,7 @@ interface PodGround {
   readonly folder: string;
 }
 
-async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
+async function startPod({ ttl, roles }: PodOptions, ground: PodGround): Promise<Pod> {
   const { test, postgres, kubernetes, guard, folder } = ground;
   const stack = new AsyncDisposableStack();
   test.onTestFinished(() => stack.disposeAsync());
@@ -148,6 +150,7 @@ async function startPod({ ttl }: PodOptions, ground: PodGround): Promise<Pod> {
     postgres,
     kubernetes,
     ttl: { default: "4s", max: "8s", ...ttl },
+    ...(roles !== undefined && { roles }),
   });
   // Whatever a test did to it, it takes back what it lent.
   stack.defer(async () => {
