@@ -4,13 +4,7 @@ import type { Candidate, Current, Held, Retiring, State, Stopping } from "./stat
 export function stop(state: State, stopping: Stopping, now: number): State {
   const stopped: State = { ...state, stopping: state.stopping ?? stopping, wanted: null, watchAt: now };
   if (stopping.release === "never") return { ...stopped, candidate: null, current: null, retiring: [] };
-  const current = stopped.current !== null && stopped.current.lease !== "" ? [retire(stopped.current, now)] : [];
-  const candidate =
-    stopped.candidate !== null && stopped.candidate.lease !== "" ? [abandon(stopped.candidate, now)] : [];
-  const retiring = [...stopped.retiring, ...current, ...candidate].map((one) => ({
-    ...one,
-    heardAt: one.heardAt ?? now,
-  }));
+  const retiring = allRetired(stopped, now);
   const ready =
     stopping.release === "always"
       ? retiring.map((one) => (one.step === "drain" ? { ...one, step: "release" as const } : one))
@@ -20,14 +14,8 @@ export function stop(state: State, stopping: Stopping, now: number): State {
 
 /** Whoever used it has been told by now of the files that are without it. */
 export function unasked(state: State, now: number): State {
-  const current = state.current !== null && state.current.lease !== "" ? [retire(state.current, now)] : [];
-  const candidate = state.candidate !== null && state.candidate.lease !== "" ? [abandon(state.candidate, now)] : [];
-  const retiring = [...state.retiring, ...current, ...candidate].map((one) => ({
-    ...one,
-    heardAt: one.heardAt ?? now,
-  }));
   const over = { candidate: null, current: null, wanted: null, hasty: false, deafSince: null };
-  return { ...state, ...over, retiring, unasked: true, watchAt: now };
+  return { ...state, ...over, retiring: allRetired(state, now), unasked: true, watchAt: now };
 }
 
 export function retire(current: Current, now: number): Retiring {
@@ -64,4 +52,13 @@ export function retirement(held: Held, now: number): Omit<Retiring, "step" | "pu
     failures: 0,
     retryAt: now,
   };
+}
+
+// ---- internal ----
+
+/** All that has a lease, as nobody will be told of a successor: whoever used it has heard. */
+function allRetired({ candidate, current, retiring }: State, now: number): readonly Retiring[] {
+  const replaced = current !== null && current.lease !== "" ? [retire(current, now)] : [];
+  const abandoned = candidate !== null && candidate.lease !== "" ? [abandon(candidate, now)] : [];
+  return [...retiring, ...replaced, ...abandoned].map((one) => ({ ...one, heardAt: one.heardAt ?? now }));
 }
