@@ -146,9 +146,6 @@ function hintFor(response: HttpResponse, errors: readonly string[]): string | un
 /** Where the server's words say no more than that it will not. */
 const HINTS_BY_STATUS: Readonly<Record<number, string>> = {
   400: "Vault's log and its audit log have the request and the reason",
-  412: "a standby that lags behind the active node; waiting until it has caught up",
-  472: "a disaster recovery standby, which answers nobody; set vault.address to the active node",
-  473: "a performance standby that cannot do it; set vault.address to the active node",
   500: "Vault's log has the reason; of a database user, see that Postgres is up and that the role's statements work",
   502: "a proxy or load balancer in front of Vault reaches no server",
   503: "the server is not active: it starts, or is a standby; waiting",
