@@ -69,9 +69,11 @@ export function followOutside(options: OutsideOptions): Outside {
     systemd.tell("RELOADING=1");
     try {
       const next = await options.readConfig();
-      await certificates.reload(next.vault);
+      // Last: a configuration that is refused leaves the certificates as they were.
+      const takeCertificates = await certificates.prepare(next.vault);
       await server?.reload();
       await sidecar?.replace(next);
+      takeCertificates();
       options.onRead(next);
       await follow(next);
       emit({ is: "configuration reloaded" });

@@ -8,12 +8,12 @@ import { createVaultClient, type VaultClient } from "./client.ts";
 import { type ClosableTransport, createTransport, type PoolOptions, type TlsSettings } from "./transport.ts";
 
 /** A transport whose certificates may be replaced while it is used. */
-export interface RenewableTransport extends Omit<ClosableTransport, "renew"> {
+export interface RenewableTransport extends Omit<ClosableTransport, "prepare"> {
   /**
-   * Reads the certificates anew, those that `config` names where one is given. Resolves to whether they are others than
-   * before; rejects for what cannot be used, and the old ones stay.
+   * Reads the certificates anew, those that `config` names where one is given. Resolves to what takes them into use and
+   * tells whether they are others than before; until then the old ones stay. Rejects for what cannot be used.
    */
-  reload(config?: VaultConfig): Promise<boolean>;
+  prepare(config?: VaultConfig): Promise<() => boolean>;
 }
 
 /** The server of the configuration, ready to be asked. */
@@ -72,16 +72,19 @@ export async function connectVault(
   const proxy = env.VAULT_PROXY_ADDR || env.VAULT_HTTP_PROXY;
   let latest = config;
   let tls = await tlsSettings(config, files);
-  const { renew, ...transport } = createTransport({ ...tls, ...(proxy ? { proxy } : {}), proxyEnv: env, pool });
+  const transport = createTransport({ ...tls, ...(proxy ? { proxy } : {}), proxyEnv: env, pool });
   return {
     ...transport,
-    async reload(next = latest) {
+    async prepare(next = latest) {
       const read = await tlsSettings(next, files);
-      latest = next;
-      if (JSON.stringify(read) === JSON.stringify(tls)) return false;
-      renew(read);
-      tls = read;
-      return true;
+      const take = transport.prepare(read);
+      return () => {
+        latest = next;
+        if (JSON.stringify(read) === JSON.stringify(tls)) return false;
+        take();
+        tls = read;
+        return true;
+      };
     },
   };
 }

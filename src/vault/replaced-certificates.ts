@@ -10,8 +10,8 @@ import type { RenewableTransport } from "./connect.ts";
 export interface CertificateFollower {
   /** Something may have changed: looks, once nothing has for a moment. */
   look(): void;
-  /** Takes those that this configuration names. Rejects where they cannot be used. */
-  reload(config: VaultConfig): Promise<void>;
+  /** Resolves to what takes those into use that this configuration names. Rejects where they cannot be used. */
+  prepare(config: VaultConfig): Promise<() => void>;
   stop(): void;
 }
 
@@ -19,28 +19,32 @@ export interface CertificateFollower {
 const SETTLING = 1_000;
 
 export function followCertificates(
-  transports: readonly Pick<RenewableTransport, "reload">[],
+  transports: readonly Pick<RenewableTransport, "prepare">[],
   { clock, emit }: { readonly clock: Clock; readonly emit: Emit },
 ): CertificateFollower {
   let complaint = "";
   let waiting = new AbortController();
 
-  async function reload(config?: VaultConfig): Promise<void> {
-    const changed: boolean[] = [];
-    for (const transport of transports) changed.push(await transport.reload(config));
-    complaint = "";
-    if (changed.includes(true)) emit({ is: "certificates replaced" });
+  async function prepare(config?: VaultConfig): Promise<() => void> {
+    const prepared = await Promise.all(transports.map((transport) => transport.prepare(config)));
+    return () => {
+      complaint = "";
+      if (prepared.map((take) => take()).includes(true)) emit({ is: "certificates replaced" });
+    };
   }
 
   async function lookLater(signal: AbortSignal): Promise<void> {
     await clock.sleep(clock.now() + SETTLING, signal);
     if (signal.aborted) return;
-    await reload().catch((error) => {
+    try {
+      const take = await prepare();
+      take();
+    } catch (error) {
       const message = `${describe(error)}; the certificates that were read before are used`;
       // Once: the folder may see many changes that are none of ours.
       if (message !== complaint) emit({ is: "warning", code: "certificates", message });
       complaint = message;
-    });
+    }
   }
 
   return {
@@ -49,7 +53,7 @@ export function followCertificates(
       waiting = new AbortController();
       void lookLater(waiting.signal);
     },
-    reload,
+    prepare,
     stop: () => waiting.abort(),
   };
 }

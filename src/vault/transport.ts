@@ -44,8 +44,8 @@ export interface ClosableTransport {
   readonly send: Transport;
   /** @throws TransportError for an address that is none and for what Node refuses to send. */
   readonly open: OpenRequest;
-  /** For connections that are made from now on. @throws LesseeError (code `ca`), and nothing has changed then. */
-  renew(tls: TlsSettings): void;
+  /** What takes these into use, for connections that are made from then on. @throws LesseeError (code `ca`) */
+  prepare(tls: TlsSettings): () => void;
   /** What is under way is given up, and nothing is sent any more. */
   close(): void;
 }
@@ -88,11 +88,14 @@ export function createTransport(options: TransportOptions): ClosableTransport {
       const { url, socketPath } = target(request.url);
       return open(request, { url, socketPath, agent: agentFor(url, null) });
     },
-    renew(next) {
-      own = secureContextOf(next, "vault");
-      tls = next;
-      for (const agent of secure.values()) retire(agent);
-      secure.clear();
+    prepare(next) {
+      const context = secureContextOf(next, "vault");
+      return () => {
+        own = context;
+        tls = next;
+        for (const agent of secure.values()) retire(agent);
+        secure.clear();
+      };
     },
     close: () => {
       closing.abort();

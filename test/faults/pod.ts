@@ -271,7 +271,7 @@ export async function startPod(ground: Ground, options: PodOptions = {}): Promis
       method: parseAuthMethod(autoAuth!.method.type, autoAuth!.method.config),
       vault: {
         client,
-        transport: { ...transport, send: own, reload: async () => false },
+        transport: { ...transport, send: own, prepare: async () => () => false },
         address: vault.address,
         namespace: "",
       },

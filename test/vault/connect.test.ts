@@ -37,20 +37,17 @@ async function file(name: string, content: string): Promise<string> {
   return join(folder, name);
 }
 
+const BASE: VaultConfig = {
+  address: "https://127.0.0.1",
+  tlsSkipVerify: false,
+  clientTimeout: 60_000,
+  numRetries: 12,
+  headers: {},
+  disableRedirects: false,
+};
+
 async function connect(config: Partial<VaultConfig>, env: Record<string, string> = {}): Promise<RenewableTransport> {
-  const transport = await connectVault(
-    {
-      address: "https://127.0.0.1",
-      tlsSkipVerify: false,
-      clientTimeout: 60_000,
-      numRetries: 12,
-      headers: {},
-      disableRedirects: false,
-      ...config,
-    },
-    fs,
-    env,
-  );
+  const transport = await connectVault({ ...BASE, ...config }, fs, env);
   opened.push(transport);
   return transport;
 }
@@ -112,6 +109,8 @@ it.each(["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY", "HTTP_PROXY", "http_proxy"])("%
   expect(await status("http://vault.invalid", await connect({}, { [name]: proxy.address }))).toBe(200);
 });
 
+const reload = async (transport: RenewableTransport) => (await transport.prepare())();
+
 describe("certificates that are read again", () => {
   it("are used from the next connection on; what is the same or broken changes nothing", async () => {
     const [old, next] = [createAuthority(), createAuthority()];
@@ -126,18 +125,34 @@ describe("certificates that are read again", () => {
     const trusted = async () =>
       Promise.all([first, second].map(({ address }) => status(address, transport).catch(() => 0)));
     expect(await trusted()).toEqual([200, 0]);
-    expect(await transport.reload()).toBe(false);
+    expect(await reload(transport)).toBe(false);
     await fs.writeFile(join(caPath, "new.pem"), next.ca);
-    expect(await transport.reload()).toBe(true);
+    expect(await reload(transport)).toBe(true);
     expect(await trusted()).toEqual([200, 200]);
     await fs.writeFile(join(caPath, "broken.pem"), "none");
-    await expect(transport.reload()).rejects.toThrow("there is no PEM certificate in it");
+    await expect(reload(transport)).rejects.toThrow("there is no PEM certificate in it");
     expect(await trusted()).toEqual([200, 200]);
     await fs.rm(join(caPath, "broken.pem"));
     await fs.rm(join(caPath, "old.pem"));
-    expect(await transport.reload()).toBe(true);
+    expect(await reload(transport)).toBe(true);
     // Not over the connection that stood.
     expect(await trusted()).toEqual([0, 200]);
+  });
+
+  it("of a configuration that is not taken in the end leave the old ones where they are", async () => {
+    const [own, other] = [createAuthority(), createAuthority()];
+    const server = await serve((response) => void response.end(), { tls: own.issue(["127.0.0.1"], "server") });
+    const transport = await connect({ caCert: await file("own.pem", own.ca) });
+    const { cert } = own.issue(["lessee"], "client");
+    const { key } = other.issue(["lessee"], "client");
+    const [clientCert, clientKey] = [await file("cert.pem", cert), await file("key.pem", key)];
+    const next = { ...BASE, caCert: await file("other.pem", other.ca) };
+    const take = await transport.prepare(next);
+    await expect(transport.prepare({ ...next, clientCert, clientKey })).rejects.toThrow("cannot be used");
+    expect(await reload(transport)).toBe(false);
+    expect(await status(server.address, transport)).toBe(200);
+    expect(take()).toBe(true);
+    await expect(status(server.address, transport)).rejects.toThrow();
   });
 
   it("leave an answer that is under way alone", async () => {
@@ -150,7 +165,7 @@ describe("certificates that are read again", () => {
     const answer = status(server.address, transport);
     const finish = await asked.promise;
     await fs.writeFile(join(folder, "ca.pem"), `${ca}${createAuthority().ca}`);
-    expect(await transport.reload()).toBe(true);
+    expect(await reload(transport)).toBe(true);
     finish();
     expect(await answer).toBe(200);
   });
