@@ -9,14 +9,13 @@ export interface TestFile {
 }
 
 const root = join(import.meta.dirname, "..");
-const TITLE =
-  /\b(?:it|test|describe)(?:\.\w+)*\(\s*["'`]([^"'`]*)["'`]|\]\s*(?:as const\s*)?\)\(\s*["'`]([^"'`]*)["'`]/g;
+const TITLE = /\b(?:it|test|describe)(?:\.\w+)*\(\s*(["'`])(.*?)\1|\]\s*(?:as const\s*)?\)\(\s*(["'`])(.*?)\3/g;
 
 export function readTests(): readonly TestFile[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".test.ts"))
     .map((path) => {
       const found = [...readFileSync(join(root, path), "utf8").matchAll(TITLE)];
-      return { path, titles: found.map(([, plain, each]) => plain ?? each ?? "") };
+      return { path, titles: found.map(([, , plain, , each]) => plain ?? each ?? "") };
     });
 }

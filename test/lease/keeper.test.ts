@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { freePort } from "../../dev/free-port.ts";
 import { NotifyError } from "../../src/errors.ts";
 import { expiryOf, horizonOf, leadFor } from "../../src/lease/schedule.ts";
 import { HEARS, type LabSidecar, refusal, useLab } from "./lab.ts";
@@ -281,6 +282,16 @@ it("M7: room for a second generation is looked for before its user is made, and 
   expect(said[0]!.at).toBeLessThan(events.findIndex(({ is }) => is === "read"));
 });
 
+it("M7: is never in the way: where nobody can look for it the user is made all the same", async () => {
+  const closed = lab.block();
+  const { port } = new URL(closed.connectionUrl.replaceAll(/[{}]/g, ""));
+  const connectionUrl = closed.connectionUrl.replace(port, String(await freePort("127.0.0.1")));
+  const sidecar = await lab.start({ ...observed(), postgres: [{ ...closed, connectionUrl }] });
+  sidecar.keeper.take({ is: "rotation asked" });
+  await sidecar.until("read");
+  expect(sidecar.count("read")).toBe(2);
+});
+
 describe("W9: a candidate", { timeout: 120_000 }, () => {
   it("that Postgres refuses is tried again, then given back, once an hour; the current one stays", async () => {
     await lab.databaseRole("refused", {});
@@ -528,7 +539,7 @@ describe("W7: a release", () => {
     expect(sidecar.keeper.isPublished()).toBe(true);
   });
 
-  it("once asked for is never taken back: the credential is neither renewed nor in the state", async () => {
+  it("W10: once asked for is never taken back: the credential is neither renewed nor in the state", async () => {
     const { sidecar } = await retire();
     lab.fail(LOOKUP, refusal(500, "internal error"));
     await sidecar.until("release failed");

@@ -1,11 +1,11 @@
 /**
- * Faults that a tired colleague would make, each against one rule about leases, tokens and Postgres: `npm run mutants --
+ * Faults that a tired colleague would make, each against one rule about leases, tokens and Postgres, or one promise: `npm run mutants --
  * --rules` puts them into the source one at a time, and the tests that name the rule have to notice. The table is the
  * proof that those tests can fail.
  */
 
 export interface Fault {
-  /** As `test/architecture/rules.test.ts` lists them. */
+  /** As `test/architecture/rules.test.ts` lists them, or a promise of README.md. */
   readonly rule: string;
   /** What would go wrong. */
   readonly what: string;
@@ -16,6 +16,87 @@ export interface Fault {
 }
 
 export const FAULTS: readonly Fault[] = [
+  // ---- the promises ----
+  ...on("The application never uses a dead password", "src/lease/schedule.ts", [
+    ["the rotation begins at the end", "held.readAt + Math.max(life - lead - spread, life / 2)", "held.readAt + life"],
+  ]),
+  ...on("The application never uses a dead password", "src/lease/retirement.ts", [
+    [
+      "the old one is released as soon as it is replaced",
+      'step: "drain", publishedAt: held',
+      'step: "release", publishedAt: held',
+    ],
+  ]),
+  ...on("Make before break", "src/lease/advance.ts", [
+    [
+      "nobody logs in with it first",
+      'policy.verifies && grant.lease !== "" ? fresh',
+      "policy.verifies && grant === null ? fresh",
+    ],
+    [
+      "a failed read discards what works",
+      "return { ...counted, reading: false, read",
+      "return { ...counted, current: null, reading: false, read",
+    ],
+    [
+      "who could not be told has heard",
+      "telling: { failures, retryAt: now + wait } });",
+      "telling: null, heardAt: now });",
+    ],
+  ]),
+  ...on("Make before break", "src/lease/vault-operations.ts", [
+    [
+      "a failed renewal discards what works",
+      'error.status >= 500) return { verdict: "unknown" };',
+      'error.status >= 500) return { verdict: "lost" };',
+    ],
+  ]),
+  ...on("The real deadline", "src/lease/schedule.ts", [
+    [
+      "the token's end is not the lease's",
+      "Math.min(held.horizon, held.tokenHorizon, held.validUntil)",
+      "Math.min(held.horizon, held.validUntil)",
+    ],
+  ]),
+  ...on("The seed's rule", "src/lease/schedule.ts", [
+    [
+      "connections live for no time",
+      "policy.readerGrace + (policy.connectionMaxLifetime ?? 0) +",
+      "policy.readerGrace +",
+    ],
+  ]),
+  ...on("The seed's rule", "src/lease/misfits.ts", [
+    [
+      "what the TTLs cannot allow is not said",
+      "|| leadFits(held, policy)) return;",
+      "|| leadFits(held, policy) || policy.probe) return;",
+    ],
+  ]),
+  ...on("One database user per pod", "src/lease/adoption.ts", [
+    [
+      "a sidecar that follows another begins anew",
+      "for (const credential of state.credentials) await",
+      "for (const credential of state.credentials.slice(1)) await",
+    ],
+  ]),
+  ...on("One database user per pod", "src/agent.ts", [
+    ["the init container takes back what it has made", 'release: handsOver ? "never" : ', "release: "],
+    [
+      "nothing is given back at the end",
+      "return hasEnded && releaseOnExit",
+      'return releaseOnExit === "drained" ? "never" : hasEnded && releaseOnExit',
+    ],
+  ]),
+  ...on("Never a flood", "src/lease/backoff.ts", [
+    ["no wait is longer than the one before", "policy.min * 2 ** Math.min(failures - 1, 30)", "policy.min"],
+  ]),
+  ...on("Never a flood", "src/lease/vault-operations.ts", [
+    ["each refused read is a login", "const RELOGIN_INTERVAL = 5 * 60_000;", "const RELOGIN_INTERVAL = 0;"],
+  ]),
+  ...on("Never a flood", "src/lease/advance.ts", [
+    ["each user that Postgres refuses is followed by another", ">= REFUSAL_PATIENCE && rejected.length === 0", ">= 0"],
+  ]),
+
   // ---- W5: the lead counts from the last reader, and escalation moves forward, not the deadline ----
   ...on("W5", "src/lease/schedule.ts", [
     [
@@ -289,13 +370,7 @@ export const FAULTS: readonly Fault[] = [
       "} catch {\n      // The login",
       "} catch (error) {\n      throw error;\n      // The login",
     ],
-    [
-      "a Postgres that hangs is waited for",
-      "AbortSignal.any([AbortSignal.timeout(ROOM_PATIENCE), deps.stopping])",
-      "deps.stopping",
-    ],
     ["it is said twice", "roomSeen = said !== undefined;", ""],
-    ["what was said once is never said again", "roomSeen = false;\n      for", "for"],
   ]),
   ...on("M7", "src/postgres/warnings.ts", [
     ["our own session needs no room", "const needed = generation + 1", "const needed = generation"],

@@ -11,14 +11,19 @@ const PATIENCE = 180_000;
 
 const BUILD = 'import("./scripts/bundle.ts").then(({ bundle }) => bundle("dist/lessee.cjs"))';
 
-/** Resolves to those that nobody notices; each is told as it is found. */
+/**
+ * Those of the rules that are named, or that are called so; without a name all. Resolves to those that nobody notices;
+ * each is told as it is found.
+ */
 export async function tryFaults(
   root: string,
   names: readonly string[],
   jobs: number,
   tell: (line: string) => void,
 ): Promise<readonly Fault[]> {
-  const queue = FAULTS.filter(({ rule }) => names.length === 0 || names.includes(rule));
+  const queue = FAULTS.filter(
+    ({ rule, what }) => names.length === 0 || names.some((name) => name === rule || what.includes(name)),
+  );
   const rules = [...new Set(queue.map(({ rule }) => rule))];
   const survivors: Fault[] = [];
   await Promise.all(

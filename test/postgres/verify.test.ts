@@ -94,6 +94,20 @@ describe("verify", () => {
   });
 });
 
+it("looks for room on every server (M7)", async () => {
+  const user = await db.makeRole();
+  await db.admin.query("CREATE DATABASE narrow CONNECTION LIMIT 1");
+  const narrow = db.open({}, { connectionUrl: db.url({ database: "narrow" }) });
+  try {
+    expect(await narrow.room(user, never)).toEqual([
+      expect.stringMatching(/\/narrow: little room .*: the database's CONNECTION LIMIT is 1, 1 in use, 1 more/),
+    ]);
+  } finally {
+    await narrow.close();
+    await db.admin.query("DROP DATABASE narrow");
+  }
+});
+
 describe("what a failure blames (W9)", () => {
   it("28P01, a wrong password: the credential", async () => {
     const user = await db.makeRole();

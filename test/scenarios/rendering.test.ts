@@ -174,13 +174,14 @@ describe("A template that fails", () => {
   const broken = (pod: Pod, more = "") => template(pod.path("broken"), BROKEN, more) + template(pod.destination);
   const rest = "template_config { exit_on_retry_failure = true }";
 
-  it("ends an init container with 1, if exit_on_retry_failure is set", async () => {
+  it("M10: ends an init container with 1, if exit_on_retry_failure is set, and leaves no user behind", async () => {
     const pod = await world.pod(LONG);
     const agent = await pod.agent(configuration(pod, { template: broken(pod), rest }), { args: ["-exit-after-auth"] });
     expect(await agent.ended).toEqual({ code: 1, signal: null });
     expect((await agent.event("stopping")).reason).toMatch(
       /a template fails, and exit_on_retry_failure is set: .*parseInt/,
     );
+    expect(await pod.left(5_000)).toEqual([]);
   });
 
   it("does not, and is not waited for, with error_fatal = false", async () => {
