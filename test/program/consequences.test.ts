@@ -23,7 +23,7 @@ async function endOf(
   const candidate = writes > 0 ? { step, failures: writes, retryAt: 0 } : null;
   const keeper = { isPublished: () => published, state: () => ({ candidate, read: { failures: reads } }) };
   createConsequences({
-    keepers: { all: () => [keeper as unknown as Keeper] } as Keepers,
+    keepers: { all: () => [keeper as unknown as Keeper] } as unknown as Keepers,
     clock: createFakeClock(),
     exitAfterAuth: false,
     application: null,
