@@ -197,6 +197,13 @@ export function createNarrator(deps: { path: string; clock: Clock; emit: Emit })
     sayMisfits({ path, state: after, policy, outcome, now }, warnOnce);
     sayHeard(before.current, after.current, outcome);
     sayDrained(before, after);
+    forget(after);
+  }
+
+  /** What is read again and again without a lease is never released: its times go with it. */
+  function forget(after: State): void {
+    const alive = new Set(allHeld(after).map(({ id }) => id));
+    for (const id of times.keys()) if (id < after.nextId && !alive.has(id)) times.delete(id);
   }
 
   function sayExpired(held: Held, before: State, policy: Policy): void {
