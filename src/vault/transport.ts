@@ -52,6 +52,8 @@ export interface ClosableTransport {
 
 /** The largest answer that is read. A secret is some kilobytes, and what Vault's own storage can hold a megabyte. */
 const MAX_ANSWER = 4 * 1024 * 1024;
+/** Those of tokens that something still hangs on, and the newest. */
+const MOST_IDENTITIES = 8;
 /** setTimeout takes 31 bits; what is longer would be over at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -75,8 +77,17 @@ export function createTransport(options: TransportOptions): ClosableTransport {
       const verified = { servername: tls.serverName, rejectUnauthorized: !tls.skipVerify };
       agent = new (httpsModule().Agent)({ ...shared, ...verified, secureContext });
       secure.set(identity, agent);
+      forgetOldest();
     }
     return agent;
+  }
+
+  /** A certificate that is replaced every day would leave something for each; who still comes with an old one connects anew. */
+  function forgetOldest(): void {
+    const [oldest, ...others] = [...secure.keys()].filter((identity) => identity !== null);
+    if (oldest === undefined || others.length < MOST_IDENTITIES) return;
+    retire(secure.get(oldest)!);
+    secure.delete(oldest);
   }
 
   return {

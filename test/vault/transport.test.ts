@@ -277,6 +277,21 @@ describe("TLS", () => {
   ])("%s is found before anything is sent", (_what, options) => {
     expect(() => createTransport(options)).toThrow(expect.objectContaining({ code: "ca" }));
   });
+
+  it("keeps connections for the last few identities only, and connects anew for one that comes again", async () => {
+    const { ca, issue } = createAuthority();
+    const sockets = new Set<Socket>();
+    const server = await serve((response, request) => void response.end(String(sockets.add(request.socket).size)), {
+      tls: issue(["127.0.0.1"], "server"),
+    });
+    const { send } = transport({ ca: [ca] });
+    const identities = Array.from({ length: 20 }, () => ({ ca }));
+    const ask = (identity: { readonly ca: string }) => send(get(server.address, { identity }));
+    for (const identity of identities) expect((await ask(identity)).status).toBe(200);
+    const open = () => [...sockets].filter((socket) => !socket.destroyed).length;
+    await expect.poll(open).toBeLessThan(9);
+    expect((await ask(identities[0]!)).body).toBe("21");
+  });
 });
 
 describe("a proxy", () => {
