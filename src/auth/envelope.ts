@@ -32,11 +32,12 @@ export function sealFor(readersKey: Uint8Array, plaintext: string, { aad, derive
   const cipher = createCipheriv("aes-256-gcm", deriveKey ? derive(shared, ours, readersKey) : shared, nonce);
   cipher.setAAD(Buffer.from(aad));
   const sealed = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final(), cipher.getAuthTag()]);
-  return JSON.stringify({
+  const message = {
     curve25519_public_key: ours.toString("base64"),
     nonce: nonce.toString("base64"),
     encrypted_payload: sealed.toString("base64"),
-  });
+  };
+  return `${JSON.stringify(message)}\n`;
 }
 
 /** What a reader puts into the file of `dh_path`. @throws LesseeError for anything else. */

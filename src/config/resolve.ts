@@ -7,6 +7,7 @@ import { defined } from "./defaults.ts";
 import { durationFault, parseDurationOrSeconds, toMilliseconds } from "./duration.ts";
 import { parseBool, quote } from "./kinds.ts";
 import { resolveLog } from "./log.ts";
+import { canonicalNamespace } from "./namespace.ts";
 import { parseInteger } from "./numbers.ts";
 import type { TelemetryConfig } from "./server-types.ts";
 import type {
@@ -92,7 +93,7 @@ function resolveVault(declared: Declared, env: Environment, flags: ParsedFlags, 
       clientCertBytes: env.VAULT_CLIENT_CERT_BYTES || undefined,
       clientKeyBytes: env.VAULT_CLIENT_KEY_BYTES ? new Sensitive(env.VAULT_CLIENT_KEY_BYTES) : undefined,
       tlsServerName: setting("tls-server-name", "VAULT_TLS_SERVER_NAME", file?.tlsServerName),
-      namespace,
+      namespace: canonicalNamespace(namespace),
     }),
     tlsSkipVerify: switchSetting("tls-skip-verify", "VAULT_SKIP_VERIFY", file?.tlsSkipVerify ?? false),
     clientTimeout: clientTimeout(),

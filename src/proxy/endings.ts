@@ -71,7 +71,7 @@ export function cleared(body: string): Ended | { readonly status: 400 | 500; rea
     case "lease":
       return wanted ? { by: "lease", lease: wanted } : missing("lease");
     default:
-      return refuse(400, "failed to clear cache: invalid type");
+      return refuse(400, "failed to clear cache: invalid type provided");
   }
 }
 

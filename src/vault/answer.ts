@@ -74,7 +74,7 @@ function wrapInfoFrom(info: JsonObject): VaultWrapInfo {
 
 /** As the server spells it, for whoever is to unwrap it. */
 export function wrapInfoText(info: VaultWrapInfo): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     token: info.token.reveal(),
     accessor: info.accessor.reveal(),
     ttl: info.ttlSeconds,
@@ -82,6 +82,7 @@ export function wrapInfoText(info: VaultWrapInfo): string {
     creation_path: info.creationPath,
     wrapped_accessor: info.wrappedAccessor.reveal(),
   });
+  return `${text}\n`;
 }
 
 /** What a duration of the server's can hold: 292 years. A time that is further away could not be printed. */

@@ -62,7 +62,7 @@ describe("flag and variable", () => {
 const FLAGS: readonly (readonly [args: readonly string[], effect: object])[] = [
   [["-exit-after-auth"], { exitAfterAuth: true, health: { address: "" } }],
   [["-exit-after-auth=false"], { exitAfterAuth: false }],
-  [["-ns=a", "-namespace=b"], { vault: { namespace: "a" } }],
+  [["-ns=a", "-namespace=b"], { vault: { namespace: "a/" } }],
   [["-header", "A=1", "-header=B=2=3"], { vault: { headers: { A: "1", B: "2=3" } } }],
   [["-log-file=/var/log/"], { log: { file: "/var/log/agent.log" } }],
   [["-log-rotate-bytes=10"], { log: { rotateBytes: 10 } }],

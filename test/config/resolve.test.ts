@@ -74,7 +74,8 @@ describe("which of several settings holds", () => {
     const hcl = MINIMAL.replace("config = { role", 'namespace = "/team/a"\n    config = { role');
     expect((await vault(hcl, [], {})).namespace).toBe("team/a/");
     expect((await vault(hcl, [], { VAULT_NAMESPACE: "env/" })).namespace).toBe("env/");
-    expect((await vault(hcl, ["-namespace=long/", "-ns=short/"], {})).namespace).toBe("short/");
+    expect((await vault(hcl, ["-namespace=long/", "-ns=short"], {})).namespace).toBe("short/");
+    expect((await vault(hcl, [], { VAULT_NAMESPACE: "/env" })).namespace).toBe("env/");
   });
 
   it.each([

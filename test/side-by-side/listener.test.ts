@@ -189,19 +189,16 @@ onBothSides("the cache", (side) => {
   it("refuses to clear what it is not told", async () => {
     const agent = await world.start(side, cached);
     await loggedIn(agent);
-    const statuses: unknown[] = [];
-    for (const body of ["", "no JSON", "{}", '{"type":"nothing"}', '{"type":"lease"}', '{"type":"token"}']) {
-      const reply = await ask(`${agent.url}/agent/v1/cache-clear`, { method: "POST", body });
-      statuses.push([body, reply.status]);
-    }
-    expect(statuses).toEqual([
-      ["", 400],
-      ["no JSON", 400],
-      ["{}", 400],
-      ['{"type":"nothing"}', 400],
-      ['{"type":"lease"}', 500],
-      ['{"type":"token"}', 500],
-    ]);
+    const clear = async (body: string) => {
+      const { status, text } = await ask(`${agent.url}/agent/v1/cache-clear`, { method: "POST", body });
+      return [status, (JSON.parse(text) as { errors: string[] }).errors.join()];
+    };
+    expect(await clear("")).toEqual([400, "failed to parse JSON input: empty JSON provided"]);
+    expect(await clear("no JSON")).toEqual([400, expect.stringMatching(/^failed to parse JSON input: ./)]);
+    expect(await clear("{}")).toEqual([400, "failed to parse clear input: no type provided"]);
+    expect(await clear('{"type":"nothing"}')).toEqual([400, "failed to clear cache: invalid type provided"]);
+    expect(await clear('{"type":"lease"}')).toEqual([500, "failed to clear cache: lease not provided"]);
+    expect(await clear('{"type":"token"}')).toEqual([500, "failed to clear cache: token not provided"]);
   });
 });
 

@@ -34,7 +34,9 @@ onBothSides("a sink", (side) => {
     config = { path = "${folder}/sink" }
   }`),
     );
-    const wrapped = JSON.parse(await content(agent)) as Record<string, unknown>;
+    const text = await content(agent);
+    expect(text).toMatch(/^\{.*\}\n$/);
+    const wrapped = JSON.parse(text) as Record<string, unknown>;
     expect(Object.keys(wrapped).sort()).toEqual([
       "accessor",
       "creation_path",
@@ -65,6 +67,7 @@ onBothSides("a sink", (side) => {
   }`);
     });
     const envelope = await content(agent);
+    expect(envelope).toMatch(/^\{.*\}\n$/);
     expect(Object.keys(JSON.parse(envelope)).sort()).toEqual(["curve25519_public_key", "encrypted_payload", "nonce"]);
     expect(reader.open(envelope, { derived, aad })).toBe(world.token);
   });

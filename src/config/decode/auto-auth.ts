@@ -1,6 +1,7 @@
 /** `auto_auth`: the method and the sinks. */
 import type { Nanoseconds } from "../duration.ts";
 import { bool, duration, map, nonEmptyString, string } from "../kinds.ts";
+import { canonicalNamespace } from "../namespace.ts";
 import type { Place } from "../place.ts";
 import type { BlockOptions, BlockReader } from "../reader.ts";
 
@@ -143,10 +144,4 @@ export function decodeType(block: BlockReader, what: string): string {
   const type = written ?? label;
   if (type === "") block.fault(`${what} type must be specified`, `as ${what} "NAME" { … } or type = "NAME"`);
   return type;
-}
-
-/** No slash in front, one at the end, and none twice. */
-function canonicalNamespace(namespace: string | undefined): string | undefined {
-  const trimmed = namespace?.replaceAll(/\/+/g, "/").replace(/^\/|\/$/g, "");
-  return trimmed ? `${trimmed}/` : undefined;
 }
