@@ -104,6 +104,7 @@ describe("R4: a renewal", () => {
           let sentAt = 0;
           // As the first renewal asks for it, which the max TTL allows still.
           let granted = incrementFor(duration, lead);
+          expect(granted).toBeGreaterThanOrEqual(duration);
           const horizon = granted + more * SECOND;
           for (let due = 0; due < INFINITY; ) {
             due = renewalDue(sentAt, granted, INFINITY, lead, jitter);

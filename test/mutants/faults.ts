@@ -1,7 +1,7 @@
 /**
- * Faults that a tired colleague would make, each against one rule about leases, tokens and Postgres, or one promise: `npm run mutants --
- * --rules` puts them into the source one at a time, and the tests that name the rule have to notice. The table is the
- * proof that those tests can fail.
+ * Faults that a tired colleague would make, each against one rule about leases, tokens and Postgres, or one promise:
+ * `npm run mutants -- --rules` puts them into the source one at a time, and the tests that name the rule have to notice.
+ * The table is the proof that those tests can fail.
  */
 
 export interface Fault {
@@ -209,6 +209,8 @@ export const FAULTS: readonly Fault[] = [
   ]),
   ...on("W11", "src/program/sidecar.ts", [
     ["the files are written before the state", "await memory.settled();\n        return", "return"],
+  ]),
+  ...on("W11", "src/program/own-state.ts", [
     ["everybody may read the state", "content, 0o600", "content, 0o644"],
     ["a pod that has no JWT is any pod", " || podNamed(env)", ""],
     ["the pod is not part of the binding", "pod: (await method.pod({ files })) || podNamed(env),", 'pod: "",'],
@@ -461,7 +463,6 @@ export const FAULTS: readonly Fault[] = [
       "durationSeconds === 0 ? Number.POSITIVE_INFINITY",
       "durationSeconds < 0 ? Number.POSITIVE_INFINITY",
     ],
-    ["what cannot be renewed is tried", "if (!held.renewable) return held.expiry;", ""],
   ]),
   ...on("M10", "src/agent.ts", [
     ["the init container takes back what it has made", 'release: handsOver ? "never" : ', "release: "],
@@ -607,11 +608,6 @@ export const FAULTS: readonly Fault[] = [
       "sessions are ended by a new login",
       "connections.use(block, user, signal, (connection) => endSessions(connection, which, signal)),",
       "connections.use(block, user, signal, (connection) => endSessions(connection, which, signal), { fresh: true }),",
-    ],
-    [
-      "it is opened where nobody is watched too",
-      "await Promise.all(watched().map((block) => connections.keep(",
-      "await Promise.all(blocks.map((block) => connections.keep(",
     ],
   ]),
   ...on("R8", "src/lease/advance.ts", [

@@ -122,6 +122,14 @@ describe("M8: a signal", () => {
     expect(error.message).toBe("no process is called app");
   });
 
+  it("is not sent to what has ended, of which nobody has asked how", async () => {
+    const proc = join(told.folder, "proc");
+    await makeProcess(proc, 4242, { status: "State:\tZ (zombie)\nUid:\t7\t7\t7\t7\nSigIgn:\t0\nSigCgt:\t1\n" });
+    const config = { kind: "signal", signal: "SIGHUP", pid: 4242, timeout: 1000 } as const;
+    const error = await caught(createNotifier(config, { ...told.ports, proc }).notify(change, never));
+    expect(error).toMatchObject({ permanent: false, message: "process 4242 does not run" });
+  });
+
   it("takes no other command of lessee for the application either, as one that somebody calls in the container", async () => {
     const [program, application] = ["lessee.cjs", "server.cjs"].map((name) => join(told.folder, name));
     for (const file of [program, application]) await fs.writeFile(file!, HANDLES_HUP);

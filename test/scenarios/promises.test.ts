@@ -25,6 +25,8 @@ it("The application never uses a dead password", { timeout: 60_000 }, async () =
     }),
   );
   await agent.events("rotated", 3);
+  const gone = agent.entries.filter(({ msg }) => msg === "drained" || msg === "released");
+  for (const { user } of gone) expect(gone.filter((one) => one.user === user).map(({ msg }) => msg)[0]).toBe("drained");
   for (const report of await Promise.all([reader.stop(), reloader.stop()])) {
     expect(report).toMatchObject({ failed: 0, lastFailure: null });
     expect(report.ok).toBeGreaterThan(1_000);
@@ -50,6 +52,7 @@ it("Make before break", { timeout: 60_000 }, async () => {
   const released = await agent.event("released");
   expect(reads.hits).toBe(2);
   expect(renewals.hits).toBe(1);
+  expect(agent.entries.filter(({ msg, verdict }) => msg === "lost" || verdict === "lost")).toEqual([]);
   expect(hook.requests.length).toBeGreaterThanOrEqual(2);
   expect(released.user).toBe(first.user);
 
@@ -97,6 +100,8 @@ it("The seed's rule is kept by the program, not by the reader", { timeout: 60_00
   const { credentials } = await pod.statusWhere((status) => status.credentials[0]?.rotationDue != null);
   const [{ current, lead, rotationDue, leadFits } = expect.fail()] = credentials;
   expect(leadFits).toBe(true);
+  // A second of it is the life of connections.
+  expect(lead).toBe(3_500);
   expect(rotationDue).toBeLessThanOrEqual(current!.horizon! - lead);
   const drained = await agent.event("drained", ({ user }) => user === current?.user);
   expect(Date.parse(drained.time)).toBeLessThan(current!.horizon!);
