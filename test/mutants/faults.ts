@@ -44,13 +44,6 @@ export const FAULTS: readonly Fault[] = [
       "telling: null, heardAt: now });",
     ],
   ]),
-  ...on("Make before break", "src/lease/vault-operations.ts", [
-    [
-      "a failed renewal discards what works",
-      'error.status >= 500) return { verdict: "unknown" };',
-      'error.status >= 500) return { verdict: "lost" };',
-    ],
-  ]),
   ...on("The real deadline", "src/lease/schedule.ts", [
     [
       "the token's end is not the lease's",

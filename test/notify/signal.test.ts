@@ -126,7 +126,8 @@ describe("M8: a signal", () => {
     const proc = join(told.folder, "proc");
     await makeProcess(proc, 4242, { status: "State:\tZ (zombie)\nUid:\t7\t7\t7\t7\nSigIgn:\t0\nSigCgt:\t1\n" });
     const config = { kind: "signal", signal: "SIGHUP", pid: 4242, timeout: 1000 } as const;
-    const error = await caught(createNotifier(config, { ...told.ports, proc }).notify(change, never));
+    const ports = { ...told.ports, proc, kill: () => true as const };
+    const error = await caught(createNotifier(config, ports).notify(change, never));
     expect(error).toMatchObject({ permanent: false, message: "process 4242 does not run" });
   });
 
