@@ -144,7 +144,7 @@ describe("lessee token revoke -self", () => {
     const env = { VAULT_TOKEN: token, VAULT_NAMESPACE: "team" };
     expect(await run(["-self", "-output-curl-string"], env)).toEqual({
       code: 0,
-      out: `curl -X PUT -H "X-Vault-Request: true" -H "X-Vault-Token: $(vault print token)" -H "X-Vault-Namespace: team" ${vault.address}/v1/auth/token/revoke-self\n`,
+      out: `curl -X PUT -H "X-Vault-Request: true" -H "X-Vault-Token: $(vault print token)" -H "X-Vault-Namespace: team/" ${vault.address}/v1/auth/token/revoke-self\n`,
       err: "",
     });
     expect((await run(["-output-policy", "-self"], env)).out).toContain('path "auth/token/revoke-self"');
