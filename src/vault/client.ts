@@ -1,7 +1,7 @@
 /** Vault's API as the sidecar uses it, call by call. Nothing is ever retried: whoever calls knows when. */
 import { TransportError, VaultError } from "../errors.ts";
 import type { Operation } from "../events.ts";
-import { JsonNumber } from "../json.ts";
+import { JsonNumber, type JsonValue } from "../json.ts";
 import type { Clock, Emit, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
 import { isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
@@ -142,10 +142,10 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       return new Map(paths.map((path) => [path, list(data[path] ?? data.capabilities).map(text)]));
     },
     async renewSelf(token, increment) {
-      const { auth } = secretFrom(
-        object(await api("renew-self", token).put("auth/token/renew-self", { increment }), "renew-self"),
-      );
+      const body = object(await api("renew-self", token).put("auth/token/renew-self", { increment }), "renew-self");
+      const { auth } = secretFrom(body);
       if (auth === null) throw strange("auth/token/renew-self", "without a token");
+      expectDuration(body.auth, "auth/token/renew-self");
       return auth;
     },
     async revokeSelf(token) {
@@ -196,6 +196,7 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       );
       const renewed = secretFrom(body).lease;
       if (renewed.id === "") throw strange("sys/leases/renew", "without a lease");
+      expectDuration(body, "sys/leases/renew");
       return { seconds: renewed.durationSeconds, renewable: renewed.renewable };
     },
     async revokeLease(token, lease, sync) {
@@ -215,6 +216,12 @@ export function encodePath(path: string): string {
 }
 
 // ---- internal ----
+
+/** What is no length of time is not taken for its end: what is held would be replaced at once, and again and again. */
+function expectDuration(renewed: JsonValue | undefined, what: string): void {
+  const duration = isObject(renewed) ? renewed.lease_duration : undefined;
+  if (!(duration instanceof JsonNumber) || duration.toNumber() < 0) throw strange(what, "without a duration");
+}
 
 /** The data of a lookup. Without a ttl it is none, and must not be taken for one that is over. */
 function lifeOf(answer: Answer, what: string): JsonObject {

@@ -57,7 +57,7 @@ const NAMES = Object.keys(calls({} as VaultClient));
 describe("a request", () => {
   it("is what Vault's API documents", async () => {
     const server = await serve(
-      json({ auth: { client_token: "s.1" }, data: { ttl: 60 }, lease_id: "x", lease_duration: 1 }),
+      json({ auth: { client_token: "s.1", lease_duration: 1 }, data: { ttl: 60 }, lease_id: "x", lease_duration: 1 }),
     );
     for (const call of Object.values(calls(connect(server.address)))) await call();
     expect(server.heard.map(({ method, url, body }) => [method, url, body])).toEqual([
@@ -244,6 +244,21 @@ describe("an answer", () => {
     await expect(client.renewLease(token, "x", 60)).rejects.toThrow("sys/leases/renew: the answer is without a lease");
     await expect(client.renewSelf(token, 60)).rejects.toThrow("auth/token/renew-self: the answer is without a token");
   });
+
+  it.each(['"x"', "-5", "null"])(
+    "to a renewal with a duration of %s is an error, and no end of what is held",
+    async (duration) => {
+      const body = `{"lease_id":"x","lease_duration":${duration},"auth":{"client_token":"t","lease_duration":${duration}}}`;
+      const server = await serve((response) => response.end(body));
+      const client = connect(server.address);
+      await expect(client.renewSelf(token, 60)).rejects.toThrow(
+        "auth/token/renew-self: the answer is without a duration",
+      );
+      await expect(client.renewLease(token, "x", 60)).rejects.toThrow(
+        "sys/leases/renew: the answer is without a duration",
+      );
+    },
+  );
 
   it("of 307 is an error that says so: the token does not go along", async () => {
     const other = await serve(json({}));
