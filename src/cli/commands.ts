@@ -72,7 +72,7 @@ export async function runCommand(
   signals: ProcessSignals,
   version: string,
 ): Promise<number> {
-  const [name, ...args] = argv;
+  const [name = "", ...args] = argv;
   const isVault = world.env.LESSEE_INVOKED_AS === "vault";
   if (isVersion(name) && args.length === 0) return COMMANDS.version.run(args, world, signals, version);
   if (isHelp(name) || (name === "help" && !isVault)) {
@@ -81,14 +81,14 @@ export async function runCommand(
   }
   const pair = commandNamed(`${name} ${args[0]}`);
   if (pair !== undefined) return pair.run(args.slice(1), world, signals, version);
-  const command = commandNamed(`${name}`);
+  const command = commandNamed(name);
   if (command !== undefined) return command.run(args, world, signals, version);
-  if (isGroup(`${name}`)) {
+  if (isGroup(name)) {
     const asked = isHelp(args[0]);
     world[asked ? "stdout" : "stderr"].write(usage(`${name} `));
     return asked ? 0 : 1;
   }
-  world.stderr.write(`${name === undefined ? "" : unknown(name)}${usage()}`);
+  world.stderr.write(`${argv.length === 0 ? "" : unknown(name)}${usage()}`);
   return isVault ? 127 : 1;
 }
 
@@ -97,11 +97,11 @@ function unknown(name: string): string {
   return `lessee: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}\n\n`;
 }
 
-function isHelp(word: string | undefined): boolean {
-  return word !== undefined && /^--?h(elp)?$/.test(word);
+function isHelp(word = ""): boolean {
+  return /^--?h(elp)?$/.test(word);
 }
 
-function isVersion(word: string | undefined): boolean {
+function isVersion(word: string): boolean {
   return word === "-v" || word === "-version" || word === "--version";
 }
 

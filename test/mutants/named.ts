@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTests } from "../architecture/tests.ts";
 import { FAULTS, type Fault } from "./faults.ts";
-import { copySources } from "./workshop.ts";
+import { copySources, SHARE } from "./workshop.ts";
 
 /** Of real leases and processes: whoever needs longer than this goes round in circles. */
 const PATIENCE = 180_000;
@@ -84,7 +84,7 @@ function passes(tests: readonly string[], rule: string, cwd: string): Promise<bo
 }
 
 function run(args: readonly string[], cwd: string): Promise<boolean> {
-  const env = { ...process.env, CI: "", LESSEE_LAWS: "0.05" };
+  const env = { ...process.env, CI: "", LESSEE_LAWS: SHARE };
   return new Promise((resolve) => {
     const options = { cwd, env, timeout: PATIENCE, killSignal: "SIGKILL" } as const;
     execFile(process.execPath, args, options, (error) => resolve(error === null));

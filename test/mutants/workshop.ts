@@ -19,7 +19,7 @@ const LEFT_OUT = [".git", "dist"];
 /** Whoever needs longer than this goes round in circles. */
 const PATIENCE = 90_000;
 /** Of the walks of the laws: hundreds of mutants are to be tried in minutes. */
-const SHARE = "0.05";
+export const SHARE = "0.05";
 
 export function openWorkshop(root: string): Workshop {
   const { folder, remove } = copySources(root);
