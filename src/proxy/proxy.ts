@@ -43,6 +43,8 @@ export interface ProxyDeps extends Forwarding {
 const MOST_KEPT = 64 * 1024;
 const MOST_LOOKED_AT = 1024 * 1024;
 
+const NOT_WRAPPED = "the agent's own token is not shown, nor wrapped for others: ask without X-Vault-Wrap-TTL";
+
 /** Answers the request, whatever comes. */
 export async function proxy(
   incoming: IncomingMessage,
@@ -92,10 +94,15 @@ async function answer(request: ProxiedRequest, client: ServerResponse, deps: Pro
 }
 
 /** With a token that ends before our eyes, or a login, which needs none. */
-function mayBeKept({ body, own, path, token, incoming }: ProxiedRequest, cache: LeaseCache): boolean {
-  if (body === null || incoming.headers["x-vault-wrap-ttl"] !== undefined) return false;
+function mayBeKept(request: ProxiedRequest, cache: LeaseCache): boolean {
+  const { body, own, path, token } = request;
+  if (body === null || isToBeWrapped(request)) return false;
   if (token === "") return /\/auth\/.+\/login(\/|$)/.test(path);
   return token === own || cache.knows(token);
+}
+
+function isToBeWrapped({ incoming }: ProxiedRequest): boolean {
+  return incoming.headers["x-vault-wrap-ttl"] !== undefined;
 }
 
 /** What is being read for the first time is waited for: asking Vault as well would make a second user. */
@@ -126,12 +133,15 @@ async function pass(
   key: string | null,
 ): Promise<void> {
   const { cache } = deps;
-  const { body, token } = request;
+  const { body, own, token } = request;
+  const text = body?.toString("utf8") ?? null;
+  const path = request.path.replace(/^\/v1\//, "");
+  const isAboutOwn = own !== "" && asksAboutOwnToken(path, token, own, text);
+  // A wrapped answer is unwrapped elsewhere, where nobody takes the token out.
+  if (isAboutOwn && isToBeWrapped(request)) return respondErrors(client, 403, [NOT_WRAPPED]);
   const { received, sentAt } = await exchange(request, client, deps);
   const status = received.statusCode ?? 502;
   const accepted = status >= 200 && status < 300;
-  const text = body?.toString("utf8") ?? null;
-  const path = request.path.replace(/^\/v1\//, "");
   // Before the client hears of it, so that what it asks next is not answered with what has ended.
   const ended = accepted && cache !== null ? endedBy({ path, token, body: text }) : null;
   if (ended !== null) cache?.end(ended);
@@ -142,9 +152,7 @@ async function pass(
     deps.count("agent.cache.miss");
     headers["x-cache"] = "MISS";
   }
-  if (status === 200 && request.own !== "" && asksAboutOwnToken(path, token, request.own, text)) {
-    return respondWithoutToken(received, client);
-  }
+  if (status === 200 && isAboutOwn) return respondWithoutToken(received, client);
   client.writeHead(status, headers);
   const kept = await relay(received, client, cache !== null && accepted && ended === null ? MOST_KEPT : 0);
   if (kept === null || cache === null || !/^application\/json\b/.test(received.headers["content-type"] ?? "")) return;

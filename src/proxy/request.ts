@@ -8,7 +8,7 @@ export interface ClientRequest {
   readonly method: string;
   /** Path and query as they are sent on: without `..`, escaped. */
   readonly target: string;
-  /** As in the URL, decoded: `/v1/database/creds/app`. */
+  /** As the server reads it, decoded and with single slashes: `/v1/database/creds/app`. */
   readonly path: string;
   readonly query: string;
   /** `root/` for none. */
@@ -28,7 +28,7 @@ export async function readRequest(incoming: IncomingMessage, method: string): Pr
   const text = (incoming.url ?? "").replace(/^https?:\/\/[^/?#]*/i, "");
   const url = text.startsWith("/") ? URL.parse(`http://agent${text}`) : null;
   if (url === null) return null;
-  const path = decoded(url.pathname);
+  const path = decoded(url.pathname).replace(/\/{2,}/g, "/");
   const namespace = namespaceOf(headerOf(incoming, "x-vault-namespace"));
   return {
     method,

@@ -45,6 +45,31 @@ describe("the token that a request is sent with", () => {
     expect(others.text).toContain("the-accessor");
   });
 
+  it.each([
+    "auth//token/lookup-self",
+    "auth/token//lookup-self",
+    "auth%2F%2Ftoken/lookup%2Dself",
+    "team/../auth///token/./lookup",
+  ])("is not shown however it is asked for: %s", async (path) => {
+    const { url } = await stand(USE, (response) => response.end('{"data":{"id":"s.the-own-token"}}'));
+    const answer = await ask(url, { path: `/v1/${path}` });
+    expect(answer).toMatchObject({ status: 200, text: '{"data":{}}\n' });
+  });
+
+  it.each(["lookup-self", "renew-self"])("is not wrapped either: %s", async (what) => {
+    const { upstream, url } = await stand(USE, (response) => response.end('{"wrap_info":{"token":"s.wrapping"}}'));
+    const wrap = { "X-Vault-Wrap-TTL": "60" };
+    const own = await ask(`${url}/v1/auth/token/${what}`, { method: "POST", headers: wrap });
+    expect(own.status).toBe(403);
+    expect(own.text).toContain("ask without X-Vault-Wrap-TTL");
+    expect(upstream.heard).toEqual([]);
+    const others = await ask(`${url}/v1/auth/token/${what}`, {
+      method: "POST",
+      headers: { ...wrap, "X-Vault-Token": "s.mine" },
+    });
+    expect(others.text).toContain("s.wrapping");
+  });
+
   it("is not shown in a renewal either", async () => {
     const { url } = await stand(USE, (response) =>
       response.end('{"auth":{"client_token":"s.the-own-token","accessor":"x","lease_duration":7}}'),
