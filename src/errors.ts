@@ -1,4 +1,5 @@
 /** The errors that leave a part of the program. Each says what happened, where, and what to do (`hint`). */
+import { drawing, type Excerpt } from "./render/excerpt.ts";
 import type { Asked } from "./render/template.ts";
 
 export interface ErrorDetails {
@@ -26,8 +27,8 @@ export interface Fault {
   readonly line?: number;
   readonly message: string;
   readonly hint?: string;
-  /** The place in the text of a template, on lines of its own. */
-  readonly excerpt?: string | undefined;
+  /** The place in the text of a template. */
+  readonly excerpt?: Excerpt | undefined;
 }
 
 /** A configuration that cannot be used, with every fault that was found, and what would have been a warning. */
@@ -138,13 +139,13 @@ export class TemplateError extends LesseeError {
   readonly phase: "parse" | "execute";
   /** What the evaluation had asked for until then. */
   readonly asked: Asked;
-  /** The line that the message names, with an arrow to the place; on lines of its own. */
-  readonly excerpt: string | undefined;
+  /** The line that the message names, and where in it. */
+  readonly excerpt: Excerpt | undefined;
 
   constructor(
     phase: "parse" | "execute",
     message: string,
-    details: ErrorDetails & { readonly asked?: Asked; readonly excerpt?: string | undefined } = {},
+    details: ErrorDetails & { readonly asked?: Asked; readonly excerpt?: Excerpt | undefined } = {},
   ) {
     super(`template-${phase}`, message, details);
     this.phase = phase;
@@ -164,8 +165,8 @@ export function describeAtLength(error: unknown): string {
   return describe(error) + below(error instanceof TemplateError ? error.excerpt : undefined);
 }
 
-function below(excerpt: string | undefined): string {
-  return excerpt === undefined ? "" : `\n${excerpt}`;
+function below(excerpt: Excerpt | undefined): string {
+  return excerpt === undefined ? "" : `\n${drawing(excerpt)}`;
 }
 
 /** What can be said of anything that was thrown, in one line. */

@@ -1,6 +1,15 @@
-/** The line of a template in which an error lies, with an arrow below it. */
+/** The line of a template in which an error lies, as a structure and in the two ways in which it is shown. */
 
-/** Longer lines are cut on both sides of the place. */
+export interface Excerpt {
+  /** From 1. */
+  readonly line: number;
+  /** All of it, without its end. */
+  readonly text: string;
+  /** Where in the text, from 0, in UTF-16 units. */
+  readonly column: number;
+}
+
+/** Longer lines are shown cut on both sides of the place. */
 const BEFORE = 50;
 const BEHIND = 30;
 
@@ -10,38 +19,33 @@ export function lineAt(source: string, position: number): number {
 }
 
 /** `position` is the offset in UTF-16 units. */
-export function excerptOf(source: string, position: number): string {
-  const before = source.slice(0, position);
-  const start = before.lastIndexOf("\n") + 1;
+export function excerptOf(source: string, position: number): Excerpt {
+  const start = source.slice(0, position).lastIndexOf("\n") + 1;
   const end = source.indexOf("\n", position);
-  const number = lineAt(source, position);
-  const left = shown(source.slice(start, position));
-  const right = shown(source.slice(position, end < 0 ? undefined : end));
-  const lead = left.length > BEFORE ? ["…", ...left.slice(-BEFORE)] : left;
-  const tail = right.length > BEHIND ? [...right.slice(0, BEHIND), "…"] : right;
-  return pointing(String(number), [...lead, ...tail].join("").trimEnd(), lead.length);
+  const text = source.slice(start, end < 0 ? undefined : end);
+  return { line: lineAt(source, position), text, column: position - start };
 }
 
-/** What an excerpt shows, for a message of one line: `line 3, behind "{{ .Data.user"`. */
-export function placeInWords(excerpt: string): string {
-  const [line = "", arrow = ""] = excerpt.split("\n");
-  const [, number = "", text = ""] = /^ *(\d+) \| (.*)$/.exec(line) ?? [];
-  const characters = [...text];
-  const column = arrow.length - arrow.indexOf("|") - 3;
-  const before = characters
-    .slice(Math.max(0, column - BEHIND), column)
-    .join("")
-    .trim();
-  const behind = characters
-    .slice(column, column + BEHIND)
-    .join("")
-    .trim();
-  return `line ${number}, ${before === "" ? `before ${JSON.stringify(behind)}` : `behind ${JSON.stringify(before)}`}`;
+/** The line with its number, and an arrow to the place below it. */
+export function drawing(excerpt: Excerpt): string {
+  const { before, behind } = sides(excerpt);
+  const lead = before.length > BEFORE ? ["…", ...before.slice(-BEFORE)] : before;
+  const tail = behind.length > BEHIND ? [...behind.slice(0, BEHIND), "…"] : behind;
+  const number = String(excerpt.line);
+  const line = [...lead, ...tail].join("").trimEnd();
+  return `  ${number} | ${line}\n  ${" ".repeat(number.length)} | ${" ".repeat(lead.length)}^`;
 }
 
-/** A line with its number, and the arrow below the character at `column`. */
-export function pointing(number: string, line: string, column: number): string {
-  return `  ${number} | ${line}\n  ${" ".repeat(number.length)} | ${" ".repeat(column)}^`;
+/** The place for a message of one line: `line 3, behind "{{ .Data.user"`. */
+export function placeInWords(excerpt: Excerpt): string {
+  const { before, behind } = sides(excerpt);
+  const last = before.slice(-BEHIND).join("").trim();
+  const next = behind.slice(0, BEHIND).join("").trim();
+  return `line ${excerpt.line}, ${last === "" ? `before ${JSON.stringify(next)}` : `behind ${JSON.stringify(last)}`}`;
+}
+
+function sides({ text, column }: Excerpt): { readonly before: readonly string[]; readonly behind: readonly string[] } {
+  return { before: shown(text.slice(0, column)), behind: shown(text.slice(column)) };
 }
 
 /** One column for each character; what moves the cursor is a space. */

@@ -3,7 +3,7 @@
  * (`{{#with (secret "database/creds/pg-role")}}{{Data.username}}{{/with}}`), nothing escaped, no prototypes reached.
  */
 import { TemplateError } from "../errors.ts";
-import { pointing } from "./excerpt.ts";
+import type { Excerpt } from "./excerpt.ts";
 import { functionsExcept } from "./functions/catalogue.ts";
 import { BUILTINS } from "./go/builtins.ts";
 import type { TemplateFunction } from "./go/function.ts";
@@ -139,16 +139,15 @@ function parseErrorOf(error: unknown, options: TemplateOptions): TemplateError {
     const { message, place } = described(error);
     return parseError(options, message, whereOf(place));
   }
-  const [, line = "", excerpt = "", arrow = "", expected = ""] = grammar;
-  return parseError(
-    options,
-    `parse error at ${quote(excerpt)}: ${expected.replaceAll("'", "")}`,
-    `:${line}`,
-    pointing(line, excerpt, arrow.length),
-  );
+  const [, line = "", text = "", arrow = "", expected = ""] = grammar;
+  return parseError(options, `parse error at ${quote(text)}: ${expected.replaceAll("'", "")}`, `:${line}`, {
+    line: Number(line),
+    text,
+    column: arrow.length,
+  });
 }
 
-function parseError(options: TemplateOptions, message: string, where = "", excerpt?: string): TemplateError {
+function parseError(options: TemplateOptions, message: string, where = "", excerpt?: Excerpt): TemplateError {
   return new TemplateError("parse", `parse: template: ${options.name}${where}: ${message}`, { excerpt });
 }
 

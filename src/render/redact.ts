@@ -2,6 +2,7 @@
 import { TemplateError } from "../errors.ts";
 import { JsonNumber, type JsonValue } from "../json.ts";
 import type { VaultSecret } from "../vault/secret.ts";
+import type { Excerpt } from "./excerpt.ts";
 import { encodeBase64, STANDARD, URL_SAFE } from "./functions/encoding.ts";
 import { encodeJson } from "./functions/json.ts";
 import { escapeHtml, escapeJs, queryEscape } from "./go/escape.ts";
@@ -31,7 +32,7 @@ export function redacting(template: Template): Template {
         if (!(error instanceof TemplateError)) throw error;
         const values = [...seen].flatMap(secretValues);
         const { asked, excerpt, hint, message, phase } = error;
-        const details = { hint, asked, excerpt: excerpt === undefined ? undefined : redact(excerpt, values) };
+        const details = { hint, asked, excerpt: excerpt && redactedExcerpt(excerpt, values) };
         throw new TemplateError(phase, redact(message, values), details);
       }
     },
@@ -45,6 +46,11 @@ export function redact(text: string, values: readonly string[]): string {
   return [...spellings]
     .sort((a, b) => b.length - a.length)
     .reduce((redacted, spelling) => redacted.replaceAll(spelling, "[redacted]"), text);
+}
+
+/** The column is that of the same place in the new text. */
+function redactedExcerpt({ line, text, column }: Excerpt, values: readonly string[]): Excerpt {
+  return { line, text: redact(text, values), column: redact(text.slice(0, column), values).length };
 }
 
 /** What is secret in a secret: all texts and numbers of its data, however deep, tokens and accessors. */

@@ -13,6 +13,7 @@ const WORDS = [
   "src/config/place.ts",
   "src/config/server-types.ts",
   "src/config/types.ts",
+  "src/render/excerpt.ts",
   "src/render/template.ts",
   "src/vault/secret.ts",
 ];

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { describeAtLength } from "../../src/errors.ts";
 import { compileTemplate } from "../../src/render/engine.ts";
-import { excerptOf, placeInWords } from "../../src/render/excerpt.ts";
+import { drawing, excerptOf, placeInWords } from "../../src/render/excerpt.ts";
 import { redacting } from "../../src/render/redact.ts";
 import { brainOf, hostOf, NOTHING_KNOWN, optionsOf } from "./fixture.ts";
 
@@ -63,7 +63,7 @@ describe("an error shows its line and an arrow to the place", () => {
   }
 
   it("cuts a long line on both sides", () => {
-    const [line = "", arrow = ""] = excerptOf(`${"x".repeat(200)}{{ }}${"y".repeat(100)}`, 200).split("\n");
+    const [line = "", arrow = ""] = drawing(excerptOf(`${"x".repeat(200)}{{ }}${"y".repeat(100)}`, 200)).split("\n");
     expect(line).toMatch(/^ {2}1 \| …x{50}\{\{ \}\}y{25}…$/);
     expect(line.slice(arrow.indexOf("^"))).toMatch(/^\{\{/);
   });
@@ -89,6 +89,21 @@ describe("an error shows its line and an arrow to the place", () => {
     }
     expect(shown).toContain("[redacted]");
     expect(shown).not.toContain("hunter22");
+  });
+
+  it("nor a part of one that the cut of a long line goes through, and points to the place behind it", async () => {
+    const brain = brainOf({ reads: { "kv/a": '{"data": {"p": "hunter22"}}' }, lists: {}, writes: [] });
+    const source = `{{ with secret "kv/a" }}{{ end }}hunter22${" ".repeat(46)}{{ parseInt "x" }}`;
+    const template = redacting(await compileTemplate("go", source, optionsOf()));
+    let error: unknown;
+    try {
+      template.execute(brain, hostOf());
+    } catch (caught) {
+      error = caught;
+    }
+    const [line = "", arrow = ""] = describeAtLength(error).split("\n").slice(1);
+    expect(line).not.toContain("er22");
+    expect(line.slice(arrow.indexOf("^"))).toBe('parseInt "x" }}');
   });
 });
 
