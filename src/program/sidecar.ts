@@ -3,9 +3,6 @@
  * held. They know each other only through what is handed to them here; each is asked only once all of them stand.
  */
 import type { AuthMethod } from "../auth/method.ts";
-import { createSinkContent } from "../auth/sink-content.ts";
-import { probeSinks } from "../auth/sink-probe.ts";
-import { createSinks } from "../auth/sinks.ts";
 import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import { takeUp } from "../lease/adoption.ts";
@@ -17,10 +14,8 @@ import { createPulse } from "../lease/lane.ts";
 import { createMemory } from "../lease/memory.ts";
 import { createRightsCheck } from "../lease/rights.ts";
 import type { Stopping } from "../lease/state.ts";
-import { endsLogin } from "../lease/token.ts";
-import { createTokens, type Tokens } from "../lease/tokens.ts";
+import type { Tokens } from "../lease/tokens.ts";
 import type { Alarm, Emit, World } from "../ports.ts";
-import { publishFile } from "../publish/file.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Dependency, dependencyKey } from "../render/template.ts";
 import type { Sensitive } from "../sensitive.ts";
@@ -32,6 +27,7 @@ import { withMounts } from "../vault/mounts.ts";
 import { vaultVariables } from "../vault/variables.ts";
 import { createConsequences, type End } from "./consequences.ts";
 import { createLocalChanges } from "./local-changes.ts";
+import { createLogin } from "./login.ts";
 import { openOwnState } from "./own-state.ts";
 import { createSetup } from "./setup.ts";
 
@@ -79,12 +75,11 @@ export interface Sidecar {
 const LAST_ANSWERS = 3_000;
 
 export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { application, autoAuth, config, emit, learn, method, redact, world } = options;
+  const { application, config, emit, learn, redact, world } = options;
   const { address, client, transport } = options.vault;
-  const { clock, env, files, kill, pid, random, uid } = world;
+  const { clock, files, kill, pid, random, uid } = world;
   const secrets = withMounts(client);
   const outOfTime = new AbortController();
-  const write = (request: Parameters<typeof publishFile>[0]) => publishFile(request, { files, random });
 
   const holdings = createHoldings();
   const keepers = createKeepers(keeperOf, holdings.forget);
@@ -129,41 +124,12 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     redact,
   };
   let setup = await createSetup(config, setupPorts);
-  await probeSinks(autoAuth.sinks, { files, random });
-  const content = createSinkContent({ files, wrap: client.wrap });
-  const sinks = createSinks({
-    sinks: autoAuth.sinks,
-    clock,
-    random,
-    emit,
-    content,
-    write,
-    onWritten: () => consequences.follow(false),
-  });
-  const tokens = createTokens({
+  const { sinks, tokens } = await createLogin({
+    ...options,
     client,
-    method,
-    methodName: autoAuth.method.type,
-    mountPath: autoAuth.method.mountPath,
-    wrapTtl: autoAuth.method.wrapTtl,
-    givenAway: autoAuth.sinks.some((sink) => sink.config.path !== `${env.HOME}/.vault-token`),
-    files,
-    clock,
-    random,
-    emit,
-    learn,
-    policy: () => ({
-      lead: setup.longestLead(),
-      jitter: setup.jitter,
-      printsHorizon: setup.publisher.printsHorizon(),
-      backoff: { min: autoAuth.method.minBackoff, max: autoAuth.method.maxBackoff },
-    }),
-    onLogin: (session) => sinks.put(session.token),
-    onChange: (change) => keepers.take(change),
-    onFailure: (error, isFirst) => {
-      const reason = endsLogin(error, isFirst, autoAuth.method.exitOnErr);
-      if (reason !== null) options.onEnd({ code: 1, reason });
-    },
+    setup: () => setup,
+    onChange: keepers.take,
+    onSinkWritten: () => consequences.follow(false),
   });
   const rights = createRightsCheck({ client, clock, emit, tokens, take: keepers.take });
   const place = await openOwnState(options);
