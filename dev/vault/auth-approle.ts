@@ -3,16 +3,9 @@
 import { describeSettings, grantOf, type TokenSettings, termsOf, tokenSettings } from "./auth-role.ts";
 import type { ServerClock } from "./clock.ts";
 import { parseDuration, toSeconds } from "./durations.ts";
-import {
-  type Answer,
-  type Backend,
-  type MountedRequest,
-  methodNotAllowed,
-  multierror,
-  Refusal,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, type MountedRequest, textField } from "./protocol.ts";
 import { uuid } from "./random.ts";
+import { methodNotAllowed, multierror, Refusal } from "./refusal.ts";
 
 interface Role {
   roleId: string;

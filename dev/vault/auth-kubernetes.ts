@@ -2,17 +2,8 @@
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { describeSettings, grantOf, type TokenSettings, termsOf, tokenSettings } from "./auth-role.ts";
-import {
-  type Answer,
-  type Backend,
-  listField,
-  type MountedRequest,
-  methodNotAllowed,
-  multierror,
-  PERMISSION_DENIED,
-  Refusal,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, listField, type MountedRequest, textField } from "./protocol.ts";
+import { methodNotAllowed, multierror, PERMISSION_DENIED, Refusal } from "./refusal.ts";
 
 interface Config {
   readonly host: string;

@@ -1,6 +1,7 @@
 /** The token settings that the roles of all auth methods share. */
 import { parseDuration, type Terms, toSeconds } from "./durations.ts";
-import { type LoginGrant, listField, Refusal } from "./protocol.ts";
+import { type LoginGrant, listField } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
 
 export interface TokenSettings {
   readonly ttl: number;

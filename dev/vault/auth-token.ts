@@ -1,17 +1,8 @@
 /** `auth/token/`: a token asks about itself, renews itself, ends itself, makes others. */
 import type { Core } from "./core.ts";
 import { calculateTtl, parseDuration, type Terms } from "./durations.ts";
-import {
-  type Answer,
-  type Backend,
-  listField,
-  type MountedRequest,
-  methodNotAllowed,
-  multierror,
-  PERMISSION_DENIED,
-  Refusal,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, listField, type MountedRequest, textField } from "./protocol.ts";
+import { methodNotAllowed, multierror, PERMISSION_DENIED, Refusal } from "./refusal.ts";
 import { describeAuth, describeToken, type Token, tokenPolicies } from "./tokens.ts";
 
 export function createTokenBackend(core: Core): Backend {

@@ -5,7 +5,8 @@ import type { Core } from "./core.ts";
 import { createDatabaseBackend } from "./engine-database.ts";
 import { createKvBackend } from "./engine-kv.ts";
 import { createPkiBackend } from "./engine-pki.ts";
-import { type Backend, Refusal } from "./protocol.ts";
+import type { Backend } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
 
 /** Throws a Refusal for a type that the server does not have. */
 export function createBackend(

@@ -4,17 +4,10 @@ import { calculateTtl, formatTime, toSeconds } from "./durations.ts";
 import { createLeaseStore, type LeaseStore, type RetryPolicy } from "./leases.ts";
 import { createMountTable, type MountTable } from "./mounts.ts";
 import { createPolicyStore, type PolicyStore } from "./policies.ts";
-import {
-  type Answer,
-  type LoginGrant,
-  type MountedRequest,
-  multierror,
-  PERMISSION_DENIED,
-  Refusal,
-  type VaultRequest,
-} from "./protocol.ts";
+import type { Answer, LoginGrant, MountedRequest, VaultRequest } from "./protocol.ts";
 import { createQuotas, type Quotas } from "./quotas.ts";
 import { uuid } from "./random.ts";
+import { multierror, PERMISSION_DENIED, Refusal } from "./refusal.ts";
 import { createTokenStore, describeAuth, type Token, type TokenStore, tokenPolicies } from "./tokens.ts";
 import { createWrapping, type Wrapping } from "./wrapping.ts";
 

@@ -1,5 +1,5 @@
 /** Durations as the server takes and prints them, and its calculation of a TTL. Milliseconds unless named otherwise. */
-import { Refusal } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
 
 /**
  * Seconds as a number or text, or a Go duration, as `90s`, `1h30m` or `2d`. Undefined for nothing given.

@@ -2,18 +2,9 @@
 import type { ServerClock } from "./clock.ts";
 import { createDatabase, type Database } from "./database-users.ts";
 import { calculateTtl, parseDuration, toSeconds } from "./durations.ts";
-import {
-  type Answer,
-  type Backend,
-  listField,
-  type MountedRequest,
-  methodNotAllowed,
-  multierror,
-  Refusal,
-  type SecretGrant,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, listField, type MountedRequest, type SecretGrant, textField } from "./protocol.ts";
 import { base62, password } from "./random.ts";
+import { methodNotAllowed, multierror, Refusal } from "./refusal.ts";
 
 interface Connection {
   readonly allowedRoles: readonly string[];

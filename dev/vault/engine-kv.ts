@@ -1,7 +1,8 @@
 /** `kv`: plain values, with versions (2) or without (1). */
 import type { ServerClock } from "./clock.ts";
 import { formatTime, parseDuration, toSeconds } from "./durations.ts";
-import { type Answer, type Backend, type MountedRequest, methodNotAllowed, multierror, Refusal } from "./protocol.ts";
+import type { Answer, Backend, MountedRequest } from "./protocol.ts";
+import { methodNotAllowed, multierror, Refusal } from "./refusal.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 

@@ -3,17 +3,9 @@ import { generateKeyPairSync, type X509Certificate } from "node:crypto";
 import { type Issuer, signCertificate } from "../kubernetes/certificate.ts";
 import type { ServerClock } from "./clock.ts";
 import { parseDuration, SYSTEM_TTL, toSeconds } from "./durations.ts";
-import {
-  type Answer,
-  type Backend,
-  listField,
-  type MountedRequest,
-  methodNotAllowed,
-  multierror,
-  Refusal,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, listField, type MountedRequest, textField } from "./protocol.ts";
 import { uuid } from "./random.ts";
+import { methodNotAllowed, multierror, Refusal } from "./refusal.ts";
 
 interface Root extends Issuer {
   readonly pem: string;

@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Core } from "./core.ts";
 import { parseDuration } from "./durations.ts";
 import type { FaultInjector } from "./faults.ts";
-import { multierror, type Operation, Refusal, type VaultRequest } from "./protocol.ts";
+import type { Operation, VaultRequest } from "./protocol.ts";
 import { uuid } from "./random.ts";
+import { multierror, Refusal } from "./refusal.ts";
 import type { createRequestLog } from "./request-log.ts";
 
 export interface HttpSide {

@@ -1,5 +1,5 @@
 /** Policies: their text, and whether they let a token do something. */
-import { Refusal } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
 
 export type Capability = "create" | "read" | "update" | "delete" | "list" | "sudo" | "deny" | "root";
 

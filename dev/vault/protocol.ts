@@ -85,26 +85,6 @@ export interface Backend {
   close?(): Promise<void>;
 }
 
-/** An answer that is an error: a status and the server's words. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly errors: readonly string[];
-
-  constructor(status: number, ...errors: readonly string[]) {
-    super(errors.join("; "));
-    this.name = "Refusal";
-    this.status = status;
-    this.errors = errors;
-  }
-}
-
-/** The frame that Go's multierror puts around a failure. */
-export function multierror(message: string): string {
-  return `1 error occurred:\n\t* ${message}\n\n`;
-}
-
-export const PERMISSION_DENIED = "permission denied";
-
 /** A field of a body as text; empty when it is not there. */
 export function textField(body: Readonly<Record<string, unknown>>, name: string): string {
   const value = body[name];
@@ -117,8 +97,4 @@ export function listField(body: Readonly<Record<string, unknown>>, name: string)
   if (value === undefined || value === null || value === "") return [];
   const items = Array.isArray(value) ? value.map(String) : String(value).split(",");
   return items.map((item) => item.trim()).filter((item) => item !== "");
-}
-
-export function methodNotAllowed(): never {
-  throw new Refusal(405, "unsupported operation");
 }

@@ -1,6 +1,6 @@
 /** Rate limits by path, as `sys/quotas/rate-limit` sets them. */
 import type { ServerClock } from "./clock.ts";
-import { Refusal } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
 
 export interface RateLimit {
   /** Requests in each interval. */

@@ -2,7 +2,8 @@
 import type { Core } from "./core.ts";
 import { parseDuration } from "./durations.ts";
 import { describeLease } from "./leases.ts";
-import { type Answer, type MountedRequest, methodNotAllowed, Refusal, textField } from "./protocol.ts";
+import { type Answer, type MountedRequest, textField } from "./protocol.ts";
+import { methodNotAllowed, Refusal } from "./refusal.ts";
 
 export async function handleLeases(core: Core, request: MountedRequest, action: string): Promise<Answer | null> {
   const [verb, ...rest] = action.split("/");

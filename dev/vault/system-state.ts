@@ -1,8 +1,9 @@
 /** `sys/health` and its neighbours: what the server says about itself, sealed or not. */
 import { randomBytes } from "node:crypto";
 import type { Core } from "./core.ts";
-import { type Answer, type MountedRequest, methodNotAllowed, Refusal, textField } from "./protocol.ts";
+import { type Answer, type MountedRequest, textField } from "./protocol.ts";
 import { uuid } from "./random.ts";
+import { methodNotAllowed, Refusal } from "./refusal.ts";
 
 export function createServerState(core: Core, unsealKey: string) {
   const cluster = { cluster_name: `vault-cluster-${randomBytes(4).toString("hex")}`, cluster_id: uuid() };

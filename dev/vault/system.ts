@@ -3,16 +3,8 @@ import { createBackend } from "./backends.ts";
 import type { Core } from "./core.ts";
 import { formatTime, parseDuration, toSeconds } from "./durations.ts";
 import { describeMount, type Mount } from "./mounts.ts";
-import {
-  type Answer,
-  type Backend,
-  listField,
-  type MountedRequest,
-  methodNotAllowed,
-  PERMISSION_DENIED,
-  Refusal,
-  textField,
-} from "./protocol.ts";
+import { type Answer, type Backend, listField, type MountedRequest, textField } from "./protocol.ts";
+import { methodNotAllowed, PERMISSION_DENIED, Refusal } from "./refusal.ts";
 import { handleLeases } from "./system-leases.ts";
 import { createServerState } from "./system-state.ts";
 import type { Token } from "./tokens.ts";
