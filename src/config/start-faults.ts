@@ -8,6 +8,7 @@ import type { AgentConfig, AuthMethodConfig, SinkConfig, TemplateConfig, VaultCo
 export function startFaults(config: AgentConfig): readonly Fault[] {
   const { apiProxy, autoAuth, cache, telemetry } = config;
   return [
+    ...unusableAddress(config.vault),
     ...clientCertificate(config.vault),
     ...(autoAuth ? backoff(autoAuth.method) : []),
     ...wrappedToken(config),
@@ -25,6 +26,13 @@ export function startFaults(config: AgentConfig): readonly Fault[] {
 
 function fault(place: Place | undefined, message: string, hint?: string): Fault {
   return { ...(place ?? { file: "configuration" }), message, ...(hint ? { hint } : {}) };
+}
+
+/** Nothing could ever be sent there. */
+function unusableAddress({ address }: VaultConfig): readonly Fault[] {
+  if (/^unix:(\/\/)?\/./.test(address) || /^https?:$/.test(URL.parse(address)?.protocol ?? "")) return [];
+  const hint = "https://HOST:PORT, or unix:///PATH; -address goes before VAULT_ADDR, and that before the file";
+  return [fault(undefined, `vault.address: ${JSON.stringify(address)} is not an address`, hint)];
 }
 
 function clientCertificate(vault: VaultConfig): readonly Fault[] {

@@ -15,7 +15,7 @@ const PROBE_BY = 15_000;
 const MIN_RENEWAL_INTERVAL = 500;
 /** No secret is read anew sooner than this after it was read. */
 const MIN_REREAD_INTERVAL = 1_000;
-/** A rotation of Vault's own that is late is looked for again after this. */
+/** A rotation of Vault's own that is late is looked for again after this, or sooner where it is not late by much. */
 const ROTATION_OVERDUE = 10_000;
 /** The most that the readers of a rotation are spread over: until then what they have is dead. */
 const LONGEST_SPREAD = 2_000;
@@ -108,13 +108,20 @@ export function rotationDue(held: Held, policy: Policy): number {
 export function rereadDue(readAt: number, good: Validity, policy: Policy, chance: number): number {
   if (good.until === "rotation") {
     const spread = Math.min(good.for / 20, LONGEST_SPREAD) * policy.jitter;
-    return readAt + (good.for <= 0 ? ROTATION_OVERDUE : good.for + TRUNCATION) + spread;
+    return readAt + (good.for <= 0 ? lateRotationDue(good.late) : good.for + TRUNCATION) + spread;
   }
   const [length, age] =
     good.until === "unsaid" || good.for <= 0 ? [policy.staticInterval, 0] : [good.for, good.age ?? 0];
   const wanted = policy.renewalThreshold + (chance - 0.5) / 10;
   const part = wanted > 0 && wanted < 1 ? wanted : policy.renewalThreshold;
-  return readAt + Math.max((age + length) * part - age, MIN_REREAD_INTERVAL);
+  // A server dates a new certificate back, by half a minute: that is no time in which anybody could have used it.
+  const soonest = Math.min(part, 1 / 2) * length;
+  return readAt + Math.max((age + length) * part - age, soonest, MIN_REREAD_INTERVAL);
+}
+
+/** What is read dies with the rotation: the later it is already, the longer it may still take. */
+function lateRotationDue(late = 2 * ROTATION_OVERDUE): number {
+  return Math.min(Math.max(late / 2, MIN_REREAD_INTERVAL), ROTATION_OVERDUE);
 }
 
 /** What to ask for at a renewal: as long as it was given for, and long enough that the lead always fits (rule W1). */

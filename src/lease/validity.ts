@@ -7,7 +7,8 @@ export type Validity =
   | { readonly until: "unsaid" }
   /** `age` is how much of its whole time was over at the read, where that is known. */
   | { readonly until: "its end"; readonly for: number; readonly age?: number }
-  | { readonly until: "rotation"; readonly for: number };
+  /** `late` is for how long it has been due by Vault's own clock, where that is known. */
+  | { readonly until: "rotation"; readonly for: number; readonly late?: number };
 
 /** @param now for dates, which the server gives in its own time */
 export function validityOf(secret: VaultSecret, now: number): Validity {
@@ -16,7 +17,10 @@ export function validityOf(secret: VaultSecret, now: number): Validity {
   if (lease.id === "") {
     const ttl = secondsIn(data.ttl);
     // Static roles of databases, LDAP, …: a second more, because the server cuts what is left to seconds.
-    if (ttl !== undefined && data.rotation_period !== undefined) return { until: "rotation", for: ttl };
+    if (ttl !== undefined && data.rotation_period !== undefined) {
+      const due = timeIn(data.last_vault_rotation) + (secondsIn(data.rotation_period) ?? Number.NaN);
+      return { until: "rotation", for: ttl, ...(ttl === 0 && due <= now && { late: now - due }) };
+    }
     const expiration = secondsIn(data.expiration);
     if (expiration !== undefined && data.certificate !== undefined) {
       const start = secondsIn(data.not_before);
@@ -27,6 +31,11 @@ export function validityOf(secret: VaultSecret, now: number): Validity {
   }
   const duration = lease.durationSeconds * 1_000;
   return duration > 0 ? { until: "its end", for: duration } : { until: "unsaid" };
+}
+
+/** NaN where it is none. */
+function timeIn(value: JsonValue | undefined): number {
+  return typeof value === "string" ? Date.parse(value) : Number.NaN;
 }
 
 /** In milliseconds. */

@@ -88,13 +88,13 @@ export function createConsequences(options: ConsequencesOptions): Consequences {
   function hopelessTrouble(all: readonly Keeper[]): readonly [what: string, more: string] | null {
     if (all.some(isUnreadable)) return ["a secret cannot be read", ""];
     if (all.some(isUnwritable)) return ["a file cannot be written", ""];
-    const fatality = fatalityOf(all);
+    const fatality = fatalityOf();
     return fatality === null ? null : ["a template fails", `: ${fatality}`];
   }
 
   /** An init container fails with it. A sidecar goes on with what it has published, if it has. */
-  function fatalityOf(all: readonly Keeper[]): string | null {
-    const isOn = options.exitAfterAuth || !all.some((keeper) => keeper.isPublished());
+  function fatalityOf(): string | null {
+    const isOn = options.exitAfterAuth || !options.publisher().hasBegun();
     return isOn ? options.publisher().fatality() : null;
   }
 

@@ -7,6 +7,8 @@ import type { PublishedTemplate } from "./published-template.ts";
 export interface Progress {
   /** Every template was written, or fails without being fatal. */
   isComplete(): boolean;
+  /** Some template was written. */
+  hasBegun(): boolean;
   /** Every template is written as it would be now. */
   isSettled(): boolean;
   /** What a template says that has never been written, fails and is fatal; null where there is none. */
@@ -31,6 +33,7 @@ export function createProgress(
 
   return {
     isComplete: () => templates.every((one) => history.at(one) !== null || (fails(one) && !one.fatal)),
+    hasBegun: () => templates.some((one) => history.at(one) !== null),
     isSettled: () => templates.every(isSettled),
     fatality() {
       const one = templates.find((one) => one.fatal && fails(one) && history.at(one) === null);

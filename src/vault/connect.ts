@@ -69,7 +69,7 @@ export async function connectVault(
   env: Readonly<Record<string, string | undefined>>,
   pool: PoolOptions = {},
 ): Promise<RenewableTransport> {
-  const proxy = env.VAULT_PROXY_ADDR || env.VAULT_HTTP_PROXY;
+  const proxy = proxyOf(env);
   let latest = config;
   let tls = await tlsSettings(config, files);
   const transport = createTransport({ ...tls, ...(proxy ? { proxy } : {}), proxyEnv: env, pool });
@@ -87,6 +87,16 @@ export async function connectVault(
       };
     },
   };
+}
+
+/** What cannot be understood must not be passed by: whoever names a proxy does not want it without. */
+function proxyOf(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const variable = env.VAULT_PROXY_ADDR ? "VAULT_PROXY_ADDR" : "VAULT_HTTP_PROXY";
+  const proxy = env[variable] || undefined;
+  if (proxy === undefined || /^https?:$/.test(URL.parse(proxy)?.protocol ?? "")) return proxy;
+  throw new LesseeError("proxy", `${variable}: ${JSON.stringify(proxy)} is not the address of a proxy`, {
+    hint: "as in http://HOST:PORT",
+  });
 }
 
 /** Where certificates are read from, so that they can be watched; a folder ends in a slash. */

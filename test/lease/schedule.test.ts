@@ -306,12 +306,17 @@ describe("a secret that nobody renews is read again", () => {
     ["some time after it, in a fleet", { until: "rotation", for: 20 * SECOND }, 0.5, 1, 22 * SECOND],
     ["two seconds of that at the most", { until: "rotation", for: HOUR }, 0.5, 1, HOUR + 3 * SECOND],
     ["ten seconds later, where that is late", { until: "rotation", for: 0 }, 0.5, 0, 10 * SECOND],
+    ["a second later, where that is late by one", { until: "rotation", for: 0, late: SECOND }, 0.5, 0, SECOND],
+    ["ever later, the later that is", { until: "rotation", for: 0, late: 6 * SECOND }, 0.5, 0, 3 * SECOND],
+    ["up to those ten seconds", { until: "rotation", for: 0, late: HOUR }, 0.5, 0, 10 * SECOND],
     ["from time to time, where it says nothing", { until: "unsaid" }, 0.5, 0, 4.5 * MINUTE],
     ["from time to time, where its end is over", { until: "its end", for: 0, age: HOUR }, 0.5, 0, 4.5 * MINUTE],
     ["at the threshold of its time", { until: "its end", for: 10 * MINUTE }, 0.5, 0, 9 * MINUTE],
     ["5 % around that by chance", { until: "its end", for: 10 * MINUTE }, 0, 0, 8.5 * MINUTE],
     ["counted from its beginning", { until: "its end", for: 5 * MINUTE, age: 5 * MINUTE }, 0.5, 0, 4 * MINUTE],
-    ["a second after the read at the soonest", { until: "its end", for: MINUTE, age: HOUR }, 0.5, 0, SECOND],
+    ["after half of what is left at the soonest", { until: "its end", for: MINUTE, age: HOUR }, 0.5, 0, MINUTE / 2],
+    ["a second after the read at the soonest", { until: "its end", for: SECOND, age: HOUR }, 0.5, 0, SECOND],
+    ["not at once, where it was dated back", { until: "its end", for: 8 * SECOND, age: 30 * SECOND }, 0, 0, 4 * SECOND],
   ] as const)("%s", (_what, good, chance, jitter, due) => {
     expect(rereadDue(7, good, { ...policy, jitter }, chance) - 7).toBeCloseTo(due);
   });

@@ -66,6 +66,20 @@ describe("how long a secret is good for", () => {
       { data: { certificate: "PEM", not_before: NOW / 1_000 + 9, expiration: NOW / 1_000 + 60 } },
       { until: "its end", for: MINUTE, age: 0 },
     ],
+    "a rotation that is late, since when": [
+      {
+        data: {
+          ttl: 0,
+          rotation_period: 60,
+          last_vault_rotation: new Date(NOW - 64 * SECOND).toISOString(),
+        },
+      },
+      { until: "rotation", for: 0, late: 4 * SECOND },
+    ],
+    "a rotation that is late by a clock that is not ours": [
+      { data: { ttl: 0, rotation_period: 60, last_vault_rotation: new Date(NOW).toISOString() } },
+      { until: "rotation", for: 0 },
+    ],
     "a rotation that is due": [{ data: { ttl: 0, rotation_period: 60 } }, { until: "rotation", for: 0 }],
     "a rotation that is late": [{ data: { ttl: -5, rotation_period: 60 } }, { until: "rotation", for: 0 }],
     "no data": [{ lease_duration: 0, data: null }, { until: "unsaid" }],

@@ -28,7 +28,7 @@ async function endOf(
     exitAfterAuth: false,
     application: null,
     config: () => ({ templateConfig: { exitOnRetryFailure } }) as AgentConfig,
-    publisher: () => ({ fatality: () => fatality ?? null }) as Publisher,
+    publisher: () => ({ fatality: () => fatality ?? null, hasBegun: () => published }) as Publisher,
     sinksWritten: () => true,
     telling: () => null,
     onEnd: (end) => ends.push(end),

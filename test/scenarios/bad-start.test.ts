@@ -78,6 +78,25 @@ describe("at start, a configuration with", () => {
     expect(await refused(pod, text)).toMatch(/missing 'role' value.*role = "pg"/);
   });
 
+  it.each([
+    [
+      "an address that is none",
+      { VAULT_ADDR: "127.0.0.1:8200" },
+      /vault\.address: "127\.0\.0\.1:8200" is not an address.*https:/,
+    ],
+    [
+      "a proxy that is none",
+      { VAULT_HTTP_PROXY: "proxy:3128" },
+      /VAULT_HTTP_PROXY: "proxy:3128" is not the address of a/,
+    ],
+  ])("%s is refused, and nothing is asked", async (_what, env, said) => {
+    const pod = await world.pod();
+    const agent = await pod.agent(configuration(pod), { env });
+    expect(await agent.ended).toEqual({ code: 1, signal: null });
+    expect(agent.lines.join("\n")).toMatch(said);
+    expect(pod.requests(({ path }) => path.endsWith("/login"))).toBe(0);
+  });
+
   it("a template that does not parse is refused, with its position", async () => {
     const pod = await world.pod();
     const text = configuration(pod, { template: template(pod.destination, `line one\n{{ if }}\n`) });

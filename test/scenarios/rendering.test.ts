@@ -200,6 +200,9 @@ describe("A template that fails", () => {
       configuration(pod, { template: template(pod.path("broken"), '{{ sprig_fail "no" }}\n'), rest }),
     );
     expect((await alone.ended).code).toBe(1);
+    const onlyOne = await pod.agent(configuration(pod, { template: template(pod.path("broken"), BROKEN), rest }));
+    expect((await onlyOne.ended).code).toBe(1);
+    expect(await pod.left(5_000)).toEqual([]);
     // Its failure comes with the second secret, when the first is in use.
     await pod.seed.api.expect("POST", "secret/data/app", { data: { port: "x" } });
     await pod.seed.api.expect("PUT", `sys/policies/acl/${pod.seed.policy}`, {
