@@ -2,6 +2,7 @@
 import { describe, LesseeError, VaultError } from "../errors.ts";
 import type { Sensitive } from "../sensitive.ts";
 import type { TokenInfo } from "../vault/client.ts";
+import type { VaultAuth } from "../vault/secret.ts";
 import { isPassing, isRefusal, retryAfter } from "../vault/verdict.ts";
 import { type Login, type LoginDeps, logInOnce } from "./login.ts";
 import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
@@ -119,7 +120,7 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
         return { is: "probed", number: token.number, found: { expiry: token.expiry, horizon: cap } };
       }
       const sentAt = clock.now();
-      const most = (await client.renewSelf(secret, PROBE_SECONDS)).durationSeconds * 1_000;
+      const most = granted(await client.renewSelf(secret, PROBE_SECONDS));
       const horizon = Math.min(cap, horizonFrom(sentAt, PROBE_SECONDS * 1_000, most));
       return { is: "probed", number: token.number, found: { expiry: sentAt + most, horizon } };
     } catch (error) {
@@ -131,17 +132,15 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
   async function renewal(
     token: HeldToken,
     secret: Sensitive<string>,
-  ): Promise<{ expiry: number; horizon: number; renewAt: number } | null> {
+  ): Promise<{ expiry: number; horizon: number; renewAt: number }> {
     const { lead, jitter } = deps.policy();
     const asked = incrementFor(token.duration, lead);
     const sentAt = clock.now();
     const auth = await client.renewSelf(secret, asked / 1_000);
-    const granted = auth.durationSeconds * 1_000;
-    // Its last second: whoever took that for an answer would ask again at once.
-    if (granted <= 0) return null;
-    const cap = known.get(token.number)?.periodic ? Number.POSITIVE_INFINITY : horizonFrom(sentAt, asked, granted);
-    const horizon = auth.renewable ? Math.min(cap, token.horizon) : sentAt + granted;
-    return { expiry: sentAt + granted, horizon, renewAt: renewalDue(sentAt, granted, horizon, lead, jitter) };
+    const life = granted(auth);
+    const cap = known.get(token.number)?.periodic ? Number.POSITIVE_INFINITY : horizonFrom(sentAt, asked, life);
+    const horizon = auth.renewable ? Math.min(cap, token.horizon) : sentAt + life;
+    return { expiry: sentAt + life, horizon, renewAt: renewalDue(sentAt, life, horizon, lead, jitter) };
   }
 
   async function renew(token: HeldToken): Promise<TokenOutcome> {
@@ -150,13 +149,6 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
       // Asked for at its end only, and answered by the lookup.
       if (!token.renewable) throw new VaultError(400, "the token has come to its end", ["token is not renewable"]);
       const renewed = await renewal(token, secret);
-      if (renewed === null)
-        return {
-          is: "renewal failed",
-          number: token.number,
-          verdict: "lost",
-          error: "the token is in its last second, and was granted no more",
-        };
       emit({
         is: "token renewed",
         ttl: renewed.expiry - clock.now(),
@@ -243,6 +235,12 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
 }
 
 // ---- internal ----
+
+/** In milliseconds. No time at all is a renewal that failed: the lookup says whether it is the token's last second. */
+function granted({ durationSeconds }: VaultAuth): number {
+  if (durationSeconds > 0) return durationSeconds * 1_000;
+  throw new VaultError(200, "the token was granted no more time", []);
+}
 
 function hasEnded(info: TokenInfo): boolean {
   return info.expires && info.ttlSeconds <= 0;

@@ -104,6 +104,10 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     const duration = lease.durationSeconds * 1_000;
     const named = user === null ? {} : { user };
     emit({ is: "read", path, lease: lease.id, ...named, ttl: duration, renewable: lease.renewable });
+    if (lease.id !== "" && duration === 0) {
+      const message = `the answer says no length of time for ${lease.id}: it counts as due, and the server is asked at once`;
+      emit({ is: "warning", code: "lease-duration", path, message });
+    }
     const never = Number.POSITIVE_INFINITY;
     const base = { lease: lease.id, user, readAt: sentAt, duration, token: session.number };
     if (lease.id === "") {
@@ -143,7 +147,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
     if (token === undefined) return { is: "token lost", token: held.token };
     try {
       const sentAt = clock.now();
-      const most = await client.renewLease(token, held.lease, PROBE_SECONDS);
+      const most = granted(held.lease, await client.renewLease(token, held.lease, PROBE_SECONDS));
       const horizon = horizonFrom(sentAt, PROBE_SECONDS * 1_000, most.seconds * 1_000);
       longestLife = horizon - held.readAt;
       return { is: "probed", id: held.id, found: { expiry: sentAt + most.seconds * 1_000, horizon } };
@@ -164,24 +168,16 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
       const lead = leadFor(held, deps.policy());
       const asked = incrementFor(held.duration, lead);
       const sentAt = clock.now();
-      const granted = await client.renewLease(token, held.lease, asked / 1_000);
-      // Its last second, of which the server says nothing: whoever took that for an answer would ask again at once.
-      if (granted.seconds <= 0)
-        return {
-          is: "renewal failed",
-          id: held.id,
-          verdict: "lost",
-          error: "the lease is in its last second, and was granted no more",
-        };
-      const expiry = sentAt + granted.seconds * 1_000;
-      const horizon = granted.renewable ? horizonFrom(sentAt, asked, granted.seconds * 1_000) : expiry;
+      const { seconds, renewable } = granted(held.lease, await client.renewLease(token, held.lease, asked / 1_000));
+      const expiry = sentAt + seconds * 1_000;
+      const horizon = renewable ? horizonFrom(sentAt, asked, seconds * 1_000) : expiry;
       const known = Math.min(horizon, held.horizon);
       emit({
         is: "renewed",
         path,
         lease: held.lease,
         ...user,
-        ttl: granted.seconds * 1_000,
+        ttl: seconds * 1_000,
         expiry,
         horizon: finite(Math.min(known, held.tokenHorizon)),
       });
@@ -190,7 +186,7 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
         id: held.id,
         expiry,
         horizon,
-        renewAt: renewalDue(sentAt, granted.seconds * 1_000, known, lead, deps.policy().jitter),
+        renewAt: renewalDue(sentAt, seconds * 1_000, known, lead, deps.policy().jitter),
       };
     } catch (error) {
       if (isForbidden(error)) rights.refuse(held.token, "renew");
@@ -240,6 +236,15 @@ export function createVaultOperations(deps: VaultOperationsDeps): VaultOperation
   }
 
   return { read, probe, renew, lookUp };
+}
+
+/**
+ * No time at all is a renewal that failed, and the lookup says what that means: the last second of a lease that ends, or
+ * an answer that is wrong. Whoever took it for the end would ask again and again for what is new.
+ */
+function granted<T extends { readonly seconds: number }>(lease: string, answer: T): T {
+  if (answer.seconds > 0) return answer;
+  throw new VaultError(200, `${lease}: it was granted no more time`, []);
 }
 
 function isForbidden(error: unknown): boolean {

@@ -85,13 +85,24 @@ export function wrapInfoText(info: VaultWrapInfo): string {
   return `${text}\n`;
 }
 
-/** What a duration of the server's can hold: 292 years. A time that is further away could not be printed. */
+/** What a duration of the server's can hold: 292 years. */
 const LONGEST_SECONDS = 9_223_372_036;
 
-/** A whole number of seconds, 0 for anything that is none: garbage must not become NaN in a time. */
+/** A whole number of seconds, 0 for anything that is none: garbage must not become NaN in a time, nor an end that never comes. */
 export function seconds(value: JsonValue | undefined): number {
   const number = value instanceof JsonNumber ? value.toNumber() : Number.NaN;
-  return Number.isFinite(number) && number > 0 ? Math.min(Math.floor(number), LONGEST_SECONDS) : 0;
+  return number > 0 && number <= LONGEST_SECONDS ? Math.floor(number) : 0;
+}
+
+/**
+ * A length of time on which the end of a token or a lease depends. What is none is not taken for one that is over, nor for
+ * one without an end: what is held would be replaced at once, and again and again, or never.
+ * @throws VaultError
+ */
+export function expectSeconds(value: JsonValue | undefined, what: string, name: "duration" | "ttl"): number {
+  const number = value instanceof JsonNumber ? value.toNumber() : Number.NaN;
+  if (Number.isInteger(number) && number >= 0 && number <= LONGEST_SECONDS) return number;
+  throw strange(what, `without a ${name}`);
 }
 
 export function isObject(value: JsonValue | undefined): value is { [key: string]: JsonValue } {

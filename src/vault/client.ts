@@ -4,7 +4,7 @@ import type { Operation } from "../events.ts";
 import { JsonNumber, type JsonValue } from "../json.ts";
 import type { Clock, Emit, TlsIdentity, Transport } from "../ports.ts";
 import type { Sensitive } from "../sensitive.ts";
-import { isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
+import { expectSeconds, isObject, list, seconds, secretFrom, strange, text } from "./answer.ts";
 import { type Answer, type Api, apiFor, type Call, type ClientOptions, type JsonObject } from "./api.ts";
 import type { VaultAuth, VaultSecret, VaultWrapInfo } from "./secret.ts";
 import { isPassing } from "./verdict.ts";
@@ -96,13 +96,13 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
   return {
     async login(mountPath, body, signal, identity) {
       const path = `${encodePath(mountPath)}/login`;
-      const { auth, wrapInfo } = secretFrom(
-        object(await api("login", null, { signal, identity }).write(path, body), "login"),
-      );
+      const answer = object(await api("login", null, { signal, identity }).write(path, body), "login");
+      const { auth, wrapInfo } = secretFrom(answer);
       if (auth === null || auth.token.reveal() === "") {
         const wrapped = wrapInfo === null ? "" : ": it is wrapped";
         throw new VaultError(200, `${mountPath}/login: the answer has no token${wrapped}`, []);
       }
+      expectDuration(answer.auth, `${mountPath}/login`);
       if (identity !== undefined) identities.set(auth.token, identity);
       return auth;
     },
@@ -123,10 +123,11 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       return secretFrom(object(answer, "sys/wrapping/unwrap"));
     },
     async lookupSelf(token) {
-      const data = lifeOf(await api("lookup-self", token).read("auth/token/lookup-self"), "auth/token/lookup-self");
+      const data = dataOf(await api("lookup-self", token).read("auth/token/lookup-self"));
+      const ttlSeconds = expectSeconds(data.ttl, "auth/token/lookup-self", "ttl");
       return {
-        ttlSeconds: seconds(data.ttl),
-        expires: text(data.expire_time) !== "" || seconds(data.ttl) > 0,
+        ttlSeconds,
+        expires: text(data.expire_time) !== "" || ttlSeconds > 0,
         explicitMaxTtlSeconds: seconds(data.explicit_max_ttl),
         periodSeconds: seconds(data.period),
         renewable: data.renewable === true,
@@ -185,9 +186,11 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       }
     },
     async lookupLease(token, lease) {
-      const answer = await api("lease-lookup", token).put("sys/leases/lookup", { lease_id: lease });
-      const data = lifeOf(answer, "sys/leases/lookup");
-      return { ttlSeconds: seconds(data.ttl), renewable: data.renewable === true };
+      const { ttl, renewable } = dataOf(await api("lease-lookup", token).put("sys/leases/lookup", { lease_id: lease }));
+      // Below 0 is one that has ended, and whose revocation fails (rule W7).
+      const hasEnded = ttl instanceof JsonNumber && ttl.toNumber() < 0;
+      const ttlSeconds = hasEnded ? 0 : expectSeconds(ttl, "sys/leases/lookup", "ttl");
+      return { ttlSeconds, renewable: renewable === true };
     },
     async renewLease(token, lease, increment) {
       const body = object(
@@ -217,17 +220,8 @@ export function encodePath(path: string): string {
 
 // ---- internal ----
 
-/** What is no length of time is not taken for its end: what is held would be replaced at once, and again and again. */
-function expectDuration(renewed: JsonValue | undefined, what: string): void {
-  const duration = isObject(renewed) ? renewed.lease_duration : undefined;
-  if (!(duration instanceof JsonNumber) || duration.toNumber() < 0) throw strange(what, "without a duration");
-}
-
-/** The data of a lookup. Without a ttl it is none, and must not be taken for one that is over. */
-function lifeOf(answer: Answer, what: string): JsonObject {
-  const data = dataOf(answer);
-  if (!(data.ttl instanceof JsonNumber)) throw strange(what, "without a ttl");
-  return data;
+function expectDuration(granted: JsonValue | undefined, what: string): void {
+  expectSeconds(isObject(granted) ? granted.lease_duration : undefined, what, "duration");
 }
 
 function object(answer: Answer, what: string): JsonObject {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { freePort } from "../../dev/free-port.ts";
+import type { Fault } from "../../dev/vault/faults.ts";
 import { NotifyError } from "../../src/errors.ts";
 import { expiryOf, horizonOf, leadFor } from "../../src/lease/schedule.ts";
 import { HEARS, type LabSidecar, refusal, useLab } from "./lab.ts";
@@ -9,6 +10,11 @@ const lab = useLab();
 const READ = /\/v1\/database\/creds\//;
 const RENEW = /\/v1\/sys\/leases\/renew$/;
 const LOOKUP = /\/v1\/sys\/leases\/lookup$/;
+const nothingFor = (lease: string): Fault => ({
+  kind: "answer",
+  status: 200,
+  body: { lease_id: lease, renewable: true, lease_duration: 0 },
+});
 const REVOKE = /\/v1\/sys\/leases\/revoke$/;
 
 const user = ({ keeper }: LabSidecar) => keeper.status().current?.user;
@@ -183,18 +189,32 @@ describe("W6: a renewal that fails", () => {
     expect(user(sidecar)).not.toBe(before);
   });
 
-  it("is one that is granted no time: the lease is in its last second, and is not asked for again and again", async () => {
+  it("is one that is granted no time: in its last second the lease is not asked for again and again", async () => {
     const sidecar = await lab.start();
     const before = user(sidecar);
     await sidecar.pass(SECOND);
-    const { lease } = sidecar.keeper.state().current!;
-    const body = { lease_id: lease, renewable: true, lease_duration: 0 };
-    const nothing = lab.fail(RENEW, { kind: "answer", status: 200, body });
+    const nothing = lab.fail(RENEW, nothingFor(sidecar.keeper.state().current!.lease));
+    const over = lab.fail(LOOKUP, { kind: "answer", status: 200, body: { data: { ttl: 0, renewable: true } } });
     await sidecar.until("lost");
-    expect(nothing.hits).toBe(1);
+    expect([nothing.hits, over.hits]).toEqual([1, 1]);
     nothing.remove();
+    over.remove();
     await sidecar.until("published");
     expect(user(sidecar)).not.toBe(before);
+  });
+
+  it("is one that is granted no time for ever: while the server knows the lease it is used, and then replaced in time", async () => {
+    const sidecar = await lab.start({ notifiers: [HEARS] });
+    await sidecar.pass(SECOND);
+    lab.fail(RENEW, nothingFor(sidecar.keeper.state().current!.lease));
+    expect((await sidecar.until("renewal failed")).verdict).toBe("kept");
+    lab.vault.requests.clear();
+    await sidecar.pass(MINUTE);
+    expect(lab.requests(/\/leases\//)).toBeLessThanOrEqual(10);
+    await sidecar.pass(24 * HOUR);
+    expect(sidecar.count("lost")).toBe(0);
+    expect(sidecar.count("read")).toBeGreaterThan(2);
+    expect(sidecar.count("read")).toBeLessThan(8);
   });
 
   it("for ever, as of a role that is gone, ends the renewals: the rotation is due at once", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Fault } from "../../dev/vault/faults.ts";
 import { Sensitive } from "../../src/sensitive.ts";
 import { HEARS, refusal, useLab } from "./lab.ts";
 import { HOUR, MINUTE, SECOND } from "./policies.ts";
@@ -8,6 +9,11 @@ const LOGIN = /\/v1\/auth\/kubernetes\/login$/;
 const RENEW_SELF = /\/v1\/auth\/token\/renew-self$/;
 const REVOKE_SELF = /\/v1\/auth\/token\/revoke-self$/;
 const LOOKUP_SELF = /\/v1\/auth\/token\/lookup-self$/;
+const NOTHING: Fault = {
+  kind: "answer",
+  status: 200,
+  body: { auth: { client_token: "s.x", accessor: "a", policies: [], renewable: true, lease_duration: 0 } },
+};
 const READ = /\/v1\/database\/creds\//;
 
 describe("the token", () => {
@@ -122,16 +128,28 @@ describe("the token", () => {
     expect(sidecar.count("lost")).toBe(0);
   });
 
-  it("W6: that a renewal grants no time is in its last second, and is not asked for again and again", async () => {
+  it("W6: that a renewal grants no time is not asked for again and again in its last second", async () => {
     const sidecar = await lab.start({ connectionMaxLifetime: MINUTE });
     await sidecar.pass(SECOND);
-    const auth = { client_token: "s.x", accessor: "a", policies: [], renewable: true, lease_duration: 0 };
-    const nothing = lab.fail(RENEW_SELF, { kind: "answer", status: 200, body: { auth } });
+    const nothing = lab.fail(RENEW_SELF, NOTHING);
+    const data = { ttl: 0, expire_time: "2026-01-02T03:04:05Z", renewable: true };
+    const over = lab.fail(LOOKUP_SELF, { kind: "answer", status: 200, body: { data } });
     await sidecar.until("token renewal failed", ({ lost }) => lost);
-    expect(nothing.hits).toBe(1);
+    expect([nothing.hits, over.hits]).toEqual([1, 1]);
     nothing.remove();
+    over.remove();
     await sidecar.until("published");
     expect(lab.requests(LOGIN)).toBe(2);
+  });
+
+  it("W6: that a renewal grants no time for ever is used while the server knows it, and followed in time", async () => {
+    lab.fail(RENEW_SELF, NOTHING);
+    const sidecar = await lab.start({ connectionMaxLifetime: MINUTE, notifiers: [HEARS] });
+    await sidecar.pass(5 * HOUR);
+    expect(sidecar.count("lost")).toBe(0);
+    expect(lab.requests(LOGIN)).toBeGreaterThanOrEqual(5);
+    expect(lab.requests(LOGIN)).toBeLessThanOrEqual(12);
+    expect(sidecar.count("read")).toBeLessThanOrEqual(12);
   });
 
   it.each([

@@ -99,7 +99,7 @@ describe("a request", () => {
   });
 
   it("takes nothing from the environment of the process, and prints nothing", async () => {
-    const server = await serve(json({ auth: { client_token: "s.1" }, data: {} }));
+    const server = await serve(json({ auth: { client_token: "s.1", lease_duration: 1 }, data: {} }));
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
       [new URL("./fixtures/talk.ts", import.meta.url).pathname, server.address],
@@ -139,7 +139,7 @@ describe("a path", () => {
   it.each(["my mount='k&8'", "a#b", "a?b=c", "a%2fb", "{{x}}", "ünï", "a+b@c", "&#x2F;", "a//b"])(
     "with odd characters arrives as it is: %s",
     async (mount) => {
-      const server = await serve(json({ auth: { client_token: "s.1" }, data: {} }));
+      const server = await serve(json({ auth: { client_token: "s.1", lease_duration: 1 }, data: {} }));
       const client = connect(server.address);
       await client.login(`auth/${mount}`, {});
       await client.read(token, `${mount}/creds/x`, "3");
@@ -245,20 +245,38 @@ describe("an answer", () => {
     await expect(client.renewSelf(token, 60)).rejects.toThrow("auth/token/renew-self: the answer is without a token");
   });
 
-  it.each(['"x"', "-5", "null"])(
-    "to a renewal with a duration of %s is an error, and no end of what is held",
-    async (duration) => {
-      const body = `{"lease_id":"x","lease_duration":${duration},"auth":{"client_token":"t","lease_duration":${duration}}}`;
-      const server = await serve((response) => response.end(body));
-      const client = connect(server.address);
-      await expect(client.renewSelf(token, 60)).rejects.toThrow(
-        "auth/token/renew-self: the answer is without a duration",
-      );
-      await expect(client.renewLease(token, "x", 60)).rejects.toThrow(
-        "sys/leases/renew: the answer is without a duration",
-      );
+  const NONSENSE = ['"60"', "-5", "null", "0.5", "1e308", "9223372037", "[]", "true", "{}"];
+
+  it.each(NONSENSE)(
+    "with a length of time of %s is an error, and no end of what is held, nor its absence",
+    async (time) => {
+      const data = `{"ttl":${time},"expire_time":"2026-01-02T03:04:05Z"}`;
+      const auth = `{"client_token":"t","lease_duration":${time}}`;
+      const body = `{"lease_id":"x","lease_duration":${time},"auth":${auth},"data":${data}}`;
+      const client = connect((await serve((response) => response.end(body))).address);
+      await expect(client.login("auth/k", {})).rejects.toThrow("auth/k/login: the answer is without a duration");
+      await expect(client.renewSelf(token, 60)).rejects.toThrow("renew-self: the answer is without a duration");
+      await expect(client.renewLease(token, "x", 60)).rejects.toThrow("renew: the answer is without a duration");
+      await expect(client.lookupSelf(token)).rejects.toThrow("lookup-self: the answer is without a ttl");
+      // A lease whose revocation fails is below 0 (rule W7).
+      if (time === "-5") expect((await client.lookupLease(token, "x")).ttlSeconds).toBe(0);
+      else await expect(client.lookupLease(token, "x")).rejects.toThrow("lookup: the answer is without a ttl");
+      // It is read all the same: what came may not come again, and its renewal tells how long it lives.
+      expect((await client.read(token, "x"))?.lease).toMatchObject({ id: "x", durationSeconds: 0 });
     },
   );
+
+  it("with a length of time of 0, or the longest that there is, is one", async () => {
+    for (const time of [0, 9_223_372_036]) {
+      const body = { lease_id: "x", lease_duration: time, auth: { client_token: "t", lease_duration: time } };
+      const client = connect((await serve(json({ ...body, data: { ttl: time } }))).address);
+      expect((await client.login("auth/k", {})).durationSeconds).toBe(time);
+      expect((await client.renewSelf(token, 60)).durationSeconds).toBe(time);
+      expect((await client.renewLease(token, "x", 60)).seconds).toBe(time);
+      expect((await client.lookupSelf(token)).ttlSeconds).toBe(time);
+      expect((await client.lookupLease(token, "x")).ttlSeconds).toBe(time);
+    }
+  });
 
   it("of 307 is an error that says so: the token does not go along", async () => {
     const other = await serve(json({}));
