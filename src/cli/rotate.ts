@@ -6,7 +6,7 @@ import { type ControlClient, controlClient } from "../control/client.ts";
 import type { ControlEvents, RotationAnswer } from "../control/words.ts";
 import { describe, LesseeError } from "../errors.ts";
 import { rounded } from "../health/relative.ts";
-import { stateFolders } from "../lease/state-place.ts";
+import { stateFolders } from "../lease/memory/state-place.ts";
 import { escapeInvisible } from "../log/invisible.ts";
 import type { World } from "../ports.ts";
 import { configPaths } from "./config-paths.ts";

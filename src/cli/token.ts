@@ -5,7 +5,7 @@
  */
 import type { ParsedFlags } from "../config/types.ts";
 import { describe } from "../errors.ts";
-import { runningHere } from "../lease/state-place.ts";
+import { runningHere } from "../lease/memory/state-place.ts";
 import type { World } from "../ports.ts";
 import { SERVER_FLAGS } from "./agent-flags.ts";
 import { connectByFlags, ownToken, serverByFlags } from "./client.ts";

@@ -4,8 +4,8 @@
  */
 import { setImmediate } from "node:timers";
 import type { AgentConfig } from "../config/types.ts";
-import type { Keeper } from "../lease/keeper.ts";
-import type { Keepers } from "../lease/keepers.ts";
+import type { Keeper } from "../lease/keeping/keeper.ts";
+import type { Keepers } from "../lease/keeping/keepers.ts";
 import type { Clock } from "../ports.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import type { Supervisor } from "../supervise/supervisor.ts";

@@ -4,7 +4,7 @@
  */
 import { describe } from "../errors.ts";
 import { backoff, LOCAL_BACKOFF } from "../lease/backoff.ts";
-import type { Keepers } from "../lease/keepers.ts";
+import type { Keepers } from "../lease/keeping/keepers.ts";
 import type { Clock, Emit, Files, Notifier, Random } from "../ports.ts";
 import { createWatch } from "../system/watch.ts";
 import type { Setup } from "./setup.ts";

@@ -3,7 +3,7 @@ import type { AuthMethod } from "../auth/method.ts";
 import type { AgentConfig, AutoAuthConfig } from "../config/types.ts";
 import { LesseeError } from "../errors.ts";
 import { podNamed } from "../kubernetes/claims.ts";
-import { openState, type StatePlace } from "../lease/state-place.ts";
+import { openState, type StatePlace } from "../lease/memory/state-place.ts";
 import type { Emit, World } from "../ports.ts";
 import { replaceFile } from "../publish/file.ts";
 import type { VaultConnection } from "../vault/connect.ts";

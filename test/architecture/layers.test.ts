@@ -47,25 +47,7 @@ const PURE = [
 ];
 
 /** … but for these: they wait, remember or write, if only through ports. */
-const IMPURE = [
-  ...[
-    "adoption",
-    "application-operations",
-    "hand-over",
-    "holdings",
-    "keeper",
-    "keepers",
-    "lane",
-    "login",
-    "memory",
-    "narrator",
-    "release",
-    "rights",
-  ],
-  ...["state-file", "state-place", "token-operations", "tokens", "vault-operations"],
-]
-  .map((name) => `src/lease/${name}.ts`)
-  .concat(["certificate", "webhook"].map((name) => `src/inject/${name}.ts`));
+const IMPURE = ["src/inject/certificate.ts", "src/inject/webhook.ts", "src/lease/keeping/", "src/lease/memory/"];
 
 /** Where the parts are put together, beside cli/. */
 const PROGRAM = ["src/agent.ts", "src/program/"];
@@ -198,10 +180,13 @@ describe("the reader of imports", () => {
 function layerOf(path: string): Layer {
   if (path === "src/main.ts") return "main";
   if (WORDS.includes(path)) return "words";
-  if (!IMPURE.includes(path) && PURE.some((name) => path === name || (name.endsWith("/") && path.startsWith(name))))
-    return "rules";
+  if (isListed(path, PURE) && !isListed(path, IMPURE)) return "rules";
   if ([...PROGRAM, "src/cli/"].some((name) => path.startsWith(name))) return "program";
   return "adapters";
+}
+
+function isListed(path: string, names: readonly string[]): boolean {
+  return names.some((name) => path === name || (name.endsWith("/") && path.startsWith(name)));
 }
 
 function isPure(file: SourceFile): boolean {

@@ -9,7 +9,7 @@ import { type EmulatedVault, startEmulatedVault } from "../../dev/vault/emulated
 import type { AuthMethod } from "../../src/auth/method.ts";
 import { parseAuthMethod } from "../../src/auth/methods.ts";
 import type { LesseeEvent } from "../../src/events.ts";
-import { createTokens, type Session, type Tokens, type TokensDeps } from "../../src/lease/tokens.ts";
+import { createTokens, type Session, type Tokens, type TokensDeps } from "../../src/lease/keeping/tokens.ts";
 import type { Clock } from "../../src/ports.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createTransport } from "../../src/vault/transport.ts";

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { vaultApi } from "../../dev/vault/client.ts";
 import { type EmulatedVault, startEmulatedVault } from "../../dev/vault/emulated-vault.ts";
 import { runTokenRevoke } from "../../src/cli/token.ts";
-import { openState } from "../../src/lease/state-place.ts";
+import { openState } from "../../src/lease/memory/state-place.ts";
 import type { Kill, World } from "../../src/ports.ts";
 import { createSystemClock } from "../../src/system/clock.ts";
 import { startTlsFront } from "../support/tls-front.ts";

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { LesseeEvent } from "../../src/events.ts";
 import { advance } from "../../src/lease/advance.ts";
+import { createNarrator } from "../../src/lease/keeping/narrator.ts";
 import { decide } from "../../src/lease/lifecycle.ts";
-import { createNarrator } from "../../src/lease/narrator.ts";
 import { horizonOf } from "../../src/lease/schedule.ts";
 import { NOTHING_YET, type Policy } from "../../src/lease/state.ts";
 import { Sensitive } from "../../src/sensitive.ts";

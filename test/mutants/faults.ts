@@ -65,7 +65,7 @@ export const FAULTS: readonly Fault[] = [
       "|| leadFits(held, policy) || policy.probe) return;",
     ],
   ]),
-  ...on("One database user per pod", "src/lease/adoption.ts", [
+  ...on("One database user per pod", "src/lease/memory/adoption.ts", [
     [
       "a sidecar that follows another begins anew",
       "for (const credential of state.credentials) await",
@@ -83,7 +83,7 @@ export const FAULTS: readonly Fault[] = [
   ...on("Never a flood", "src/lease/backoff.ts", [
     ["no wait is longer than the one before", "policy.min * 2 ** Math.min(failures - 1, 30)", "policy.min"],
   ]),
-  ...on("Never a flood", "src/lease/vault-operations.ts", [
+  ...on("Never a flood", "src/lease/keeping/vault-operations.ts", [
     ["each refused read is a login", "const RELOGIN_INTERVAL = 5 * 60_000;", "const RELOGIN_INTERVAL = 0;"],
   ]),
   ...on("Never a flood", "src/lease/advance.ts", [
@@ -130,7 +130,7 @@ export const FAULTS: readonly Fault[] = [
   ]),
 
   // ---- W10: state is adopted when lookups say so and a login proves it ----
-  ...on("W10", "src/lease/adoption.ts", [
+  ...on("W10", "src/lease/memory/adoption.ts", [
     [
       "a lease whose revocation has failed is taken up",
       "alive.ttlSeconds <= 0 || !alive.renewable",
@@ -159,7 +159,7 @@ export const FAULTS: readonly Fault[] = [
     ],
     ["a server that is sealed is as one that says no", "|| (error instanceof VaultError && isPassing(error))", ""],
   ]),
-  ...on("W10", "src/lease/keeper.ts", [
+  ...on("W10", "src/lease/keeping/keeper.ts", [
     ["what is to be released is kept as if it were to be used", ' && !(isRetiring(held) && held.step !== "drain")', ""],
     ["what is kept as retiring is kept as current", '? "current" : "retiring"', '? "current" : "current"'],
   ]),
@@ -177,7 +177,7 @@ export const FAULTS: readonly Fault[] = [
   ]),
 
   // ---- W11: state is bound to server, mount, role and pod, and locked ----
-  ...on("W11", "src/lease/state-file.ts", [
+  ...on("W11", "src/lease/memory/state-file.ts", [
     ["a foreign state is taken up", "if (foreign.length > 0)", "if (foreign.length > 9)"],
     ["another pod's state is taken up", "(name) => saved", '(name) => name !== "pod" && saved'],
     ["another namespace's state is taken up", "(name) => saved", '(name) => name !== "namespace" && saved'],
@@ -187,7 +187,7 @@ export const FAULTS: readonly Fault[] = [
     ["everybody may look into the folder", "mode: 0o700", "mode: 0o755"],
     ["the token stands there in plain text beside a key", "if (key === null) return contents;", "return contents;"],
   ]),
-  ...on("W11", "src/lease/state-place.ts", [
+  ...on("W11", "src/lease/memory/state-place.ts", [
     ["two may use one state", "if (owner !== null && (await isRunning(owner, options))) {", "if (owner === null) {"],
     [
       "a pid that somebody else has now holds the lock",
@@ -210,7 +210,7 @@ export const FAULTS: readonly Fault[] = [
   ]),
 
   // ---- M1: max TTLs are asked for in the first second ----
-  ...on("M1", "src/lease/vault-operations.ts", [
+  ...on("M1", "src/lease/keeping/vault-operations.ts", [
     ["an hour is asked for", "const PROBE_SECONDS = 99_999_999", "const PROBE_SECONDS = 3_600"],
     [
       "it is never asked for",
@@ -220,8 +220,8 @@ export const FAULTS: readonly Fault[] = [
     ["it is asked for though nobody wants it", "probeAt: policy.probe ? probeDue", "probeAt: sentAt > 0 ? probeDue"],
     [
       "a shortened renewal tells nothing",
-      "granted.renewable ? horizonFrom(sentAt, asked, granted.seconds * 1_000)",
-      "granted.renewable ? Number.POSITIVE_INFINITY",
+      "renewable ? horizonFrom(sentAt, asked, seconds * 1_000)",
+      "renewable ? Number.POSITIVE_INFINITY",
     ],
     [
       "the answer to the probe is not used",
@@ -229,7 +229,7 @@ export const FAULTS: readonly Fault[] = [
       "found: null }",
     ],
   ]),
-  ...on("M1", "src/lease/token-operations.ts", [
+  ...on("M1", "src/lease/keeping/token-operations.ts", [
     ["an hour is asked for", "const PROBE_SECONDS = 99_999_999", "const PROBE_SECONDS = 3_600"],
     ["the token is never asked", "probeAt: probeDue(sentAt, printsHorizon)", "probeAt: never"],
     ["the grant tells nothing", "Math.min(cap, horizonFrom(sentAt, PROBE_SECONDS * 1_000, most))", "cap"],
@@ -245,12 +245,12 @@ export const FAULTS: readonly Fault[] = [
     ["it is waited for by all", "isAwaited ? sentAt : sentAt", "sentAt > 0 ? sentAt : sentAt"],
     ["it is put off for ever", "now < readAt + PROBE_BY ?", "now > readAt ?"],
   ]),
-  ...on("M1", "src/lease/keeper.ts", [
+  ...on("M1", "src/lease/keeping/keeper.ts", [
     ["other first credentials wait for it", "|| !deps.isAwaited() ? null", "|| deps.isAwaited() ? null"],
   ]),
 
   // ---- M2: a read is never aborted or repeated, and counts as made where its answer is unclear ----
-  ...on("M2", "src/lease/vault-operations.ts", [
+  ...on("M2", "src/lease/keeping/vault-operations.ts", [
     ["a cut connection has made nothing", 'error.effect === "unknown"', "false"],
     ["a 500 has made nothing", ": isServerFault(error) && state", ": false && state"],
     [
@@ -281,7 +281,9 @@ export const FAULTS: readonly Fault[] = [
     ["the next read does not wait for the budget", "mayHaveIssued ? pace(unclearLeft(counted, policy)) : 0", "0"],
     ["a failed read is under way for ever", "return { ...counted, reading: false, read", "return { ...counted, read"],
   ]),
-  ...on("M2", "src/lease/keeper.ts", [["nobody knows that a read is under way", 'apply({ is: "reading" });', ""]]),
+  ...on("M2", "src/lease/keeping/keeper.ts", [
+    ["nobody knows that a read is under way", 'apply({ is: "reading" });', ""],
+  ]),
   ...on("M2", "src/vault/mounts.ts", [
     ["a database is as harmless as KV", 'mount?.type === "kv" ?', 'mount?.type !== "" ?'],
   ]),
@@ -317,11 +319,11 @@ export const FAULTS: readonly Fault[] = [
   ...on("M5", "src/lease/lifecycle.ts", [["it is not told why", 'return "valid until"', 'return "horizon"']]),
 
   // ---- M6: objects that a user owns are counted, named, and said with their cure ----
-  ...on("M6", "src/lease/application-operations.ts", [
+  ...on("M6", "src/lease/keeping/application-operations.ts", [
     ["it is never said", "role.owned === 0 || ownersSaid.has(id)", "role.owned >= 0 || ownersSaid.has(id)"],
     ["it is said at every look", "ownersSaid.add(id);", ""],
   ]),
-  ...on("M6", "src/lease/release.ts", [
+  ...on("M6", "src/lease/keeping/release.ts", [
     ["a role that is still there is released", "role?.exists ? remains(role)", "role?.exists === null ? remains(role)"],
     ["the reason is not said", "role.owned === 0 ?", "role.owned >= 0 ?"],
   ]),
@@ -351,7 +353,7 @@ export const FAULTS: readonly Fault[] = [
   ]),
 
   // ---- M7: room for two generations is looked for before another user is made, and is never in the way ----
-  ...on("M7", "src/lease/keeper.ts", [
+  ...on("M7", "src/lease/keeping/keeper.ts", [
     ["it is not looked for", "await application.lookForRoom(state.current);", ""],
     [
       "it is looked for after the read",
@@ -359,7 +361,7 @@ export const FAULTS: readonly Fault[] = [
       "return vault.read(state, stopSignal.signal).finally(() => application.lookForRoom(state.current!));",
     ],
   ]),
-  ...on("M7", "src/lease/application-operations.ts", [
+  ...on("M7", "src/lease/keeping/application-operations.ts", [
     [
       "who cannot look does not read",
       "} catch {\n      // The login",
@@ -422,12 +424,12 @@ export const FAULTS: readonly Fault[] = [
   ...on("M8", "src/lease/advance.ts", [
     ["what is hopeless is tried at once", "outcome.permanent ? HOPELESS_RETRY : b", "outcome.permanent ? 0 : b"],
   ]),
-  ...on("M8", "src/lease/application-operations.ts", [
+  ...on("M8", "src/lease/keeping/application-operations.ts", [
     ["one that is hopeless slows the others", "permanent &&= error", "permanent ||= error"],
   ]),
 
   // ---- M10: an init container leaves its lease and its token to last ----
-  ...on("M10", "src/lease/hand-over.ts", [
+  ...on("M10", "src/lease/memory/hand-over.ts", [
     [
       "the token is not renewed",
       "tokenEnds.set(number, await prolongToken(under[0]!, longest, deps));",

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { AgentConfig } from "../../src/config/types.ts";
-import type { Keeper } from "../../src/lease/keeper.ts";
-import type { Keepers } from "../../src/lease/keepers.ts";
+import type { Keeper } from "../../src/lease/keeping/keeper.ts";
+import type { Keepers } from "../../src/lease/keeping/keepers.ts";
 import { createConsequences, type End } from "../../src/program/consequences.ts";
 import type { Publisher } from "../../src/publish/publisher.ts";
 import { createFakeClock } from "../support/fake-clock.ts";

@@ -2,15 +2,15 @@
  * What an init container leaves: leases and tokens that nobody renews until the sidecar is up, or never again (rule
  * M10). Each is asked for once more, for just as long as it will be needed.
  */
-import type { CredentialConfig } from "../config/types.ts";
-import { describe } from "../errors.ts";
-import { formatDuration } from "../log/duration.ts";
-import type { Clock, Emit } from "../ports.ts";
-import type { Sensitive } from "../sensitive.ts";
-import type { VaultClient } from "../vault/client.ts";
-import type { HeldRecord, Keeper } from "./keeper.ts";
-import type { Held } from "./state.ts";
-import type { Tokens } from "./tokens.ts";
+import type { CredentialConfig } from "../../config/types.ts";
+import { describe } from "../../errors.ts";
+import { formatDuration } from "../../log/duration.ts";
+import type { Clock, Emit } from "../../ports.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import type { HeldRecord, Keeper } from "../keeping/keeper.ts";
+import type { Tokens } from "../keeping/tokens.ts";
+import type { Held } from "../state.ts";
 
 /** Over `connection_max_lifetime`, for what nobody takes over (DESIGN §8.5). */
 const UNSHARED_SURPLUS = 5 * 60_000;

@@ -3,14 +3,14 @@
  * the restarted one. It holds secrets: a memory-backed folder, mode 0600, and sealed when there is a key to seal with.
  */
 import { join } from "node:path";
-import { describe, LesseeError } from "../errors.ts";
-import { JsonNumber, type JsonValue, parseJson } from "../json.ts";
-import type { Files } from "../ports.ts";
-import type { Dependency } from "../render/template.ts";
-import { Sensitive } from "../sensitive.ts";
-import { secretFrom } from "../vault/answer.ts";
-import type { Ends, VaultSecret } from "../vault/secret.ts";
-import type { HeldRecord } from "./keeper.ts";
+import { describe, LesseeError } from "../../errors.ts";
+import { JsonNumber, type JsonValue, parseJson } from "../../json.ts";
+import type { Files } from "../../ports.ts";
+import type { Dependency } from "../../render/template.ts";
+import { Sensitive } from "../../sensitive.ts";
+import { secretFrom } from "../../vault/answer.ts";
+import type { Ends, VaultSecret } from "../../vault/secret.ts";
+import type { HeldRecord } from "../keeping/keeper.ts";
 
 /** Whose state it is: another server's, role's or pod's is put aside untouched (rule W11). */
 export interface Binding {

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { LesseeEvent } from "../../src/events.ts";
-import { createMemory, type Memory } from "../../src/lease/memory.ts";
-import type { SavedState, StateFile } from "../../src/lease/state-file.ts";
-import type { Emit } from "../../src/ports.ts";
+import type { LesseeEvent } from "../../../src/events.ts";
+import { createMemory, type Memory } from "../../../src/lease/memory/memory.ts";
+import type { SavedState, StateFile } from "../../../src/lease/memory/state-file.ts";
+import type { Emit } from "../../../src/ports.ts";
 import { savedCredential, savedState } from "./saved-state.ts";
 
 const ONE = savedCredential();

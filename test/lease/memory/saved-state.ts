@@ -1,6 +1,6 @@
 /** A state as a sidecar saves it. */
-import type { Binding, SavedCredential, SavedState } from "../../src/lease/state-file.ts";
-import { Sensitive } from "../../src/sensitive.ts";
+import type { Binding, SavedCredential, SavedState } from "../../../src/lease/memory/state-file.ts";
+import { Sensitive } from "../../../src/sensitive.ts";
 
 export const BINDING: Binding = {
   address: "https://vault:8200",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createPulse, either, runLane } from "../../src/lease/lane.ts";
-import { useFakeClock } from "../support/fake-clock.ts";
+import { createPulse, either, runLane } from "../../../src/lease/keeping/lane.ts";
+import { useFakeClock } from "../../support/fake-clock.ts";
 
 const clock = useFakeClock();
 type Step = { readonly do: "wait"; readonly until: number } | { readonly do: "work" } | { readonly do: "done" };

@@ -2,19 +2,19 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseJson } from "../../src/json.ts";
-import type { HeldRecord } from "../../src/lease/keeper.ts";
+import { parseJson } from "../../../src/json.ts";
+import type { HeldRecord } from "../../../src/lease/keeping/keeper.ts";
 import {
   createSaver,
   openStateFile,
   type StateFile,
   type StateFileOptions,
   secretOf,
-} from "../../src/lease/state-file.ts";
-import { replaceFile } from "../../src/publish/file.ts";
-import { Sensitive } from "../../src/sensitive.ts";
-import { secretFrom } from "../../src/vault/answer.ts";
-import { held } from "./policies.ts";
+} from "../../../src/lease/memory/state-file.ts";
+import { replaceFile } from "../../../src/publish/file.ts";
+import { Sensitive } from "../../../src/sensitive.ts";
+import { secretFrom } from "../../../src/vault/answer.ts";
+import { held } from "../policies.ts";
 import { BINDING, savedCredential, savedState } from "./saved-state.ts";
 
 let folder = "";

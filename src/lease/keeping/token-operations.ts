@@ -1,12 +1,12 @@
 /** What a token's life asks of the server: log in, renew, revoke. Every failure is turned into an outcome here. */
-import { describe, LesseeError, VaultError } from "../errors.ts";
-import type { Sensitive } from "../sensitive.ts";
-import type { TokenInfo } from "../vault/client.ts";
-import type { VaultAuth } from "../vault/secret.ts";
-import { isPassing, isRefusal, retryAfter } from "../vault/verdict.ts";
+import { describe, LesseeError, VaultError } from "../../errors.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { TokenInfo } from "../../vault/client.ts";
+import type { VaultAuth } from "../../vault/secret.ts";
+import { isPassing, isRefusal, retryAfter } from "../../vault/verdict.ts";
+import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "../schedule.ts";
+import { COUNTED, type HeldToken, type TokenOutcome, type TokenPolicy } from "../token.ts";
 import { type Login, type LoginDeps, logInOnce } from "./login.ts";
-import { finite, horizonFrom, incrementFor, probeDue, renewalDue } from "./schedule.ts";
-import { COUNTED, type HeldToken, type TokenOutcome, type TokenPolicy } from "./token.ts";
 
 export interface TokenOperationsDeps extends LoginDeps {
   readonly methodName: string;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { parseJson } from "../../src/json.ts";
-import type { Keeper } from "../../src/lease/keeper.ts";
-import { createKeepers } from "../../src/lease/keepers.ts";
-import { NOTHING_YET, type Stopping } from "../../src/lease/state.ts";
-import { type Dependency, dependencyKey } from "../../src/render/template.ts";
-import { secretFrom } from "../../src/vault/answer.ts";
+import { parseJson } from "../../../src/json.ts";
+import type { Keeper } from "../../../src/lease/keeping/keeper.ts";
+import { createKeepers } from "../../../src/lease/keeping/keepers.ts";
+import { NOTHING_YET, type Stopping } from "../../../src/lease/state.ts";
+import { type Dependency, dependencyKey } from "../../../src/render/template.ts";
+import { secretFrom } from "../../../src/vault/answer.ts";
 
 const A: Dependency = { kind: "read", path: "a" };
 const LIST: Dependency = { kind: "list", path: "a" };

@@ -1,8 +1,8 @@
 /** Where the state file lies, and who may use it: the first place that can be had, by one process at a time. */
-import type { StateConfig } from "../config/types.ts";
-import { describe, LesseeError } from "../errors.ts";
-import type { Files, Kill } from "../ports.ts";
-import { Sensitive } from "../sensitive.ts";
+import type { StateConfig } from "../../config/types.ts";
+import { describe, LesseeError } from "../../errors.ts";
+import type { Files, Kill } from "../../ports.ts";
+import { Sensitive } from "../../sensitive.ts";
 import { type Binding, openStateFile, type StateFile } from "./state-file.ts";
 
 /** What the injector mounts when agent-cache-enable is set: init container and sidecar share it. */

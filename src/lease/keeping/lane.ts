@@ -1,5 +1,5 @@
 /** The only loop around the pure lifecycles: decide, act, take in what came of it; and again. */
-import type { Alarm, Clock } from "../ports.ts";
+import type { Alarm, Clock } from "../../ports.ts";
 
 /** Wakes every lane that waits, so that it decides anew. */
 export interface Pulse {

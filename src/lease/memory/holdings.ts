@@ -2,9 +2,9 @@
  * What all keepers hold, put together: for the state file, and for the tokens that it depends on. Of hundreds of keepers
  * only the one that has changed is looked at.
  */
-import type { Sensitive } from "../sensitive.ts";
-import type { VaultSecret } from "../vault/secret.ts";
-import type { Keeper } from "./keeper.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { VaultSecret } from "../../vault/secret.ts";
+import type { Keeper } from "../keeping/keeper.ts";
 import { createSaver, type SavedCredential, type SavedState } from "./state-file.ts";
 
 export interface Holdings {

@@ -1,10 +1,9 @@
 /** Keeps the sidecar logged in: runs token.ts's lanes against the server, and lends the token to those who read. */
-import type { Random } from "../ports.ts";
-import type { Sensitive } from "../sensitive.ts";
-import type { TokenStatus } from "../status.ts";
-import { createPulse, either, runLane } from "./lane.ts";
-import type { Outcome } from "./outcomes.ts";
-import { finite } from "./schedule.ts";
+import type { Random } from "../../ports.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { TokenStatus } from "../../status.ts";
+import type { Outcome } from "../outcomes.ts";
+import { finite } from "../schedule.ts";
 import {
   advanceToken,
   decideToken,
@@ -17,7 +16,8 @@ import {
   type TokenOutcome,
   type TokenState,
   tokenEnd,
-} from "./token.ts";
+} from "../token.ts";
+import { createPulse, either, runLane } from "./lane.ts";
 import { createTokenOperations, type TokenOperationsDeps } from "./token-operations.ts";
 
 export interface TokensDeps extends TokenOperationsDeps {

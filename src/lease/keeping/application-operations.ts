@@ -1,10 +1,10 @@
 /** What the lifecycle asks of Postgres, of the files and of the application. Every failure becomes an outcome here. */
-import { DatabaseError, describe, NotifyError } from "../errors.ts";
-import type { Clock, Databases, DatabaseUser, Emit, Notifier, RoleSessions } from "../ports.ts";
-import type { Outcome } from "./outcomes.ts";
-import { ownedText } from "./owned.ts";
-import { expiryOf } from "./schedule.ts";
-import type { Current, Held, Retiring, State } from "./state.ts";
+import { DatabaseError, describe, NotifyError } from "../../errors.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Notifier, RoleSessions } from "../../ports.ts";
+import type { Outcome } from "../outcomes.ts";
+import { ownedText } from "../owned.ts";
+import { expiryOf } from "../schedule.ts";
+import type { Current, Held, Retiring, State } from "../state.ts";
 
 /** What came of writing the files of a credential. */
 export type PublishResult =

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Fault } from "../../dev/vault/faults.ts";
-import { Sensitive } from "../../src/sensitive.ts";
-import { HEARS, refusal, useLab } from "./lab.ts";
-import { HOUR, MINUTE, SECOND } from "./policies.ts";
+import type { Fault } from "../../../dev/vault/faults.ts";
+import { Sensitive } from "../../../src/sensitive.ts";
+import { HEARS, refusal, useLab } from "../lab.ts";
+import { HOUR, MINUTE, SECOND } from "../policies.ts";
 
 const lab = useLab();
 const LOGIN = /\/v1\/auth\/kubernetes\/login$/;

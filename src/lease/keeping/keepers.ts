@@ -1,12 +1,12 @@
 /** All keepers of a sidecar: one for each secret that the templates ask for, whichever of them asks. */
 
-import type { RotationAnswer } from "../control/words.ts";
-import { type Brain, type Dependency, dependencyKey, isSecret } from "../render/template.ts";
-import { text } from "../vault/answer.ts";
-import type { VaultSecret } from "../vault/secret.ts";
+import type { RotationAnswer } from "../../control/words.ts";
+import { type Brain, type Dependency, dependencyKey, isSecret } from "../../render/template.ts";
+import { text } from "../../vault/answer.ts";
+import type { VaultSecret } from "../../vault/secret.ts";
+import type { Outcome } from "../outcomes.ts";
+import type { Stopping } from "../state.ts";
 import type { Keeper } from "./keeper.ts";
-import type { Outcome } from "./outcomes.ts";
-import type { Stopping } from "./state.ts";
 
 export interface Keepers {
   /** What templates may ask. */

@@ -1,10 +1,10 @@
 /** What an init container leaves behind (rule M10): real users in Postgres, and hours that pass at once. */
 import { describe, expect, it } from "vitest";
-import type { LesseeEvent } from "../../src/events.ts";
-import { handOver } from "../../src/lease/hand-over.ts";
-import type { Keeper } from "../../src/lease/keeper.ts";
-import { refusal, type SidecarOptions, useLab } from "./lab.ts";
-import { HOUR, MINUTE, SECOND } from "./policies.ts";
+import type { LesseeEvent } from "../../../src/events.ts";
+import type { Keeper } from "../../../src/lease/keeping/keeper.ts";
+import { handOver } from "../../../src/lease/memory/hand-over.ts";
+import { refusal, type SidecarOptions, useLab } from "../lab.ts";
+import { HOUR, MINUTE, SECOND } from "../policies.ts";
 
 const lab = useLab();
 

@@ -1,12 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { advance } from "../../src/lease/advance.ts";
-import { createNarrator } from "../../src/lease/narrator.ts";
-import type { Grant, Outcome } from "../../src/lease/outcomes.ts";
-import { NOTHING_YET } from "../../src/lease/state.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
-import { held, MINUTE, SEED_POLICY } from "./policies.ts";
+import { advance } from "../../../src/lease/advance.ts";
+import { createNarrator } from "../../../src/lease/keeping/narrator.ts";
+import type { Grant, Outcome } from "../../../src/lease/outcomes.ts";
+import { NOTHING_YET } from "../../../src/lease/state.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { held, MINUTE, SEED_POLICY } from "../policies.ts";
 
 it("What is read anew without a lease, for months, leaves nothing behind", () => {
   setFlagsFromString("--expose-gc");

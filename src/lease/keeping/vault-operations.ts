@@ -1,18 +1,18 @@
 /** What the lifecycle asks of Vault for what it holds: read and renew. Every failure is turned into an outcome here. */
-import { describe, LesseeError, TransportError, VaultError } from "../errors.ts";
-import type { Clock, Emit, Random } from "../ports.ts";
-import type { Dependency } from "../render/template.ts";
-import type { Sensitive } from "../sensitive.ts";
-import { strange } from "../vault/answer.ts";
-import type { VaultClient } from "../vault/client.ts";
-import type { VaultSecret } from "../vault/secret.ts";
-import { isPassing, retryAfter } from "../vault/verdict.ts";
-import type { Grant, Outcome } from "./outcomes.ts";
+import { describe, LesseeError, TransportError, VaultError } from "../../errors.ts";
+import type { Clock, Emit, Random } from "../../ports.ts";
+import type { Dependency } from "../../render/template.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import { strange } from "../../vault/answer.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import type { VaultSecret } from "../../vault/secret.ts";
+import { isPassing, retryAfter } from "../../vault/verdict.ts";
+import type { Grant, Outcome } from "../outcomes.ts";
+import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue, rereadDue } from "../schedule.ts";
+import type { Held, Policy, State } from "../state.ts";
+import { validityOf } from "../validity.ts";
 import type { KnownRights } from "./rights.ts";
-import { finite, horizonFrom, incrementFor, leadFor, leadOf, probeDue, renewalDue, rereadDue } from "./schedule.ts";
-import type { Held, Policy, State } from "./state.ts";
 import type { Session, Tokens } from "./tokens.ts";
-import { validityOf } from "./validity.ts";
 
 export interface VaultOperationsDeps {
   readonly dependency: Dependency;

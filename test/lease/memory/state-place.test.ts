@@ -4,8 +4,8 @@ import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openState, type PlaceOptions } from "../../src/lease/state-place.ts";
-import { publishFile } from "../../src/publish/file.ts";
+import { openState, type PlaceOptions } from "../../../src/lease/memory/state-place.ts";
+import { publishFile } from "../../../src/publish/file.ts";
 import { BINDING, savedState } from "./saved-state.ts";
 
 let home = "";

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { freePort } from "../../dev/free-port.ts";
-import type { Fault } from "../../dev/vault/faults.ts";
-import type { SavedState } from "../../src/lease/state-file.ts";
-import { HEARS, type LabSidecar, refusal, type SidecarOptions, useLab } from "./lab.ts";
-import { HOUR, MINUTE, SECOND } from "./policies.ts";
+import { freePort } from "../../../dev/free-port.ts";
+import type { Fault } from "../../../dev/vault/faults.ts";
+import type { SavedState } from "../../../src/lease/memory/state-file.ts";
+import { HEARS, type LabSidecar, refusal, type SidecarOptions, useLab } from "../lab.ts";
+import { HOUR, MINUTE, SECOND } from "../policies.ts";
 
 const lab = useLab();
 const LOOKUP = /\/v1\/sys\/leases\/lookup$/;

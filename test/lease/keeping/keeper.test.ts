@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { freePort } from "../../dev/free-port.ts";
-import type { Fault } from "../../dev/vault/faults.ts";
-import { NotifyError } from "../../src/errors.ts";
-import { expiryOf, horizonOf, leadFor } from "../../src/lease/schedule.ts";
-import { HEARS, type LabSidecar, refusal, useLab } from "./lab.ts";
-import { HOUR, MINUTE, SECOND, SEED_POLICY } from "./policies.ts";
+import { freePort } from "../../../dev/free-port.ts";
+import type { Fault } from "../../../dev/vault/faults.ts";
+import { NotifyError } from "../../../src/errors.ts";
+import { expiryOf, horizonOf, leadFor } from "../../../src/lease/schedule.ts";
+import { HEARS, type LabSidecar, refusal, useLab } from "../lab.ts";
+import { HOUR, MINUTE, SECOND, SEED_POLICY } from "../policies.ts";
 
 const lab = useLab();
 const READ = /\/v1\/database\/creds\//;

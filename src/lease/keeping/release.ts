@@ -1,13 +1,13 @@
 /** How a credential is given back (rule W7). Only what is retiring comes here: it is the stage that is released, not a lease id (rule R3). */
-import { describe, VaultError } from "../errors.ts";
-import type { Emit, RoleSessions } from "../ports.ts";
-import type { Sensitive } from "../sensitive.ts";
-import type { VaultClient } from "../vault/client.ts";
-import { retryAfter } from "../vault/verdict.ts";
-import type { Outcome } from "./outcomes.ts";
-import { ownedText } from "./owned.ts";
+import { describe, VaultError } from "../../errors.ts";
+import type { Emit, RoleSessions } from "../../ports.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import { retryAfter } from "../../vault/verdict.ts";
+import type { Outcome } from "../outcomes.ts";
+import { ownedText } from "../owned.ts";
+import type { Retiring } from "../state.ts";
 import type { KnownRights } from "./rights.ts";
-import type { Retiring } from "./state.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface ReleaseDeps {

@@ -1,16 +1,16 @@
 /** Taking up what an earlier sidecar held (rule W10). */
-import { DatabaseError, describe, LesseeError, TransportError, VaultError } from "../errors.ts";
-import type { Clock, Databases, DatabaseUser, Emit, Random, Verification } from "../ports.ts";
-import type { Dependency } from "../render/template.ts";
-import { Sensitive } from "../sensitive.ts";
-import type { VaultClient } from "../vault/client.ts";
-import { isPassing, isRefusal, retryAfter } from "../vault/verdict.ts";
-import { backoff, READ_BACKOFF } from "./backoff.ts";
-import type { Keeper } from "./keeper.ts";
-import type { Grant } from "./outcomes.ts";
-import type { Policy } from "./state.ts";
+import { DatabaseError, describe, LesseeError, TransportError, VaultError } from "../../errors.ts";
+import type { Clock, Databases, DatabaseUser, Emit, Random, Verification } from "../../ports.ts";
+import type { Dependency } from "../../render/template.ts";
+import { Sensitive } from "../../sensitive.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import { isPassing, isRefusal, retryAfter } from "../../vault/verdict.ts";
+import { backoff, READ_BACKOFF } from "../backoff.ts";
+import type { Keeper } from "../keeping/keeper.ts";
+import type { Session, Tokens } from "../keeping/tokens.ts";
+import type { Grant } from "../outcomes.ts";
+import type { Policy } from "../state.ts";
 import { type Kept, type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
-import type { Session, Tokens } from "./tokens.ts";
 
 export interface AdoptionDeps {
   readonly client: VaultClient;

@@ -2,23 +2,23 @@
  * Keeps one path's credential alive: runs the lifecycle's three lanes, and tells the observers what happened. It
  * decides nothing; lifecycle.ts does.
  */
-import type { Clock, DatabaseUser, Emit, Random } from "../ports.ts";
-import type { Dependency } from "../render/template.ts";
-import { Sensitive } from "../sensitive.ts";
-import type { CredentialStatus } from "../status.ts";
-import type { VaultSecret } from "../vault/secret.ts";
-import { advance } from "./advance.ts";
+import type { Clock, DatabaseUser, Emit, Random } from "../../ports.ts";
+import type { Dependency } from "../../render/template.ts";
+import { Sensitive } from "../../sensitive.ts";
+import type { CredentialStatus } from "../../status.ts";
+import type { VaultSecret } from "../../vault/secret.ts";
+import { advance } from "../advance.ts";
+import { statusOf } from "../credential-status.ts";
+import { decide, dueBecause } from "../lifecycle.ts";
+import type { Action, Lane, Outcome } from "../outcomes.ts";
+import { probePutOff, publishBy } from "../schedule.ts";
+import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "../state.ts";
+import { REQUESTS } from "../trouble.ts";
 import type { ApplicationOperations, ApplicationOperationsDeps } from "./application-operations.ts";
 import { createApplicationOperations } from "./application-operations.ts";
-import { statusOf } from "./credential-status.ts";
 import { createPulse, runLane } from "./lane.ts";
-import { decide, dueBecause } from "./lifecycle.ts";
 import { createNarrator } from "./narrator.ts";
-import type { Action, Lane, Outcome } from "./outcomes.ts";
 import { createReleaseOperations } from "./release.ts";
-import { probePutOff, publishBy } from "./schedule.ts";
-import { allHeld, type Held, isRetiring, NOTHING_YET, type Retiring, type State, type Stopping } from "./state.ts";
-import { REQUESTS } from "./trouble.ts";
 import { createVaultOperations, type VaultOperationsDeps } from "./vault-operations.ts";
 
 export interface KeeperDeps

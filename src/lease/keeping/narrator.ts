@@ -1,12 +1,12 @@
 /** Says what has happened to a credential, by looking at its state before and after; and keeps the time of each stage. */
-import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../events.ts";
-import type { Clock, Emit } from "../ports.ts";
-import { stillUsed } from "./escalation.ts";
-import { sayMisfits } from "./misfits.ts";
-import type { Outcome } from "./outcomes.ts";
-import { endOf, expiryOf, finite, horizonOf } from "./schedule.ts";
-import { allHeld, type Current, type Held, isRetiring, isSeen, type Policy, type State } from "./state.ts";
-import { freeToAsk, REQUESTS } from "./trouble.ts";
+import { ROTATION_STAGES, type RotationReason, type RotationStage } from "../../events.ts";
+import type { Clock, Emit } from "../../ports.ts";
+import { stillUsed } from "../escalation.ts";
+import { sayMisfits } from "../misfits.ts";
+import type { Outcome } from "../outcomes.ts";
+import { endOf, expiryOf, finite, horizonOf } from "../schedule.ts";
+import { allHeld, type Current, type Held, isRetiring, isSeen, type Policy, type State } from "../state.ts";
+import { freeToAsk, REQUESTS } from "../trouble.ts";
 
 export interface Narrator {
   tell(before: State, outcome: Outcome, after: State, policy: Policy): void;

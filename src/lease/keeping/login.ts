@@ -1,11 +1,11 @@
 /** One login, by whichever method: what it took and what it gave. Never retried here. */
-import type { AuthMethod, MethodFiles } from "../auth/method.ts";
-import { LesseeError, VaultError } from "../errors.ts";
-import type { Clock, Emit } from "../ports.ts";
-import { Sensitive } from "../sensitive.ts";
-import { wrapInfoText } from "../vault/answer.ts";
-import type { VaultClient } from "../vault/client.ts";
-import type { VaultAuth } from "../vault/secret.ts";
+import type { AuthMethod, MethodFiles } from "../../auth/method.ts";
+import { LesseeError, VaultError } from "../../errors.ts";
+import type { Clock, Emit } from "../../ports.ts";
+import { Sensitive } from "../../sensitive.ts";
+import { wrapInfoText } from "../../vault/answer.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import type { VaultAuth } from "../../vault/secret.ts";
 
 export interface LoginDeps {
   readonly client: VaultClient;

@@ -1,6 +1,6 @@
 /** Keeps the state file up to date: at most one write at a time, always the newest state, nothing twice. */
-import { describe, LesseeError } from "../errors.ts";
-import type { Emit } from "../ports.ts";
+import { describe, LesseeError } from "../../errors.ts";
+import type { Emit } from "../../ports.ts";
 import type { SavedState, StateFile } from "./state-file.ts";
 
 /** Where the error itself knows no better. */

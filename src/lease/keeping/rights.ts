@@ -2,14 +2,14 @@
  * What the token may do with leases and with itself (rules R1, M14). It is asked for once, when something is held under
  * it, and whatever is missing is said with what mends it; what was refused under a token is not asked for again.
  */
-import { describe } from "../errors.ts";
-import type { Clock, Emit } from "../ports.ts";
-import type { Sensitive } from "../sensitive.ts";
-import type { VaultClient } from "../vault/client.ts";
-import type { Rights } from "./forecast.ts";
-import type { Outcome } from "./outcomes.ts";
+import { describe } from "../../errors.ts";
+import type { Clock, Emit } from "../../ports.ts";
+import type { Sensitive } from "../../sensitive.ts";
+import type { VaultClient } from "../../vault/client.ts";
+import type { Rights } from "../forecast.ts";
+import type { Outcome } from "../outcomes.ts";
+import { rightTraps } from "../traps.ts";
 import type { Tokens } from "./tokens.ts";
-import { rightTraps } from "./traps.ts";
 
 /** Of what can be done without, and is then done in another way. */
 export type Refusable = "renew" | "revoke";
