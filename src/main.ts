@@ -10,6 +10,8 @@ import { patientFiles } from "./system/patient-files.ts";
 
 // Without a listener Node would open its inspector, to whoever may send a signal.
 process.on("SIGUSR1", () => undefined);
+// Go passes these by, so that nobody who sends them expects an end.
+for (const signal of ["SIGUSR2", "SIGALRM"]) process.on(signal, () => undefined);
 
 /** Put in by the bundler; absent when the sources run. */
 declare const LESSEE_VERSION: string | undefined;
@@ -53,12 +55,17 @@ function asVault(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, ...Object.fromEntries(own.map(([name, value]) => [name.replace("BAO_", "VAULT_"), value])) };
 }
 
+/** Whoever signals a whole group of processes, some of which pass it on, has asked once. */
+const SAME_REQUEST = 1_000;
+
 /** The first signal asks for an orderly end, the second one gets the other. */
 function listen(): ProcessSignals {
   const stop = new AbortController();
+  let askedAt = 0;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(signal === "SIGTERM" ? 143 : 130);
+      if (!stop.signal.aborted) askedAt = clock.now();
+      else if (clock.now() - askedAt >= SAME_REQUEST) process.exit(signal === "SIGTERM" ? 143 : 130);
       stop.abort(signal);
     });
   }
