@@ -55,7 +55,10 @@ function shortest(value: number): Decimal {
 /** Exactly `count` digits, correctly rounded (half to even). */
 function rounded(value: number, count: number): Decimal {
   if (value === 0) return { digits: "0".repeat(count), point: 1 };
-  const guess = Number(value.toExponential().split("e")[1]) + 1;
+  // The shortest text of a number may lie beyond it: 1e-7 is 9.99…e-8.
+  const { digits: short, point } = shortest(value);
+  const beyond = short === "1" && scaled(value, count - point + 1).toString().length === count;
+  const guess = beyond ? point - 1 : point;
   const digits = scaled(value, count - guess).toString();
   // Rounding up 9.99 makes one digit more.
   return { digits: digits.slice(0, count), point: guess + digits.length - count };

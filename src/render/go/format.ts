@@ -194,7 +194,10 @@ function formatInteger(value: bigint, verb: string, flags: Flags, unsigned: bool
         .toUpperCase()
         .padStart(Math.max(4, flags.precision ?? 4), "0")}`;
       const shown = character(value);
-      return pad(flags.sharp && isPrintable(shown) ? `${code} '${shown}'` : code, { ...flags, zero: false });
+      return pad(flags.sharp && value >= 0n && value <= 0x10ffffn && isPrintable(shown) ? `${code} '${shown}'` : code, {
+        ...flags,
+        zero: false,
+      });
     }
   }
   return undefined;
