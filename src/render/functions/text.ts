@@ -43,7 +43,10 @@ export const TEXT_FUNCTIONS: readonly TemplateFunction[] = [
 
 /** Every character by itself, as Go does it: no ß → SS, no final sigma. */
 export function toUpper(text: string): string {
-  return mapCharacters(text, (character) => character.toUpperCase());
+  return mapCharacters(text, (character) => {
+    const large = character.toUpperCase();
+    return [...large].length === 1 ? large : (titleForm(character) ?? large);
+  });
 }
 
 export function toLower(text: string): string {
@@ -106,8 +109,31 @@ function splitOnce(text: string, separator: string): readonly [string, string] |
 
 /** The first letter of every word is capitalised, by Unicode's rule of what a word is: `a.b` and `a:b` are one. */
 function toTitle(text: string): string {
-  return text.replace(/(?<![\p{L}\p{M}_'][\p{Nd}_']*|\p{L}\p{M}*[:.·’‧])\p{L}/gu, (letter) => letter.toUpperCase());
+  return text.replace(/(?<![\p{L}\p{M}_'][\p{Nd}_']*|\p{L}\p{M}*[:.·’‧])\p{L}/gu, titleCase);
 }
+
+/** The form of a letter at the head of a word: `ǆ` has one of its own, and of what becomes several only the first is large. */
+function titleCase(letter: string): string {
+  const own = titleForm(letter);
+  if (own !== undefined) return own;
+  // Georgian has large letters, but not at the head of words.
+  if (/^[\u10d0-\u10ff]$/.test(letter)) return letter;
+  const [first = "", ...rest] = letter.toUpperCase();
+  const tail = rest.join("");
+  if (/^[\u1f80-\u1fff]$/.test(letter)) return first + tail.replace(/\u0399$/, "\u0345");
+  return first + (/^\p{Lu}$/u.test(first) ? tail.toLowerCase() : tail);
+}
+
+/** Unicode's own form of the letter for titles, where it has one. */
+function titleForm(letter: string): string | undefined {
+  const code = letter.codePointAt(0)!;
+  return TITLE_FORMS.map((distance) => String.fromCodePoint(code + distance)).find(
+    (form) => /^\p{Lt}$/u.test(form) && form.toLowerCase() === letter.toLowerCase(),
+  );
+}
+
+/** How far behind a letter Unicode has its form for titles. */
+const TITLE_FORMS = [-1, 0, 1, 8, 9];
 
 function mapCharacters(text: string, map: (character: string) => string): string {
   let out = "";
