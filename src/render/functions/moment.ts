@@ -8,9 +8,12 @@ export interface Moment {
   readonly nanoseconds: number;
   /** Of the zone, in seconds east of UTC. */
   readonly offset: number;
-  /** Its abbreviation; empty where only the offset is known. */
+  /** Its name; empty where only the offset is known. */
   readonly zone: string;
 }
+
+/** The machine's own zone, which is UTC in a container, and shown so. */
+export const LOCAL = "Local";
 
 export interface Clocked extends CivilDate {
   readonly hour: number;
@@ -75,8 +78,20 @@ export function parseRfc3339(text: string): Moment | undefined {
     hour * 3600 + minute * 60 + second,
     nanoseconds,
     offset,
-    offset === 0 ? "UTC" : "",
+    zone === "Z" ? "UTC" : offset === 0 ? LOCAL : "",
   );
+}
+
+/** So many years, months and days later by the calendar; the 31st of a shorter month is a day of the next one. */
+export function addDate(moment: Moment, years: number, months: number, days: number): Moment {
+  const at = clocked(moment);
+  const month = at.month - 1 + months;
+  const first = daysOfDate({
+    year: at.year + years + Math.floor(month / 12),
+    month: (((month % 12) + 12) % 12) + 1,
+    day: 1,
+  });
+  return { ...moment, seconds: moment.seconds + BigInt((first + at.day - 1 + days - daysOfDate(at)) * 86400) };
 }
 
 /** Nanoseconds since 1970. */

@@ -1,5 +1,5 @@
 /** Layouts of Go's time package: the reference time `Mon Jan 2 15:04:05 MST 2006` says how a time is written. */
-import { clocked, type Moment } from "./moment.ts";
+import { clocked, LOCAL, type Moment } from "./moment.ts";
 
 export const MONTHS = [
   "January",
@@ -18,32 +18,32 @@ export const MONTHS = [
 
 export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] as const;
 
-/** The pieces of a layout that stand for a part of the time, longest first where one begins another. */
+/**
+ * The pieces of a layout that stand for a part of the time, longest first where one begins another. "Jan" is none where a
+ * small letter follows, as in "Janet", and the line of "_2006" stands for itself.
+ */
 export const LAYOUT_PIECES =
-  /January|Jan|Monday|Mon|MST|002|01|02|03|04|05|06|2006|__2|_2006|_2|15|-07:00:00|-070000|-07:00|-0700|-07|Z07:00:00|Z070000|Z07:00|Z0700|Z07|PM|pm|[.,](?:0+|9+)(?![0-9])|1|2|3|4|5/g;
+  /January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|002|01|02|03|04|05|06|2006|__2|_2(?!006)|15|-07:00:00|-070000|-07:00|-0700|-07|Z07:00:00|Z070000|Z07:00|Z0700|Z07|PM|pm|[.,](?:0+|9+)(?![0-9])|1|2|3|4|5/g;
 
 export function formatTime(moment: Moment, layout: string): string {
   const at = clocked(moment);
   const month = MONTHS[at.month - 1]!;
   const weekday = WEEKDAYS[at.weekday]!;
   const hour12 = at.hour % 12 === 0 ? 12 : at.hour % 12;
-  return layout.replace(LAYOUT_PIECES, (piece, offset: number) => {
+  return layout.replace(LAYOUT_PIECES, (piece) => {
     switch (piece) {
       case "January":
         return month;
       case "Jan":
-        // "Jan" begins no part when a small letter follows, as in "Janet".
-        return /^[a-z]/.test(layout.slice(offset + 3)) ? piece : month.slice(0, 3);
+        return month.slice(0, 3);
       case "Monday":
         return weekday;
       case "Mon":
-        return /^[a-z]/.test(layout.slice(offset + 3)) ? piece : weekday.slice(0, 3);
+        return weekday.slice(0, 3);
       case "MST":
-        return moment.zone || zoneOffset(moment.offset, "");
+        return (moment.zone === LOCAL ? "UTC" : moment.zone) || zoneOffset(moment.offset, "00");
       case "2006":
         return padded(at.year, 4);
-      case "_2006":
-        return `_${padded(at.year, 4)}`;
       case "06":
         return padded(at.year % 100, 2);
       case "01":

@@ -12,7 +12,7 @@ import {
   type Value,
 } from "../go/values.ts";
 import { formatDuration } from "./duration.ts";
-import { addNanoseconds, clocked, type Moment, unixNano } from "./moment.ts";
+import { addDate, addNanoseconds, clocked, LOCAL, type Moment, unixNano } from "./moment.ts";
 import { formatTime, MONTHS, WEEKDAYS } from "./time-format.ts";
 
 export function timeValue(moment: Moment): Struct {
@@ -20,7 +20,7 @@ export function timeValue(moment: Moment): Struct {
   const fields = new Map<string, Value>([
     ["wall", new Integer("uint64", BigInt(moment.nanoseconds))],
     ["ext", new Integer("int64", moment.seconds + YEAR_1_TO_1970)],
-    ["loc", inUtc ? new NilPointer(LOCATION) : new Struct(LOCATION, new Map(), true)],
+    ["loc", inUtc ? new NilPointer(LOCATION) : locationValue(moment)],
   ]);
   return new Struct(TIME, fields, false, moment);
 }
@@ -32,7 +32,16 @@ export function isTime(value: Value): value is Struct {
 /** What a time counts from, in seconds. */
 const YEAR_1_TO_1970 = 62_135_596_800n;
 
-const LOCATION: StructType = { name: "time.Location", fields: [], methods: {} };
+const LOCATION: StructType = {
+  name: "time.Location",
+  fields: [],
+  string: (location) => location.hidden as string,
+  methods: { String: { parameters: [], call: (location) => (location as Struct).hidden as string } },
+};
+
+function locationValue({ zone }: Moment): Struct {
+  return new Struct(LOCATION, new Map(), true, zone);
+}
 
 export function momentOf(time: Value): Moment {
   return (time as Struct).hidden as Moment;
@@ -92,7 +101,17 @@ const TIME: StructType = {
     Unix: timeMethod((moment) => new Integer("int64", moment.seconds)),
     UnixMilli: timeMethod((moment) => new Integer("int64", unixNano(moment) / 1_000_000n)),
     UnixNano: timeMethod((moment) => new Integer("int64", unixNano(moment))),
+    UnixMicro: timeMethod((moment) => new Integer("int64", unixNano(moment) / 1000n)),
     UTC: timeMethod((moment) => timeValue({ ...moment, offset: 0, zone: "UTC" })),
+    Local: timeMethod((moment) => timeValue({ ...moment, offset: 0, zone: LOCAL })),
+    Location: timeMethod(locationValue),
+    AddDate: {
+      parameters: ["int", "int", "int"],
+      call: (time, by) => {
+        const [years = 0, months = 0, days = 0] = by.map(Number);
+        return timeValue(addDate(momentOf(time as Struct), years, months, days));
+      },
+    },
     IsZero: timeMethod((moment) => moment.seconds === -YEAR_1_TO_1970 && moment.nanoseconds === 0),
     Add: {
       parameters: ["interface {}"],
@@ -120,7 +139,7 @@ const TIME: StructType = {
 
 function goTime(moment: Moment): string {
   const { year, month, day, hour, minute, second } = clocked(moment);
-  const zone = moment.zone === "UTC" ? "time.UTC" : `time.Location(${quote(moment.zone)})`;
+  const zone = ["UTC", LOCAL].includes(moment.zone) ? `time.${moment.zone}` : `time.Location(${quote(moment.zone)})`;
   const clock = [hour, minute, second, moment.nanoseconds].join(", ");
   return `time.Date(${year}, time.${MONTHS[month - 1]}, ${day}, ${clock}, ${zone})`;
 }

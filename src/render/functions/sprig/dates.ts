@@ -4,7 +4,7 @@ import { parseInteger } from "../../go/number.ts";
 import { quote } from "../../go/quote.ts";
 import { fail, Integer, integerOf, type Struct, stringOf, typeName, type Value } from "../../go/values.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
-import { addNanoseconds, type Moment, momentOfMilliseconds, unixNano } from "../moment.ts";
+import { addNanoseconds, LOCAL, type Moment, momentOfMilliseconds, unixNano } from "../moment.ts";
 import { formatTime } from "../time-format.ts";
 import { parseTime } from "../time-parse.ts";
 import { isTime, momentOf, timeValue } from "../time-value.ts";
@@ -14,7 +14,7 @@ const ZERO_TIME = timeValue({ seconds: -62135596800n, nanoseconds: 0, offset: 0,
 const SECOND = 1_000_000_000n;
 
 export const SPRIG_DATES: readonly TemplateFunction[] = [
-  sprig("now", [], (_, { session }) => timeValue(momentOfMilliseconds(session.host.now()))),
+  sprig("now", [], (_, { session }) => timeValue({ ...momentOfMilliseconds(session.host.now()), zone: LOCAL })),
   sprig("date", [S, ANY], ([layout, date], { session }) => formatTime(dateOf(date, session.host.now()), layout)),
   ...alias(
     sprig("dateInZone", [S, ANY, S], ([layout, date, zone], { session }) =>
@@ -51,7 +51,7 @@ export const SPRIG_DATES: readonly TemplateFunction[] = [
 function dateOf(date: Value, now: number): Moment {
   if (isTime(date)) return momentOf(date);
   const seconds = integerOf(date);
-  return seconds === undefined ? momentOfMilliseconds(now) : { seconds, nanoseconds: 0, offset: 0, zone: "UTC" };
+  return seconds === undefined ? momentOfMilliseconds(now) : { seconds, nanoseconds: 0, offset: 0, zone: LOCAL };
 }
 
 /** UTC and Local; any other zone is refused, where Sprig would quietly take UTC. */
