@@ -1,5 +1,6 @@
 /** Files, environment, clock, and what one template keeps or calls by itself. */
 
+import { zeroOf } from "../go/convert.ts";
 import type { CallContext } from "../go/function.ts";
 import { define, defineVariadic, type TemplateFunction } from "../go/function.ts";
 import { sortedEntries } from "../go/order.ts";
@@ -12,6 +13,7 @@ import {
   Integer,
   integerOf,
   type Method,
+  type Slice,
   Struct,
   type StructType,
   stringOf,
@@ -108,8 +110,7 @@ const SCRATCH: StructType = {
     }),
     MapValues: scratchMethod([S], (kept, [name]) => {
       const map = kept.get(name as string);
-      if (map === undefined) return anySlice([]);
-      if (!(map instanceof GoMap)) return fail(`${name as string} is not a map`);
+      if (!(map instanceof GoMap)) return zeroOf("[]interface {}") as Slice;
       return anySlice(sortedEntries(map).map(([, value]) => value));
     }),
   },

@@ -30,7 +30,7 @@ export function merge(into: GoMap, from: GoMap, override: boolean): GoMap {
 }
 
 function mergeInside(into: GoMap, from: GoMap, override: boolean): GoMap {
-  if (into.isNil && from.entries.size === 0) return into;
+  if (into.isNil && from.isNil) return into;
   const merged = into.isNil ? new GoMap(into.key, into.element, new Map()) : into;
   for (const [key, value] of from.entries) {
     const known = merged.entries.get(key) ?? null;

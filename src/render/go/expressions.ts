@@ -1,6 +1,6 @@
 /** What actions say: pipelines, commands, fields, and calls with their arguments. */
 import { type CommandNode, type Node, type NumberNode, type Operand, type PipeNode, printNode } from "./ast.ts";
-import { Boxed, type Result, unboxed } from "./boxed.ts";
+import { type Result, unboxed } from "./boxed.ts";
 import { BUILTINS } from "./builtins.ts";
 import { canBeNil, convert, zeroOf } from "./convert.ts";
 import { type BoundMethod, field, methodOf } from "./fields.ts";
@@ -28,8 +28,7 @@ export class Expressions {
     this.#frame.node = pipe;
     let value: Final = NO_ARGUMENT;
     for (const command of pipe.commands) {
-      const result: Result = this.#command(dot, command, value);
-      value = result instanceof Boxed ? unboxed(result) : result;
+      value = unboxed(this.#command(dot, command, value));
     }
     const result = value as Result;
     for (const name of pipe.variables) {

@@ -8,7 +8,7 @@ import { ANY, alias, MAP, S, sprig, sprigVariadic } from "./define.ts";
 
 export const SPRIG_DICTS: readonly TemplateFunction[] = [
   sprigVariadic("dict", [], ANY, (pairs) => dictionary(pairs)),
-  sprig("get", [MAP, S], ([map, key]) => map.entries.get(key) ?? ""),
+  sprig("get", [MAP, S], ([map, key]) => map.entries.get(key) ?? (map.entries.has(key) ? null : "")),
   sprig("set", [MAP, S, ANY], ([map, key, value]) => {
     if (map.isNil) fail("assignment to entry in nil map");
     map.entries.set(key, value);
