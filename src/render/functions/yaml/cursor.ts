@@ -18,6 +18,11 @@ export class Cursor {
     );
   }
 
+  /** At the line of dashes that begins a document. */
+  atStart(): boolean {
+    return this.column() === 0 && /^---(?:[ \t\n]|$)/.test(this.text.slice(this.at, this.at + 4));
+  }
+
   isDash(): boolean {
     return this.text[this.at] === "-" && " \t\n".includes(this.text[this.at + 1] ?? "\n");
   }
@@ -52,6 +57,14 @@ export class Cursor {
     return this.restOfLine().search(/:(?:[ \t]|$)/);
   }
 
+  /** Takes what the pattern, which is a sticky one, finds here. */
+  match(pattern: RegExp): string {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text)?.[0] ?? "";
+    this.at += found.length;
+    return found;
+  }
+
   take(character: string): boolean {
     if (this.text[this.at] !== character) return false;
     this.at++;
@@ -60,27 +73,17 @@ export class Cursor {
 
   /** Blank lines and comments. */
   skip(): void {
-    const pattern = /(?:[ ]|\n|(?:^|(?<=[ \t\n]))#[^\n]*|\t(?=[ \t]*(?:\n|#|$)))*/y;
-    pattern.lastIndex = this.at;
-    this.at += pattern.exec(this.text)?.[0].length ?? 0;
+    this.match(/(?:[ ]|\n|(?:^|(?<=[ \t\n]))#[^\n]*|\t(?=[ \t]*(?:\n|#|$)))*/y);
   }
 
-  /** White space and comments inside of brackets, behind which something must follow. */
+  /** White space and comments inside of brackets. */
   skipFlow(): void {
-    const pattern = /(?:[ \t\n]|(?<=[ \t\n])#[^\n]*)*/y;
-    pattern.lastIndex = this.at;
-    this.at += pattern.exec(this.text)?.[0].length ?? 0;
-    if (this.at >= this.text.length) this.parserError("did not find expected node content");
+    this.match(/(?:[ \t\n]|(?<=[ \t\n])#[^\n]*)*/y);
   }
 
   /** From 0. */
   column(): number {
     return this.at - (this.text.lastIndexOf("\n", this.at - 1) + 1);
-  }
-
-  /** From 0. */
-  lineOf(at: number): number {
-    return lineAt(this.text, at) - 1;
   }
 
   /** Whether a line has ended since then. */
@@ -96,12 +99,23 @@ export class Cursor {
 
   /** yaml.v2 counts the lines of its two kinds of errors differently, and leaves the first out. */
   scannerError(message: string): never {
-    const line = this.lineOf(this.at);
-    return fail(`yaml: ${line > 0 ? `line ${line + 1}: ` : ""}${message}`);
+    const line = lineAt(this.text, this.at);
+    return fail(`yaml: ${line > 1 ? `line ${line}: ` : ""}${message}`);
   }
 
+  /** Of what stands here, or of the end of the text, which has a line of its own. */
   parserError(message: string): never {
-    const line = this.lineOf(this.at);
+    const line = this.#tokenLine();
     return fail(`yaml: ${line > 0 ? `line ${line}: ` : ""}${message}`);
+  }
+
+  /** A colon is missed where the next thing begins. */
+  colonError(): never {
+    return fail(`yaml: line ${this.#tokenLine() + 1}: could not find expected ':'`);
+  }
+
+  /** From 0. */
+  #tokenLine(): number {
+    return lineAt(this.text, this.at) - (this.at >= this.text.length && this.column() > 0 ? 0 : 1);
   }
 }

@@ -2,6 +2,7 @@
 import { anySlice, GoMap, type Value } from "../../go/values.ts";
 import type { Cursor } from "./cursor.ts";
 import { type NodeParts, put, tagged } from "./node-parts.ts";
+import { foldLines } from "./quoted.ts";
 
 export class FlowReader {
   readonly #cursor: Cursor;
@@ -25,13 +26,17 @@ export class FlowReader {
     for (;;) {
       this.#cursor.skipFlow();
       if (this.#cursor.take(close)) break;
-      const key = this.#node();
+      const start = this.#cursor.at;
+      const explicit = this.#cursor.take("?");
+      if (explicit) this.#cursor.skipFlow();
+      const key = explicit && this.#cursor.text[this.#cursor.at] === close ? null : this.#node();
       this.#cursor.skipFlow();
-      const pair = this.#cursor.text[this.#cursor.at] === ":";
+      // A key without its question mark ends on its line.
+      const pair = this.#cursor.text[this.#cursor.at] === ":" && (explicit || !this.#cursor.linesSince(start));
       if (pair) this.#cursor.at++;
       if (pair) this.#cursor.skipFlow();
       const value = pair && !/[,\]}]/.test(this.#cursor.text[this.#cursor.at] ?? "") ? this.#node() : null;
-      if (close === "}") put(entries, key, value);
+      if (close === "}") put(entries, key, value, this.#parts);
       else items.push(pair ? new GoMap("interface {}", "interface {}", new Map([[key, value]])) : key);
       this.#cursor.skipFlow();
       if (!this.#cursor.take(",") && this.#cursor.text[this.#cursor.at] !== close)
@@ -45,15 +50,19 @@ export class FlowReader {
     this.#cursor.skipFlow();
     const character = this.#cursor.text[this.#cursor.at] ?? "";
     if (character === "[" || character === "{") return this.#parts.named(this.collection(), properties);
-    if (character === "*") return this.#parts.alias();
+    if (/[*&!]/.test(character))
+      return properties === undefined
+        ? this.#parts.alias()
+        : this.#parts.named(tagged("", properties.tag, false), properties);
     if (character === '"' || character === "'")
       return this.#parts.named(tagged(this.#parts.quoted(), properties?.tag, true), properties);
-    const plain = /^(?:[^,?[\]{}:#\n]|:(?![ \t\n,[\]{}]|$)|(?<![ \t])#)*/.exec(
-      this.#cursor.text.slice(this.#cursor.at),
-    )![0];
-    if (plain === "" && character !== ":" && character !== ",")
+    const dash = this.#cursor.isDash();
+    const plain = this.#cursor
+      .match(/(?:(?!\n(?:---|\.\.\.)(?:[ \t\n]|$))[^,?[\]{}:#]|(?<=[^ \t\n,[\]{}]):(?![ \t\n]|$)|(?<![ \t\n])#)*/y)
+      .trim();
+    if (dash || (plain === "" && character !== ":" && properties === undefined))
       this.#cursor.parserError("did not find expected node content");
-    this.#cursor.at += plain.length;
-    return this.#parts.named(tagged(plain.trim(), properties?.tag, false), properties);
+    const text = foldLines(plain.split("\n").map((line) => line.trim()));
+    return this.#parts.named(tagged(text, properties?.tag, false), properties);
   }
 }

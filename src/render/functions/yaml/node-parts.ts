@@ -4,6 +4,7 @@ import { decodeText } from "../../go/text.ts";
 import { fail, GoMap, integerOf, Slice, type Value } from "../../go/values.ts";
 import { decodeBase64, STANDARD } from "../encoding.ts";
 import type { Cursor } from "./cursor.ts";
+import { Tags } from "./directives.ts";
 import { readDoubleQuoted, readSingleQuoted } from "./quoted.ts";
 import { resolveScalar } from "./resolve.ts";
 
@@ -18,8 +19,13 @@ export interface Properties {
 }
 
 export class NodeParts {
+  readonly tags = new Tags();
   readonly #cursor: Cursor;
   readonly #anchors = new Map<string, Value>();
+  /** Anchors of nodes that have begun and not ended. */
+  readonly #open = new Set<string>();
+  /** What the last alias stands for. */
+  #last: Value = null;
   #depth = 0;
   #aliased = 0;
 
@@ -39,22 +45,30 @@ export class NodeParts {
   properties(): Properties | undefined {
     const properties: Properties = {};
     for (;;) {
-      const match = /^([&!])([^ \t\n,[\]{}]*)[ \t]*/.exec(this.#cursor.text.slice(this.#cursor.at));
-      if (match === null) break;
-      if (match[1] === "&") properties.anchor = match[2]!;
-      else properties.tag = match[2]!;
-      if (match[1] === "&") this.#checkName(match[2]!);
-      this.#cursor.at += match[0].length;
-      const follows = this.#cursor.text[this.#cursor.at];
-      if (match[1] === "!" && follows !== undefined && !/[ \t]$/.test(match[0]) && follows !== "\n")
-        this.#cursor.scannerError("did not find expected whitespace or line break");
+      const sign = this.#cursor.text[this.#cursor.at];
+      if (sign === "&" && properties.anchor === undefined) {
+        const [, name = ""] = /^&([^ \t\n,[\]{}]*)/.exec(this.#cursor.text.slice(this.#cursor.at))!;
+        this.#checkName(name);
+        this.#cursor.at += name.length + 1;
+        this.#open.add(name);
+        properties.anchor = name;
+      } else if (sign === "!" && properties.tag === undefined) {
+        const written = this.#cursor.match(/!(?:<[^>\s]*>|[^ \t\n,[\]{}]*)/y);
+        if (!/[ \t\n]/.test(this.#cursor.text[this.#cursor.at] ?? "\n"))
+          this.#cursor.scannerError("did not find expected whitespace or line break");
+        properties.tag = this.tags.resolve(this.#cursor, written);
+      } else break;
+      this.#cursor.match(/[ \t]*/y);
     }
     return properties.anchor === undefined && properties.tag === undefined ? undefined : properties;
   }
 
   /** Keeps the value for aliases when it has an anchor. */
   named(value: Value, properties: Properties | undefined): Value {
-    if (properties?.anchor !== undefined) this.#anchors.set(properties.anchor, value);
+    if (properties?.anchor !== undefined) {
+      this.#anchors.set(properties.anchor, value);
+      this.#open.delete(properties.anchor);
+    }
     return value;
   }
 
@@ -63,11 +77,18 @@ export class NodeParts {
     const name = /^\*([^ \t\n,[\]{}:]*)/.exec(this.#cursor.text.slice(this.#cursor.at))![1]!;
     this.#checkName(name);
     this.#cursor.at += name.length + 1;
+    if (this.#open.has(name)) return fail(`yaml: anchor '${name}' value contains itself`);
     const value = this.#anchors.get(name);
     if (value === undefined) return fail(`yaml: unknown anchor '${name}' referenced`);
     this.#aliased += sizeOf(value);
     if (this.#aliased > MAX_ALIASED) fail("yaml: document contains excessive aliasing");
+    this.#last = value;
     return value;
+  }
+
+  /** Whether it is what the last alias stands for. */
+  isAliased(value: Value): boolean {
+    return value === this.#last;
   }
 
   /** Of an anchor. */
@@ -77,8 +98,14 @@ export class NodeParts {
   }
 
   quoted(): string {
-    const read = this.#cursor.text[this.#cursor.at] === '"' ? readDoubleQuoted : readSingleQuoted;
-    const result = read(this.#cursor.text, this.#cursor.at);
+    const { at, text } = this.#cursor;
+    const result = (text[at] === '"' ? readDoubleQuoted : readSingleQuoted)(text, at);
+    const end = typeof result === "string" ? undefined : result.end;
+    const document = /\n(?=(?:---|\.\.\.)(?:[ \t\n]|$))/.exec(text.slice(at, end));
+    if (document !== null) {
+      this.#cursor.at = at + document.index + 1;
+      return this.#cursor.scannerError("found unexpected document indicator");
+    }
     if (typeof result === "string") {
       this.#cursor.at = this.#cursor.text.length;
       return this.#cursor.scannerError(result);
@@ -111,10 +138,12 @@ function typeOf(scalar: Value): string {
 }
 
 /** Sets the entry, or all that `<<` brings, of several maps those of the first: what stands further down replaces it. */
-export function put(entries: Map<Value, Value>, key: Value, value: Value): void {
+export function put(entries: Map<Value, Value>, key: Value, value: Value, parts: NodeParts): void {
   if (key === "<<") {
     const maps = value instanceof GoMap ? [value] : value instanceof Slice ? [...value.items].reverse() : [];
-    if (!(value instanceof GoMap || value instanceof Slice) || !maps.every((map) => map instanceof GoMap))
+    // A list has to stand here itself.
+    const fits = value instanceof GoMap || (value instanceof Slice && !parts.isAliased(value));
+    if (!fits || !maps.every((map) => map instanceof GoMap))
       fail("yaml: map merge requires map or sequence of maps as the value");
     for (const map of maps as GoMap[]) for (const [inner, item] of map.entries) entries.set(inner, item);
     return;

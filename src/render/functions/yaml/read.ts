@@ -4,6 +4,7 @@
  */
 import { anySlice, GoMap, type Value } from "../../go/values.ts";
 import { Cursor } from "./cursor.ts";
+import { directive, isDirective } from "./directives.ts";
 import { FlowReader } from "./flow.ts";
 import { NodeParts, type Properties, put, tagged } from "./node-parts.ts";
 import { blockScalar, foldLines } from "./quoted.ts";
@@ -17,6 +18,8 @@ class YamlReader {
   readonly #cursor: Cursor;
   readonly #parts: NodeParts;
   readonly #flow: FlowReader;
+  /** Whether there are block collections, which end by what stands behind them. */
+  #blocks = false;
 
   constructor(text: string) {
     this.#cursor = new Cursor(text);
@@ -25,20 +28,17 @@ class YamlReader {
   }
 
   run(): Value {
-    const start = /^(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*---(?=[ \n]|$)/.exec(this.#cursor.text);
-    if (start) this.#cursor.at = start[0].length;
-    else if (/^(?:[ \t]*(?:#[^\n]*)?\n)*\.\.\.(?=[ \n]|$)/.test(this.#cursor.text)) {
+    this.#parts.tags.readDirectives(this.#cursor);
+    if (this.#cursor.atStart()) this.#cursor.at += "---".length;
+    else if (this.#cursor.at < this.#cursor.text.length && this.#cursor.ended())
       this.#cursor.parserError("did not find expected node content");
-    }
-    this.#cursor.skip();
-    const complete = /^[[{"'*]/.test(this.#cursor.text.slice(this.#cursor.at)) && !this.#cursor.keyAhead();
     const value = this.#node(-1, false);
     this.#cursor.skip();
+    if (this.#cursor.ended()) return value;
+    if (/[@`]/.test(this.#cursor.text[this.#cursor.at]!))
+      this.#cursor.scannerError("found character that cannot start any token");
     // Nobody looks at what stands behind a document that is complete by itself.
-    if (!complete && !this.#cursor.ended())
-      this.#cursor.parserError(
-        this.#cursor.column() === 0 ? "did not find expected <document start>" : "did not find expected key",
-      );
+    if (this.#blocks) this.#cursor.parserError("did not find expected <document start>");
     return value;
   }
 
@@ -60,7 +60,7 @@ class YamlReader {
       this.#cursor.scannerError("mapping values are not allowed in this context");
     }
     if (this.#isOutside(indent, dashesMayAlign)) return null;
-    if (dash) return this.#sequence(column);
+    if (dash) return this.#sequence(column, column === indent);
     const start = this.#cursor.at;
     const properties = this.#parts.properties();
     if (properties !== undefined && !this.#cursor.linesSince(start) && this.#cursor.keyAhead()) {
@@ -74,7 +74,7 @@ class YamlReader {
     const value =
       properties !== undefined && empty
         ? tagged("", properties.tag, false)
-        : ((apart ? this.#blockCollection() : undefined) ?? this.#content(indent, properties));
+        : ((apart ? this.#blockCollection(indent) : undefined) ?? this.#content(indent, properties));
     return this.#parts.named(value, properties);
   }
 
@@ -84,11 +84,12 @@ class YamlReader {
     return column <= indent && !(dashesMayAlign && column === indent && this.#cursor.isDash());
   }
 
-  #blockCollection(): Value | undefined {
-    if (this.#cursor.isDash()) return this.#sequence(this.#cursor.column());
+  #blockCollection(indent: number): Value | undefined {
+    const column = this.#cursor.column();
+    if (this.#cursor.isDash()) return this.#sequence(column, column === indent);
     if (/^:(?:[ \t\n]|$)/.test(this.#cursor.text.slice(this.#cursor.at, this.#cursor.at + 2)))
       this.#cursor.parserError("did not find expected key");
-    if (this.#cursor.isQuestion() || this.#cursor.keyAhead()) return this.#mapping(this.#cursor.column());
+    if (this.#cursor.isQuestion() || this.#cursor.keyAhead()) return this.#mapping(column);
     return undefined;
   }
 
@@ -99,7 +100,10 @@ class YamlReader {
       case "":
         return null;
       case "*":
-        return this.#parts.alias();
+      case "&":
+      case "!":
+        // An alias has no properties, and no node two of a kind: what stands before is an empty node.
+        return properties === undefined ? this.#parts.alias() : tagged("", properties.tag, false);
       case "[":
       case "{":
         return this.#flow.collection();
@@ -117,9 +121,11 @@ class YamlReader {
       case "]":
       case "}":
         return this.#cursor.parserError("did not find expected node content");
+      case "%":
+        if (isDirective(this.#cursor)) directive(this.#cursor);
+        return this.#cursor.scannerError("found character that cannot start any token");
       case "@":
       case "`":
-      case "%":
       case "\t":
         return this.#cursor.scannerError("found character that cannot start any token");
     }
@@ -127,7 +133,9 @@ class YamlReader {
     return tagged(this.#plain(indent), properties?.tag, false);
   }
 
-  #sequence(column: number): Value {
+  /** `aligned` with the mapping around it, whose next key ends it. */
+  #sequence(column: number, aligned: boolean): Value {
+    this.#blocks = true;
     const items: Value[] = [];
     for (;;) {
       this.#cursor.skip();
@@ -136,12 +144,15 @@ class YamlReader {
       this.#cursor.at++;
       items.push(this.#node(column, false));
     }
-    if (!this.#cursor.ended() && this.#cursor.column() > column)
+    if (!this.#cursor.ended() && this.#cursor.column() > (aligned ? column : column - 1)) {
+      if (this.#cursor.column() === column) this.#checkKey();
       this.#cursor.parserError("did not find expected '-' indicator");
+    }
     return anySlice(items);
   }
 
   #mapping(column: number): Value {
+    this.#blocks = true;
     const entries = new Map<Value, Value>();
     for (;;) {
       this.#cursor.skip();
@@ -153,8 +164,8 @@ class YamlReader {
       this.#cursor.skip();
       if (this.#cursor.text[this.#cursor.at] === ":") {
         this.#cursor.at++;
-        put(entries, key, this.#node(column, true));
-      } else put(entries, key, null);
+        put(entries, key, this.#node(column, true), this.#parts);
+      } else put(entries, key, null, this.#parts);
     }
     return new GoMap("interface {}", "interface {}", entries);
   }
@@ -168,7 +179,8 @@ class YamlReader {
     const properties = this.#parts.properties();
     this.#cursor.skip();
     const character = this.#cursor.text[this.#cursor.at]!;
-    if (!this.#cursor.keyAhead()) this.#cursor.scannerError("could not find expected ':'");
+    if (isDirective(this.#cursor)) directive(this.#cursor);
+    this.#checkKey();
     if (character === "*") return this.#parts.alias();
     if (character === "[" || character === "{") return this.#flow.collection();
     const value =
@@ -176,6 +188,15 @@ class YamlReader {
         ? tagged(this.#parts.quoted(), properties?.tag, true)
         : tagged(this.#plainKey(), properties?.tag, false);
     return this.#parts.named(value, properties);
+  }
+
+  /** What stands where a key must is followed by its colon. */
+  #checkKey(): void {
+    if (this.#cursor.isSimpleKeyAhead()) return;
+    this.#parts.properties();
+    this.#content(this.#cursor.column(), undefined);
+    this.#cursor.skip();
+    this.#cursor.colonError();
   }
 
   #plainKey(): string {
