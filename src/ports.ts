@@ -190,8 +190,8 @@ export interface Databases {
   attach(user: DatabaseUser, signal: AbortSignal): Promise<void>;
   /** Closes all that is open as this user. */
   forget(username: string): Promise<void>;
-  /** Ends the user's own sessions, as that user; tells how many were ended. */
-  terminate(user: DatabaseUser, which: "idle" | "all", signal: AbortSignal): Promise<number>;
+  /** Ends the user's own sessions, as that user: those that have been idle for so long, with null all. Tells how many. */
+  terminate(user: DatabaseUser, idleFor: number | null, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import { clockJumped, lookedUp } from "./clock-jump.ts";
 import { printedAnew, readied, settle, settled } from "./ends.ts";
 import { heard, reminded, seeValidity, watched } from "./hearing.ts";
 import type { Grant, Outcome } from "./outcomes.ts";
-import { abandon, drained, retire, retirement, stop, unasked } from "./retirement.ts";
+import { abandon, drained, retire, retirement, stop, terminated, unasked } from "./retirement.ts";
 import type { Candidate, Current, Policy, Retiring, State, Wanted } from "./state.ts";
 import { allHeld, withinTheHour } from "./state.ts";
 import { troubleAfter } from "./trouble.ts";
@@ -15,8 +15,6 @@ import { troubleAfter } from "./trouble.ts";
 const REFUSAL_PATIENCE = 30_000;
 /** Looking again whether a release has come to its end. */
 const RELEASE_CHECK = 1_500;
-/** Sessions that were asked to end are gone so soon. */
-const ENDING = 200;
 /** A hook that cannot work until somebody changes something is tried again this seldom. */
 const HOPELESS_RETRY = 60_000;
 const UNTRIED = { step: "verify", failures: 0, failingSince: null } as const;
@@ -140,7 +138,7 @@ function follow(state: State, outcome: Outcome, now: number, policy: Policy, cha
     case "reminded":
       return reminded(state, now);
     case "terminated":
-      return { ...changeRetiring(state, outcome.id, { ended: outcome.which }), watchAt: now + ENDING };
+      return terminated(state, outcome, now);
     case "release asked":
       return changeRetiring(state, outcome.id, { step: "check", retryAt: now + RELEASE_CHECK });
     case "release failed": {

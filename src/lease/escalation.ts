@@ -10,6 +10,12 @@ import { endOf, settlingOf } from "./schedule.ts";
 import type { Current, Policy, Retiring, State } from "./state.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** Idle sessions are looked for so often in the time that they have, but no more and no less often than this. */
+const SWEEPS = 12;
+const [QUICKEST_SWEEP, SLOWEST_SWEEP] = [50, 500];
+/** A session that has rested for less may have been given out already. */
+const SHORTEST_REST = 20;
+const LONGEST_REST = 1_000;
 /** Whole seconds are what the server counts in. */
 const LAST_MOMENT = 1_000;
 
@@ -24,6 +30,22 @@ export function sessionsEndAt(one: Retiring, policy: Policy): { readonly idle: n
     idle: Math.min(over, isWanted("idle", policy) ? idle : NEVER),
     all: Math.min(over + policy.quietPeriod, isWanted("all", policy) ? all : NEVER),
   };
+}
+
+/**
+ * When idle sessions are looked for next, and for how long one has to have rested then. Whoever has just put a session
+ * back may be about to use it again, and no look shows a query that is on its way: those that have rested long go first.
+ * The nearer the moment when all are ended, busy or not, the shorter a rest is long enough.
+ */
+export function sweepOf(one: Retiring, now: number, policy: Policy): { readonly at: number; readonly idleFor: number } {
+  const { idle, all } = sessionsEndAt(one, policy);
+  if (idle === NEVER) return { at: NEVER, idleFor: LONGEST_REST };
+  const until = Math.min(all, endOf(one));
+  const time = Math.max(until - idle, 1);
+  const pause = Math.max(QUICKEST_SWEEP, Math.min(time / SWEEPS, SLOWEST_SWEEP));
+  const left = Math.max(0, Math.min((until - now) / time, 1));
+  const idleFor = Math.max(SHORTEST_REST, Math.min(time / 10, LONGEST_REST) * left ** 3);
+  return { at: one.sweptAt === null ? idle : Math.max(idle, one.sweptAt + pause), idleFor };
 }
 
 /** When a hasty one has waited long enough: the application has heard, or has had the time to, and has read its file. */
@@ -80,8 +102,8 @@ export function escalationAppointments(state: State, policy: Policy): readonly n
   const { current } = state;
   const expected = current === null ? NEVER : expectedAt(current, policy);
   return draining(state).flatMap((one) => {
-    const { idle, all } = sessionsEndAt(one, policy);
-    return [expected, overAt(one, policy), lastCallAt(one, policy), idle, all];
+    const { all } = sessionsEndAt(one, policy);
+    return [expected, overAt(one, policy), lastCallAt(one, policy), sweepOf(one, NEVER, policy).at, all];
   });
 }
 

@@ -22,6 +22,7 @@ import {
   needsOwnConnection,
   remindsOf,
   sessionsEndAt,
+  sweepOf,
 } from "./escalation.ts";
 import type { Action, Lane } from "./outcomes.ts";
 import { endOf, expiryOf, horizonOf, leadFor, rotationDue, settlingOf } from "./schedule.ts";
@@ -128,8 +129,8 @@ function apply(state: State, now: number, policy: Policy): Action {
   for (const one of state.retiring) {
     if (one.step !== "drain") continue;
     if (isDrained(one, state, now, policy)) return { do: "note", outcome: { is: "drained", id: one.id } };
-    const which = endsSessions(one, now, policy);
-    if (which !== null) return { do: "terminate", id: one.id, which };
+    const ends = endsSessions(one, now, policy);
+    if (ends !== null) return { do: "terminate", id: one.id, ...ends };
   }
   const unattached = state.retiring.filter((one) => isUnattached(one, state, policy));
   const attachable = unattached.find((one) => one.retryAt <= now);
@@ -179,11 +180,11 @@ function leftAt(until: number, state: State, now: number, policy: Policy): Held 
 }
 
 /** The old sessions' time is over, and they are still there; where they cannot be seen, they may be. */
-function endsSessions(one: Retiring, now: number, policy: Policy): "idle" | "all" | null {
+function endsSessions(one: Retiring, now: number, policy: Policy): { readonly idleFor: number | null } | null {
   if (one.ended === "all" || one.sessions === 0) return null;
-  const { all, idle } = sessionsEndAt(one, policy);
-  if (one.ended === "none" && idle <= now) return "idle";
-  return all <= now ? "all" : null;
+  if (sessionsEndAt(one, policy).all <= now) return { idleFor: null };
+  const { at, idleFor } = sweepOf(one, now, policy);
+  return at <= now ? { idleFor } : null;
 }
 
 function isUnattached(one: Retiring, state: State, policy: Policy): boolean {

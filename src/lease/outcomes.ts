@@ -16,7 +16,8 @@ export type Action =
   | { readonly do: "watch" }
   /** Opens the old user's own connection, by which its sessions can be ended later (rule R8). */
   | { readonly do: "attach"; readonly id: number }
-  | { readonly do: "terminate"; readonly id: number; readonly which: "idle" | "all" }
+  /** Those that have been idle for so long; with null all. */
+  | { readonly do: "terminate"; readonly id: number; readonly idleFor: number | null }
   /** Nothing to be done outside: the time itself has decided. Handed back to `advance` as it is. */
   | { readonly do: "note"; readonly outcome: Outcome }
   | { readonly do: "wait"; readonly until: number }

@@ -1,5 +1,9 @@
 /** How what is held goes out of use: replaced, refused before it was used, asked for no longer, or at the stop. */
+import type { Outcome } from "./outcomes.ts";
 import type { Candidate, Current, Held, Retiring, State, Stopping } from "./state.ts";
+
+/** Sessions that were asked to end are gone so soon. */
+const ENDING = 200;
 
 export function stop(state: State, stopping: Stopping, now: number): State {
   const stopped: State = { ...state, stopping: state.stopping ?? stopping, wanted: null, watchAt: now };
@@ -31,6 +35,14 @@ export function drained(state: State, id: number, now: number): State {
   return { ...state, retiring };
 }
 
+/** Whether they are gone is looked at soon, which is not put off by the next sweep and the one after that. */
+export function terminated(state: State, { id, which }: Outcome & { is: "terminated" }, now: number): State {
+  const soon = now + ENDING;
+  const watchAt = which === "all" ? soon : Math.min(Math.max(state.watchAt, now), soon);
+  const retiring = state.retiring.map((one) => (one.id === id ? { ...one, ended: which, sweptAt: now } : one));
+  return { ...state, retiring, watchAt };
+}
+
 /** What was never published has no users: it may be given back at once. */
 export function abandon(candidate: Candidate, now: number): Retiring {
   const { failingSince: _since, ...held } = candidate;
@@ -49,6 +61,7 @@ export function retirement(held: Held, now: number): Omit<Retiring, "step" | "pu
     attached: false,
     hasty: false,
     ended: "none",
+    sweptAt: null,
     failures: 0,
     retryAt: now,
   };

@@ -114,6 +114,8 @@ export interface Retiring extends Held {
   /** It is given back without waiting for its last sessions: its password is known to somebody. */
   readonly hasty: boolean;
   readonly ended: "none" | "idle" | "all";
+  /** When idle sessions of it were last looked for, to be ended. */
+  readonly sweptAt: number | null;
   readonly failures: number;
   readonly retryAt: number;
 }

@@ -6,7 +6,15 @@ import { Sensitive } from "../sensitive.ts";
 import type { Connection } from "./connect.ts";
 import { type ConnectionTarget, parseConnectionUrl, targetName } from "./connection-url.ts";
 import { openConnections, type Server } from "./connections.ts";
-import { askOthers, askOwnRole, askRoles, endSessions, type OwnRole, type RoleFacts } from "./queries.ts";
+import {
+  askOthers,
+  askOwnRole,
+  askRoles,
+  endAllSessions,
+  endIdleSessions,
+  type OwnRole,
+  type RoleFacts,
+} from "./queries.ts";
 import { describeTrust, warnOfBlindness, warnOfRoom } from "./warnings.ts";
 
 interface Block extends Server {
@@ -92,10 +100,12 @@ export function openDatabases(
       await connections.drop(username);
     },
 
-    async terminate(user, which, signal) {
+    async terminate(user, idleFor, signal) {
       const ended = await Promise.all(
         watched().map((block) =>
-          connections.use(block, user, signal, (connection) => endSessions(connection, which, signal)),
+          connections.use(block, user, signal, (connection) =>
+            idleFor === null ? endAllSessions(connection, signal) : endIdleSessions(connection, idleFor, signal),
+          ),
         ),
       );
       return ended.reduce((total, count) => total + count, 0);

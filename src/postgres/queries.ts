@@ -130,18 +130,47 @@ export async function askOthers(connection: Connection, signal: AbortSignal): Pr
   }));
 }
 
-const TERMINATE = `
-  SELECT (count(*) FILTER (WHERE pg_terminate_backend(a.pid)))::int AS ended
+const OWN_SESSIONS = `
   FROM pg_stat_activity a
   WHERE a.usesysid = (SELECT usesysid FROM pg_stat_activity WHERE pid = pg_backend_pid())
-    AND a.pid <> pg_backend_pid() AND a.application_name IS DISTINCT FROM $1 AND ($2 OR a.state = 'idle')`;
+    AND a.pid <> pg_backend_pid() AND a.application_name IS DISTINCT FROM $1`;
 
-/** Ends the sessions of the role that is logged in; tells how many. A session inside a transaction is not idle. */
-export async function endSessions(connection: Connection, which: "idle" | "all", signal: AbortSignal): Promise<number> {
-  // A role that is set to its owner at login may neither see the state of its own sessions nor end them.
-  await connection.query("SET ROLE NONE", [], signal);
-  const [row] = await connection.query(TERMINATE, [APPLICATION_NAME, which === "all"], signal);
+const END_ALL = `SELECT (count(*) FILTER (WHERE pg_terminate_backend(a.pid)))::int AS ended ${OWN_SESSIONS}`;
+
+/** Those that have rested longest are the last to be wanted: pools give out what came back last. */
+const IDLE = `SELECT a.pid, a.state_change::text AS since ${OWN_SESSIONS}
+    AND a.state = 'idle' AND a.state_change <= clock_timestamp() - $2::float8 * interval '1 ms'
+  ORDER BY a.state_change`;
+
+/** Looked at once more, alone: in the time of the others before it a session may have begun a query, or had one. */
+const END_IDLE = `
+  SELECT pg_terminate_backend(a.pid) AS ended FROM pg_stat_get_activity($1::int) a
+  WHERE a.state = 'idle' AND a.state_change = $2::timestamptz`;
+
+/** Ends the sessions of the role that is logged in; tells how many. */
+export async function endAllSessions(connection: Connection, signal: AbortSignal): Promise<number> {
+  await beOneself(connection, signal);
+  const [row] = await connection.query(END_ALL, [APPLICATION_NAME], signal);
   return Number(row?.ended ?? 0);
+}
+
+/**
+ * Those of them that have been idle for so long, one by one. A session inside a transaction is not idle. What no look
+ * can show is a query that is on its way already: the shorter a session has rested, the likelier that is.
+ */
+export async function endIdleSessions(connection: Connection, idleFor: number, signal: AbortSignal): Promise<number> {
+  await beOneself(connection, signal);
+  let ended = 0;
+  for (const { pid, since } of await connection.query(IDLE, [APPLICATION_NAME, idleFor], signal)) {
+    const [row] = await connection.query(END_IDLE, [pid, since], signal);
+    if (row?.ended === true) ended++;
+  }
+  return ended;
+}
+
+/** A role that is set to its owner at login may neither see the state of its own sessions nor end them. */
+async function beOneself(connection: Connection, signal: AbortSignal): Promise<void> {
+  await connection.query("SET ROLE NONE", [], signal);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -601,10 +601,21 @@ describe("R8: the old user's own connection", () => {
   });
 
   it("has ended sessions, and whether they are gone is looked at soon", () => {
-    expect(after({ retiring: [old, others] }, { is: "terminated", id: 3, which: "idle" })).toMatchObject({
+    const watched = { retiring: [old, others], watchAt: NOW + MINUTE };
+    expect(after(watched, { is: "terminated", id: 3, which: "idle" })).toMatchObject({
       watchAt: NOW + 200,
-      retiring: [{ ended: "idle" }, { ended: "none" }],
+      retiring: [
+        { ended: "idle", sweptAt: NOW },
+        { ended: "none", sweptAt: null },
+      ],
     });
+    expect(after({ ...watched, watchAt: NOW }, { is: "terminated", id: 3, which: "all" }).watchAt).toBe(NOW + 200);
+  });
+
+  it("is looked at in time however often idle ones are looked for", () => {
+    const swept = { is: "terminated", id: 3, which: "idle" } as const;
+    expect(after({ retiring: [old], watchAt: NOW + 30 }, swept).watchAt).toBe(NOW + 30);
+    expect(after({ retiring: [old], watchAt: NOW - 1 }, swept).watchAt).toBe(NOW);
   });
 });
 

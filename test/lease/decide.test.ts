@@ -384,7 +384,7 @@ describe("a credential whose password somebody knows", () => {
   const watched = { watchAt: at(MINUTE), current: inUse() };
   const grace = policy.readerGrace;
   const known = { hasty: true, heardAt: ago(grace), replacedAt: ago(grace), attached: true };
-  const all = { do: "terminate", id: 2, which: "all" };
+  const all = { do: "terminate", id: 2, idleFor: null };
 
   decides("apply", [
     [
@@ -440,15 +440,17 @@ describe("R8, W5: sessions that outstay their time", () => {
     const one = old({ ...stays, ...changes });
     return { ...one, replacedAt: one.replacedAt - time, horizon: one.horizon - time };
   };
-  const idle = { do: "terminate", id: 2, which: "idle" };
-  const all = { do: "terminate", id: 2, which: "all" };
+  // A tenth of the time that is left, a second at most.
+  const idle = { do: "terminate", id: 2, idleFor: Math.min((closing.all - closing.idle) / 10, SECOND) };
+  const all = { do: "terminate", id: 2, idleFor: null };
+  const soon = { ended: "idle", sweptAt: NOW - 1 };
 
   decides("apply", [
     ["are ended: the idle ones", { ...watched, retiring: [later(idleDue, {})] }, idle, strict],
     ["and not before", { ...watched, retiring: [later(idleDue - 1, {})] }, until(at(1)), strict],
-    ["those once", { ...watched, watchAt: at(1), retiring: [later(idleDue, { ended: "idle" })] }, until(at(1)), strict],
+    ["and not again at once", { ...watched, watchAt: at(1), retiring: [later(idleDue, soon)] }, until(at(1)), strict],
     ["then all of them", { ...watched, retiring: [later(allDue, { ended: "idle" })] }, all, strict],
-    ["and not before that", { ...watched, retiring: [later(allDue - 1, { ended: "idle" })] }, until(at(1)), strict],
+    ["and not before that", { ...watched, retiring: [later(allDue - 1, soon)] }, until(at(1)), strict],
     [
       "those once too",
       { ...watched, watchAt: at(1), retiring: [later(allDue, { ended: "all" })] },
@@ -461,12 +463,7 @@ describe("R8, W5: sessions that outstay their time", () => {
       until(at(1)),
       strict,
     ],
-    [
-      "also where it is not known how many",
-      { ...watched, retiring: [later(allDue, { sessions: null })] },
-      idle,
-      strict,
-    ],
+    ["also where it is not known how many", { ...watched, retiring: [later(allDue, { sessions: null })] }, all, strict],
     [
       "first their own connection is opened",
       { ...watched, retiring: [old({ attached: false })] },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lastCallAt, sessionsEndAt } from "../../src/lease/escalation.ts";
+import { lastCallAt, sessionsEndAt, sweepOf } from "../../src/lease/escalation.ts";
 import { endOf, leadOf, settlingOf } from "../../src/lease/schedule.ts";
 import type { Policy, Retiring } from "../../src/lease/state.ts";
 import { runs } from "./laws.ts";
@@ -52,6 +52,28 @@ describe("W5: the escalation", () => {
       fc.property(anyPolicy, anyOld, (policy, one) => {
         const wanted = { ...policy, observes: true, terminates: false, escalate: ["idle", "all"] as const };
         expect(sessionsEndAt(one, wanted).idle).toBeGreaterThanOrEqual((one.replacedAt + endOf(one)) / 2);
+      }),
+    );
+  });
+
+  it("looks for idle sessions a few times, and asks for an ever shorter rest", () => {
+    fc.assert(
+      fc.property(anyPolicy, anyOld, (policy, one) => {
+        const wanted = { ...policy, observes: true, escalate: ["notify", "idle", "all"] as const };
+        const { idle, all } = sessionsEndAt(one, wanted);
+        const until = Math.min(all, endOf(one));
+        let swept: Retiring = one;
+        let [sweeps, rest] = [0, 1_000];
+        for (let now = idle; now < until; now = sweepOf(swept, now, wanted).at) {
+          const { at, idleFor } = sweepOf(swept, now, wanted);
+          expect(at).toBeLessThanOrEqual(now);
+          expect(idleFor).toBeLessThanOrEqual(rest);
+          expect(idleFor).toBeGreaterThanOrEqual(20);
+          [sweeps, rest, swept] = [sweeps + 1, idleFor, { ...swept, sweptAt: now }];
+          expect(sweepOf(swept, now, wanted).at).toBeGreaterThanOrEqual(now + 50);
+        }
+        expect(sweeps).toBeLessThanOrEqual(Math.max(13, (until - idle) / 500 + 1));
+        if (sweeps > 6) expect(rest).toBe(20);
       }),
     );
   });

@@ -303,9 +303,10 @@ export function walk(options: WorldOptions): Walk {
         return failing ? { is: "attach failed", id: action.id, error: "x" } : { is: "attached", id: action.id };
       case "terminate": {
         const user = users.get(action.id)!;
-        user.ended.push({ which: action.which, at: until });
-        user.sessions = action.which === "all" ? [] : user.sessions.filter(({ busy }) => busy);
-        return { is: "terminated", id: action.id, which: action.which };
+        const which = action.idleFor === null ? "all" : "idle";
+        if (user.ended.at(-1)?.which !== which) user.ended.push({ which, at: until });
+        user.sessions = which === "all" ? [] : user.sessions.filter(({ busy }) => busy);
+        return { is: "terminated", id: action.id, which };
       }
       default:
         throw new Error(action.do);

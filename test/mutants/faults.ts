@@ -578,6 +578,18 @@ export const FAULTS: readonly Fault[] = [
   ]),
 
   // ---- R8: the old user's own connection is opened at the publish ----
+  ...on("W5", "src/postgres/queries.ts", [
+    [
+      "a session that has just been put back is ended",
+      "clock_timestamp() - $2::float8 *",
+      "clock_timestamp() + $2::float8 *",
+    ],
+    [
+      "one that works meanwhile is ended",
+      "WHERE a.state = 'idle' AND a.state_change = $2::timestamptz",
+      "WHERE $2 <> ''",
+    ],
+  ]),
   ...on("R8", "src/lease/lifecycle.ts", [
     ["it is never opened", "&& needsOwnConnection(policy)", "&& !needsOwnConnection(policy)"],
     ["it is opened though nothing is to be ended by it", "&& needsOwnConnection(policy)", ""],
@@ -601,8 +613,8 @@ export const FAULTS: readonly Fault[] = [
   ...on("R8", "src/postgres/databases.ts", [
     [
       "sessions are ended by a new login",
-      "connections.use(block, user, signal, (connection) => endSessions(connection, which, signal)),",
-      "connections.use(block, user, signal, (connection) => endSessions(connection, which, signal), { fresh: true }),",
+      "endIdleSessions(connection, idleFor, signal),\n          ),",
+      "endIdleSessions(connection, idleFor, signal),\n            { fresh: true },\n          ),",
     ],
   ]),
   ...on("R8", "src/lease/advance.ts", [

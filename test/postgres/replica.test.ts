@@ -83,7 +83,7 @@ it("M12: sessions on the replica keep the old user as those on the primary do, a
   await expect.poll(sessions).toBe(2);
   await admin.query(`ALTER ROLE "${old.username}" NOLOGIN`);
   await replica.catchUp();
-  expect(await databases.terminate(old, "all", never)).toBe(2);
+  expect(await databases.terminate(old, null, never)).toBe(2);
   await expect.poll(sessions).toBe(0);
 });
 

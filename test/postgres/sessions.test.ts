@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { endIdleSessions } from "../../src/postgres/queries.ts";
 import { failure, never, until, usePostgres, validUntil } from "./fixture.ts";
 
 const db = usePostgres();
@@ -103,6 +104,8 @@ describe("sessions", () => {
   });
 });
 
+const CONNECTION = { alive: true, encrypted: false, processId: null, end: async () => undefined };
+
 describe("terminate", () => {
   it("ends idle sessions of the user, then all, and never those of another", async () => {
     const [user, other] = [await db.makeRole(), await db.makeRole()];
@@ -112,11 +115,51 @@ describe("terminate", () => {
     await busy.query("BEGIN; SELECT 1");
     const databases = db.open({ drain: "terminate" });
     await databases.verify(user, never);
-    expect(await databases.terminate(user, "idle", never)).toBe(1);
+    expect(await databases.terminate(user, 0, never)).toBe(1);
     await until(async () => (await db.activity(user, "application_name <> 'lessee'")) === 1);
-    expect(await databases.terminate(user, "all", never)).toBe(1);
+    expect(await databases.terminate(user, null, never)).toBe(1);
     await until(async () => (await db.activity(user, "application_name <> 'lessee'")) === 0);
     expect(await db.activity(other, "true")).toBe(1);
+  });
+
+  it("W5: ends what has rested for so long, and nothing that has just been put back", async () => {
+    const user = await db.makeRole();
+    await db.login(user);
+    const fresh = await db.login(user);
+    const databases = db.open({ drain: "terminate" });
+    await databases.verify(user, never);
+    // A second by Postgres' own clock after both logins.
+    await db.admin.query("SELECT pg_sleep(1)");
+    await fresh.query("SELECT 1");
+    expect(await databases.terminate(user, 900, never)).toBe(1);
+    await until(async () => (await db.activity(user, "application_name <> 'lessee'")) === 1);
+    expect((await fresh.query("SELECT 1")).rowCount).toBe(1);
+  });
+
+  it("W5: spares a session that has had a query, or has begun one, since it was seen to be idle", async () => {
+    const user = await db.makeRole();
+    const sessions = [await db.login(user), await db.login(user), await db.login(user)] as const;
+    const own = await db.login(user);
+    let asked = false;
+    const ended = await endIdleSessions(
+      {
+        ...CONNECTION,
+        async query(text, values) {
+          // Those after the first get to work in between.
+          if (text.includes("pg_stat_get_activity") && !asked) {
+            asked = true;
+            await sessions[1].query("BEGIN");
+            await sessions[2].query("SELECT 1");
+          }
+          return (await own.query(text, [...values])).rows;
+        },
+      },
+      0,
+      never,
+    );
+    expect(ended).toBe(1);
+    await expect(sessions[0].query("SELECT 1")).rejects.toThrow();
+    for (const spared of sessions.slice(1)) expect((await spared.query("SELECT 1")).rowCount).toBe(1);
   });
 
   it("works for a role that is set to its owner at login (M6)", async () => {
@@ -124,7 +167,7 @@ describe("terminate", () => {
     const user = await db.makeRole(`IN ROLE "${owner.username}"`);
     await db.admin.query(`ALTER ROLE "${user.username}" SET ROLE "${owner.username}"`);
     await db.login(user);
-    expect(await db.open().terminate(user, "idle", never)).toBe(1);
+    expect(await db.open().terminate(user, 0, never)).toBe(1);
   });
 
   it("works when no new login is possible any more (R8)", async () => {
@@ -134,7 +177,7 @@ describe("terminate", () => {
     await databases.verify(user, never);
     await db.admin.query(`ALTER ROLE "${user.username}" ${validUntil(-5)}`);
     db.clock.advance(3_600_000);
-    expect(await databases.terminate(user, "all", never)).toBe(1);
+    expect(await databases.terminate(user, null, never)).toBe(1);
   });
 
   it("lets go of the user's own connection when its role is gone", async () => {

@@ -45,7 +45,8 @@ export interface ApplicationOperations {
   watch(state: State): Promise<Outcome>;
   /** Opens the old user's own connection, by which its sessions can be ended later (rule R8). */
   attach(held: Retiring): Promise<Outcome>;
-  terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome>;
+  /** The sessions that have been idle for so long; with null all. */
+  terminate(held: Retiring, idleFor: number | null): Promise<Outcome>;
   /** It is held no longer: what was open as its user is closed. */
   forget(id: number, user: string | null): void;
   /** What Postgres says of the user, asked as another; null where it cannot be asked. */
@@ -68,6 +69,8 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
   let files: readonly string[] = [];
   let commands: readonly Notifier[] = [];
   let lastSeen = "";
+  /** Why sessions could not be ended, as it was said. */
+  let unended = "";
   /** It was looked for before the read, and need not be said again. */
   let roomSeen = false;
   const ownersSaid = new Set<number>();
@@ -230,18 +233,18 @@ export function createApplicationOperations(deps: ApplicationOperationsDeps): Ap
     }
   }
 
-  async function terminate(held: Retiring, which: "idle" | "all"): Promise<Outcome> {
+  async function terminate(held: Retiring, idleFor: number | null): Promise<Outcome> {
     const user = deps.userOf(held.id);
+    const which = idleFor === null ? "all" : "idle";
     try {
-      const sessions = user === null ? 0 : ((await deps.databases()?.terminate(user, which, patience())) ?? 0);
-      emit({ is: "terminated", path, ...(held.user === null ? {} : { user: held.user }), which, sessions });
+      const sessions = user === null ? 0 : ((await deps.databases()?.terminate(user, idleFor, patience())) ?? 0);
+      // Idle ones are looked for again and again.
+      if (sessions > 0 || which === "all")
+        emit({ is: "terminated", path, ...(held.user === null ? {} : { user: held.user }), which, sessions });
     } catch (error) {
-      emit({
-        is: "warning",
-        code: "postgres-terminate",
-        path,
-        message: `old sessions could not be ended: ${describe(error)}`,
-      });
+      const message = `old sessions could not be ended: ${describe(error)}`;
+      if (message !== unended) emit({ is: "warning", code: "postgres-terminate", path, message });
+      unended = message;
     }
     return { is: "terminated", id: held.id, which };
   }

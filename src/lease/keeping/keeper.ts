@@ -173,7 +173,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       case "attach":
         return application.attach(held as Retiring);
       case "terminate":
-        return application.terminate(state.retiring.find((one) => one.id === action.id)!, action.which);
+        return application.terminate(state.retiring.find((one) => one.id === action.id)!, action.idleFor);
       default:
         throw new Error(`${action.do} is nothing to perform`);
     }
