@@ -150,13 +150,14 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
       outgoing.destroy();
       reject(error);
     };
-    const aborted = () =>
-      fail(new TransportError("aborted", `${where(url, socketPath)}: given up before an answer came`, effect()));
+    const aborted = () => fail(new TransportError("aborted", `${place()}: given up before an answer came`, effect()));
     const effect = () => (sent ? "unknown" : "never sent");
+    // Before it was sent it is the server that is the matter, and after that it may be this request alone.
+    const place = () => `${where(url, socketPath)}${sent ? url.pathname : ""}`;
 
     const outgoing = open(request, route);
     const deadline = setTimeout(
-      () => fail(noAnswer(where(url, socketPath), request.timeout, effect())),
+      () => fail(noAnswer(place(), request.timeout, effect())),
       Math.min(request.timeout, LONGEST_TIMER),
     );
 
@@ -165,10 +166,10 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
       if (socket.connecting) socket.once(ready, () => (sent = true));
       else sent = true;
     });
-    outgoing.on("error", (error) => fail(explain(error, where(url, socketPath), effect())));
+    outgoing.on("error", (error) => fail(explain(error, place(), effect())));
     outgoing.on("upgrade", (_incoming, socket) => {
       socket.destroy();
-      fail(new TransportError("protocol", `${where(url, socketPath)}: the server wants another protocol`, "unknown"));
+      fail(new TransportError("protocol", `${place()}: the server wants another protocol`, "unknown"));
     });
     outgoing.on("response", (incoming) => {
       const chunks: Buffer[] = [];
@@ -176,13 +177,11 @@ function exchange(request: HttpRequest, route: Route, closing: AbortSignal): Pro
       incoming.on("data", (chunk: Buffer) => {
         size += chunk.length;
         if (size > MAX_ANSWER)
-          fail(
-            new TransportError("too large", `${where(url, socketPath)}: the answer is larger than 4 MiB`, "unknown"),
-          );
+          fail(new TransportError("too large", `${place()}: the answer is larger than 4 MiB`, "unknown"));
         else chunks.push(chunk);
       });
-      incoming.on("aborted", () => fail(cutShort(where(url, socketPath))));
-      incoming.on("error", (error) => fail(explain(error, where(url, socketPath), "unknown")));
+      incoming.on("aborted", () => fail(cutShort(place())));
+      incoming.on("error", (error) => fail(explain(error, place(), "unknown")));
       incoming.on("end", () => {
         if (settled) return;
         settle();

@@ -183,6 +183,9 @@ describe.each(NAMES)("%s", (name) => {
     ["nothing", ""],
     ["half of it", '{"data":{"password":"hunter2'],
     ["a list", "[1]"],
+    ["null", "null"],
+    ["a text", '"s.secret"'],
+    ["too much nesting", "[".repeat(100_000)],
     [
       "odd kinds",
       '{"auth":{"client_token":{}},"data":{"policies":[{},null,1],"path":{},"options":{"version":[]},"keys":[{}]}}',

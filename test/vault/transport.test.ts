@@ -111,7 +111,7 @@ describe("what fails after it was sent", () => {
     const server = await serve(() => {});
     const error = await failure(transport().send(get(server.address, { timeout: 200 })));
     expect([error.code, error.effect]).toEqual(["timeout", "unknown"]);
-    expect(error.message).toBe(`${server.address}: no answer within 0.2 s`);
+    expect(error.message).toBe(`${server.address}/: no answer within 0.2 s`);
   });
 
   it("an answer that begins in time and never ends", async () => {
@@ -177,7 +177,7 @@ describe("what fails after it was sent", () => {
       const error = await failure(transport().send(get(`http://127.0.0.1:${port}/`)));
       expect(error.effect).toBe("unknown");
       expect(error.code).not.toBe("timeout");
-      expect(error.message).toContain(`http://127.0.0.1:${port}: `);
+      expect(error.message).toContain(`http://127.0.0.1:${port}/: `);
     } finally {
       for (const socket of sockets) socket.destroy();
       server.close();
