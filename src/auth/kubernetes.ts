@@ -43,7 +43,9 @@ async function read(
     const hint =
       code === "ENOENT"
         ? "does the pod mount a service account token (automountServiceAccountToken, or a projected volume)?"
-        : "may this user read it? set fsGroup or run as the user that owns it";
+        : code === "EFBIG"
+          ? "it is too large for a token, which has some kilobytes; is it the right file?"
+          : "may this user read it? set fsGroup or run as the user that owns it";
     throw new LesseeError("auth", `cannot read the service account token ${path}: ${code ?? String(error)}`, {
       hint,
       cause: error,

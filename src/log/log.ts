@@ -87,6 +87,8 @@ function isoTime(ms: number): string {
 
 /** The longest text that one field may have: a server's answer may be a page of HTML. */
 const LONGEST = 4096;
+/** Of that the end, where an error in an error in an error has its cause. */
+const LAST_WORDS = 512;
 
 /** Scrubbed before it becomes a line, so that whatever the secret is, the line stays well-formed. */
 function clean(fields: LogFields, scrub: (text: string) => string): LogFields {
@@ -101,7 +103,9 @@ function clean(fields: LogFields, scrub: (text: string) => string): LogFields {
 }
 
 function short(text: string): string {
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}… (${text.length - LONGEST} characters more)`;
+  if (text.length <= LONGEST) return text;
+  const left = `… (${text.length - LONGEST} characters more) …`;
+  return `${text.slice(0, LONGEST - LAST_WORDS)}${left}${text.slice(-LAST_WORDS)}`;
 }
 
 function jsonLine(json: string): string {

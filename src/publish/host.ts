@@ -33,6 +33,9 @@ export function createHost(options: HostOptions): TemplateHost {
   };
 }
 
+/** A longer text is refused by every function that could take it. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
 function read(path: string, sandbox: string | undefined): string | undefined {
   const root = sandbox === undefined ? undefined : realpathSync(sandbox);
   try {
@@ -41,6 +44,7 @@ function read(path: string, sandbox: string | undefined): string | undefined {
     // A pipe would hold up not only this template, but everything.
     const found = statSync(path);
     if (!found.isFile() && !found.isDirectory()) throw new LesseeError("render", `${path} is not a file`);
+    if (found.size > MOST_BYTES) throw new LesseeError("render", `${path} has ${found.size} bytes, more than 16 Mi`);
     return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

@@ -117,16 +117,19 @@ async function compile(
   return { template, source: { path: source, reread } };
 }
 
+/** Whoever has more to write has it in secrets or files. */
+const LONGEST_SOURCE = 1024 * 1024;
+
 async function sourceOf(config: Compiled, files: Pick<Files, "readFile">): Promise<string> {
   if (config.source !== undefined && config.contents !== undefined)
     throw new Error("cannot specify both 'source' and 'contents'");
   if (config.contents !== undefined) return config.contents;
   if (config.source === undefined) throw new Error("must specify exactly one of 'source' or 'contents'");
-  try {
-    return await files.readFile(config.source, "utf8");
-  } catch (error) {
-    throw new Error(`cannot read the source: ${(error as NodeJS.ErrnoException).code ?? error}`);
-  }
+  const text = await files.readFile(config.source, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`cannot read the source: ${error.code ?? error}`);
+  });
+  if (text.length > LONGEST_SOURCE) throw new Error(`the source has ${text.length} characters, more than 1 Mi`);
+  return text;
 }
 
 function nameOf(config: TemplateConfig): string {

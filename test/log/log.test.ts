@@ -71,9 +71,11 @@ describe("a log line", () => {
 
   it("is bounded", () => {
     const { log, lines } = logged();
-    log.observe({ is: "configuration refused", error: "<html>".repeat(100_000) });
+    log.observe({ is: "configuration refused", error: `${"<html>".repeat(100_000)}: the cause` });
     expect(lines[0]!.length).toBeLessThan(5_000);
     expect(lines[0]).toContain("characters more");
+    // The innermost of errors in errors stands at the end.
+    expect(lines[0]).toContain(": the cause");
   });
 });
 

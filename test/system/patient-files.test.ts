@@ -53,6 +53,21 @@ describe("reading", () => {
     await writer.close();
   });
 
+  it("a file that is larger than what is meant is not read: 16 MiB of text, 64 of anything", async () => {
+    const file = join(folder, "file");
+    await fs.writeFile(file, "");
+    await fs.truncate(file, 16 * 1024 * 1024);
+    expect(await files.readFile(file, "utf8")).toHaveLength(16 * 1024 * 1024);
+    await fs.truncate(file, 16 * 1024 * 1024 + 1);
+    await expect(files.readFile(file, "utf8")).rejects.toMatchObject({
+      code: "EFBIG",
+      message: `EFBIG: ${file} has 16777217 bytes, and no more than 16 MiB are read`,
+    });
+    expect(await files.readFile(file)).toHaveLength(16 * 1024 * 1024 + 1);
+    await fs.truncate(file, 64 * 1024 * 1024 + 1);
+    await expect(files.readFile(file)).rejects.toThrow(/no more than 64 MiB are read/);
+  });
+
   it("a device without an end is read no further than 4 MiB", async () => {
     await expect(files.readFile("/dev/zero", "utf8")).rejects.toThrow(/zero is no file, and has no end/);
   });

@@ -90,7 +90,9 @@ export function openStateFile(options: StateFileOptions): StateFile {
       try {
         text = await files.readFile(path, "utf8");
       } catch (error) {
-        const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === "EFBIG") return { state: null, warning: await putAside(describe(error)) };
+        const missing = code === "ENOENT";
         return { state: null, warning: missing ? null : `the state in ${path} cannot be read: ${describe(error)}` };
       }
       try {
