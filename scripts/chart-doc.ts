@@ -13,10 +13,12 @@ Installs the webhook of lessee: pods that ask by Vault's annotations get lessee 
 upgrades, the way from Vault's injector and back, and what to do at each alert.
 
 \`\`\`sh
-helm install lessee charts/lessee --namespace lessee --create-namespace \\
+helm install lessee charts/lessee --namespace lessee --create-namespace --wait \\
   --set image.repository=registry.example/lessee --set vault.address=https://vault.vault.svc:8200
 helm test lessee --namespace lessee
 \`\`\`
+
+Where Vault's certificate is of an authority of your own, add \`--set-file vault.caCert=ca.pem\`: pods have it from then on.
 
 Kubernetes 1.25 or newer. What newer ones have is used where it is there: match conditions (1.28), so that only pods that
 ask are sent to the webhook, and native sidecars (1.29).

@@ -1,12 +1,12 @@
 /** `lessee rotate`: a new credential now, because somebody knows the present one; and what becomes of that. */
 import { durationFault, parseDuration, toMilliseconds } from "../config/duration.ts";
 import { loadConfig } from "../config/load.ts";
+import { stateFolders } from "../config/state-folders.ts";
 import type { ParsedFlags } from "../config/types.ts";
 import { type ControlClient, controlClient } from "../control/client.ts";
-import type { ControlEvents, RotationAnswer } from "../control/words.ts";
-import { describe, LesseeError } from "../errors.ts";
+import { type ControlEvents, type RotationAnswer, socketIn } from "../control/words.ts";
+import { describe } from "../errors.ts";
 import { rounded } from "../health/relative.ts";
-import { stateFolders } from "../lease/memory/state-place.ts";
 import { escapeInvisible } from "../log/invisible.ts";
 import type { World } from "../ports.ts";
 import { configPaths } from "./config-paths.ts";
@@ -107,13 +107,14 @@ function refusal(path: string | undefined, known: readonly string[]): string {
 async function findSidecar(flags: ParsedFlags, world: World): Promise<ControlClient> {
   const named = flags.values.get("state")?.at(-1);
   const folders = named === undefined ? await configuredFolders(flags, world) : [named];
-  for (const folder of folders) {
-    const isThere = await world.files.stat(folder).catch(() => null);
-    if (isThere?.isDirectory() || folder === folders.at(-1)) return controlClient(folder);
-  }
-  throw new LesseeError("control", "no sidecar can be asked: HOME is not set", {
-    hint: "name the folder of its state with -state",
-  });
+  const isThere = (path: string) =>
+    world.files.stat(path).then(
+      () => true,
+      () => false,
+    );
+  for (const folder of folders) if (await isThere(socketIn(folder))) return controlClient(folder);
+  // Nobody runs; what is said of the last of them names the place and what can be done.
+  return controlClient(folders.at(-1)!);
 }
 
 async function configuredFolders(flags: ParsedFlags, { env, files }: World): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 /** The configuration that an injected container starts with: JSON with the injector's keys, in its order. */
+import { AGENT_CACHE } from "../config/state-folders.ts";
 import { joinPath } from "./go-values.ts";
 import { Refusal } from "./refusal.ts";
 import type { InjectionRequest } from "./request.ts";
@@ -7,7 +8,6 @@ import { telemetryOf } from "./telemetry.ts";
 
 export const HOME = "/home/vault";
 export const TOKEN_FILE = `${HOME}/.vault-token`;
-export const CACHE_PATH = "/vault/agent-cache";
 
 /** @param init for the container that writes the files once and ends */
 export function agentConfig(request: InjectionRequest, init: boolean): object {
@@ -97,7 +97,7 @@ function listening(request: InjectionRequest, init: boolean): object {
   const cache = cachePersists
     ? {
         ...filled(useAutoAuthToken),
-        persist: filled({ type: "kubernetes", path: CACHE_PATH, exit_on_err: cacheExitOnError }),
+        persist: filled({ type: "kubernetes", path: AGENT_CACHE, exit_on_err: cacheExitOnError }),
       }
     : cacheEnabled && !prePopulateOnly && !init
       ? filled(useAutoAuthToken)

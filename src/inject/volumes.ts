@@ -1,5 +1,6 @@
 /** Volumes of an injected pod, and where each container mounts them. */
-import { CACHE_PATH, HOME } from "./agent-config.ts";
+import { AGENT_CACHE, WEBHOOKS_VOLUME } from "../config/state-folders.ts";
+import { HOME } from "./agent-config.ts";
 import type { Volume, VolumeMount } from "./kubernetes.ts";
 import type { InjectionRequest } from "./request.ts";
 import { furtherFolders } from "./secrets.ts";
@@ -10,7 +11,7 @@ export function isInjectedVolume(name: string): boolean {
 }
 
 /** Init container and sidecar share it; the application does not mount it, because it holds the token. */
-export const STATE_MOUNT: VolumeMount = { name: "lessee-state", mountPath: "/run/lessee" };
+export const STATE_MOUNT: VolumeMount = { name: "lessee-state", mountPath: WEBHOOKS_VOLUME };
 
 export function stateVolume(): Volume {
   return { name: "lessee-state", emptyDir: { medium: "Memory", sizeLimit: "4Mi" } };
@@ -59,7 +60,7 @@ export function agentMounts(
     ...others,
     ...given("agent-configmap", "vault-config", "/vault/configs"),
     ...given("tls-secret", "vault-tls-secrets", "/vault/tls"),
-    ...(request.cachePersists ? [{ name: "vault-agent-cache", mountPath: CACHE_PATH }] : []),
+    ...(request.cachePersists ? [{ name: "vault-agent-cache", mountPath: AGENT_CACHE }] : []),
   ];
 }
 

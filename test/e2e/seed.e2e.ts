@@ -67,6 +67,15 @@ describe.skipIf(why !== "")(`the seed in a cluster${why}`, () => {
     expect(await Promise.all([restarts(tsb), restarts(spm)])).toEqual([0, 0]);
   });
 
+  it("replaces a leaked password when it is told to, and no query fails", async () => {
+    const pod = await readyPod("tsb");
+    const { user } = await report(pod);
+    const said = await kubectl("exec", "-n", "tsb", pod, "-c", "vault-agent", "--", "lessee", "rotate");
+    expect(said).toMatch(/ has taken the place of v-/);
+    expect(await userNames()).not.toContain(user);
+    await unharmed(pod);
+  });
+
   it("ends the user of a deleted pod with its lease where nobody may look at sessions", async () => {
     const spm = await readyPod("spm");
     await kubectl("scale", "-n", "tsb", "deploy/spm", "--replicas=0");

@@ -1,12 +1,11 @@
 /** Where the state file lies, and who may use it: the first place that can be had, by one process at a time. */
+import { AGENT_CACHE, stateFolders } from "../../config/state-folders.ts";
 import type { StateConfig } from "../../config/types.ts";
 import { describe, LesseeError } from "../../errors.ts";
 import type { Files, Kill } from "../../ports.ts";
 import { Sensitive } from "../../sensitive.ts";
 import { type Binding, openStateFile, type StateFile } from "./state-file.ts";
 
-/** What the injector mounts when agent-cache-enable is set: init container and sidecar share it. */
-const AGENT_CACHE = "/vault/agent-cache";
 const LOCK = "lessee.lock";
 
 export interface StatePlace {
@@ -46,18 +45,13 @@ export async function openState(options: PlaceOptions): Promise<{ place: StatePl
   }
 }
 
-/** The process that keeps its state where one does that configures nothing else; null where none runs. */
+/** The process that keeps its state where one does that nobody has named a folder to; null where none runs. */
 export async function runningHere(home: string | undefined, ports: LockPorts): Promise<number | null> {
   for (const folder of stateFolders(home)) {
     const owner = await ports.files.readFile(`${folder}/${LOCK}`, "utf8").catch(() => null);
     if (owner !== null && (await isRunning(owner, ports))) return Number(owner.split(" ")[0]);
   }
   return null;
-}
-
-/** Where the state lies when nothing is configured, in the order in which it is looked for. */
-export function stateFolders(home: string | undefined): readonly string[] {
-  return [AGENT_CACHE, ...(home === undefined ? [] : [`${home}/.lessee`])];
 }
 
 // ---- internal ----
