@@ -15,7 +15,7 @@ export function explain(error: Error, origin: string, effect: "never sent" | "un
   const text = first?.message || error.message || code;
   return new TransportError(
     code,
-    `${origin}: ${text.replace(/\s+/g, " ").trim()}`,
+    `${origin}: ${text.replace(NODES_ADVICE, "").replace(/\s+/g, " ").trim()}`,
     effect,
     hint === undefined ? {} : { hint },
   );
@@ -26,6 +26,9 @@ export function cutShort(origin: string): TransportError {
   const message = `${origin}: the connection was cut in the middle of the answer`;
   return new TransportError("cut", message, "unknown", { hint: HINTS.ECONNRESET });
 }
+
+/** For who starts Node himself; what a user of lessee can do is in the hint. */
+const NODES_ADVICE = /; if the root CA is installed locally, try running Node\.js with --use-system-ca/;
 
 const HINTS = {
   ECONNREFUSED: "nothing listens there; check vault.address or VAULT_ADDR",

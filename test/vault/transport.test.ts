@@ -238,6 +238,8 @@ describe("TLS", () => {
     const error = await failure(transport(options).send(get(server.address)));
     expect(error.effect).toBe("never sent");
     expect(error.hint).toMatch(hint);
+    // Node's own advice is for who starts Node.
+    expect(error.message).not.toContain("--use-system-ca");
     expect(server.heard).toEqual([]);
   });
 
