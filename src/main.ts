@@ -5,6 +5,7 @@ import { runCommand } from "./cli/commands.ts";
 import type { ProcessSignals } from "./cli/process.ts";
 import { describe } from "./errors.ts";
 import type { Spawn, World } from "./ports.ts";
+import { claim } from "./system/claim.ts";
 import { createSystemClock } from "./system/clock.ts";
 import { patientFiles } from "./system/patient-files.ts";
 
@@ -25,6 +26,7 @@ const world: World = {
   // Loaded when the first command is run: most sidecars never run one.
   spawn: ((...call: Parameters<Spawn>) => process.getBuiltinModule("node:child_process").spawn(...call)) as Spawn,
   kill: (pid, signal) => process.kill(pid, signal),
+  claim,
   env: asVault(process.env),
   pid: process.pid,
   uid: process.getuid?.() ?? 0,

@@ -109,6 +109,9 @@ export interface WatchEvent {
 /** Observers never answer back: whatever they do, the one that emits goes on. */
 export type Emit = (event: LesseeEvent) => void;
 
+/** Resolves to what gives the name back; null where another process has it. */
+export type Claim = (name: string) => Promise<(() => Promise<void>) | null>;
+
 /** What `main.ts` hands to the program: the outside world, whole. */
 export interface World {
   readonly clock: Clock;
@@ -116,6 +119,7 @@ export interface World {
   readonly files: Files;
   readonly spawn: Spawn;
   readonly kill: Kill;
+  readonly claim: Claim;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly uid: number;

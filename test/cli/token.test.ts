@@ -9,6 +9,7 @@ import { runTokenRevoke } from "../../src/cli/token.ts";
 import { openState } from "../../src/lease/memory/state-place.ts";
 import type { Kill, World } from "../../src/ports.ts";
 import { createSystemClock } from "../../src/system/clock.ts";
+import { anyClaim } from "../support/claims.ts";
 import { startTlsFront } from "../support/tls-front.ts";
 import { createAuthority } from "../vault/servers.ts";
 
@@ -108,6 +109,7 @@ describe("lessee token revoke -self", () => {
       files: fs,
       write: async () => {},
       kill: () => true,
+      claim: anyClaim,
       pid: lessee.pid!,
     });
     const result = await run(["-self"]);

@@ -22,6 +22,7 @@ import { createSidecar, type Sidecar } from "../../src/program/sidecar.ts";
 import { createVaultClient } from "../../src/vault/client.ts";
 import { createTransport } from "../../src/vault/transport.ts";
 import { noAnswer } from "../../src/vault/transport-failure.ts";
+import { anyClaim } from "../support/claims.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { type Application, type ApplicationOptions, createApplication } from "./application.ts";
 import { createBusy } from "./busy.ts";
@@ -440,6 +441,7 @@ function worldOf(clock: Clock, files: World["files"], folder: string): World {
     files,
     spawn,
     kill: process.kill,
+    claim: anyClaim,
     env: { HOME: folder, POD_NAME: "tsb-0" },
     pid: process.pid,
     uid: process.getuid?.() ?? 0,

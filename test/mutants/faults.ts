@@ -129,6 +129,24 @@ export const FAULTS: readonly Fault[] = [
     ["the longest use is a minute for all", "Math.max(MINUTE, (overrides.connectionMaxLifetime ?? 0) / 10)", "MINUTE"],
   ]),
 
+  // ---- W6: a failed renewal is judged by one lookup ----
+  ...on("W6", "src/lease/keeping/vault-operations.ts", [
+    [
+      "a server that fails has lost the lease",
+      "if (!(error instanceof VaultError) || isPassing(error) || error.status >= 500)",
+      'if (error instanceof VaultError && error.status >= 500) return { verdict: "lost" };\n    if (!(error instanceof VaultError) || isPassing(error))',
+    ],
+    ["a server that fails is asked once more", "isPassing(error) || error.status >= 500)", "isPassing(error))"],
+    [
+      "no time at all is a renewal",
+      "if (answer.seconds > 0) return answer;",
+      "if (answer.seconds >= 0) return answer;",
+    ],
+  ]),
+  ...on("W6", "src/lease/keeping/token-operations.ts", [
+    ["no time at all is a renewal", "if (durationSeconds > 0) return", "if (durationSeconds >= 0) return"],
+  ]),
+
   // ---- W10: state is adopted when lookups say so and a login proves it ----
   ...on("W10", "src/lease/memory/adoption.ts", [
     [
@@ -188,14 +206,15 @@ export const FAULTS: readonly Fault[] = [
     ["the token stands there in plain text beside a key", "if (key === null) return contents;", "return contents;"],
   ]),
   ...on("W11", "src/lease/memory/state-place.ts", [
-    ["two may use one state", "if (owner !== null && (await isRunning(owner, options))) {", "if (owner === null) {"],
+    ["two may use one state", "if (isHeld || release === null) {", "if (owner === null) {"],
+    ["two that start at the same instant may", "if (isHeld || release === null) {", "if (isHeld) {"],
     [
       "a pid that somebody else has now holds the lock",
       "(await startTime(files, other)) === started",
       "started !== undefined",
     ],
     ["another user's process holds no lock", '.code !== "EPERM") return false', '.code !== "") return false'],
-    ["the lock is left behind", "return () => files.rm(path, { force: true });", "return async () => undefined;"],
+    ["the lock is left behind", "await files.rm(path, { force: true });\n    await release();", "await release();"],
     ["the lock has its owner's place among the fields wrong", 'split(" ")[19]', 'split(" ")[18]'],
     ["everybody may look into the folder", "mode: 0o700", "mode: 0o755"],
     ["state.path is not the first choice", "config.path ?? (cached", "(cached"],
@@ -368,6 +387,8 @@ export const FAULTS: readonly Fault[] = [
       "} catch (error) {\n      throw error;\n      // The login",
     ],
     ["it is said twice", "roomSeen = said !== undefined;", ""],
+    ["it is said once and never again", "roomSeen = false;\n      for", "for"],
+    ["who answers nothing is waited for", "const ROOM_PATIENCE = 2_000;", "const ROOM_PATIENCE = 20_000;"],
   ]),
   ...on("M7", "src/postgres/warnings.ts", [
     ["our own session needs no room", "const needed = generation + 1", "const needed = generation"],
@@ -453,6 +474,7 @@ export const FAULTS: readonly Fault[] = [
     ["what could not be renewed is not there any more", "return granted ?? held.tokenExpiry;", "return granted ?? 0;"],
     ["a whole second is too short", "now + lifetime! - NEARLY", "now + lifetime! + NEARLY"],
     ["a failed renewal is not said", 'emit({ is: "warning", code: "hand-over", path, message });', ""],
+    ["what cannot be renewed is renewed", "if (!held.renewable) return held.expiry;", ""],
     [
       "a token without an end ends at once",
       "durationSeconds === 0 ? Number.POSITIVE_INFINITY",
@@ -611,6 +633,11 @@ export const FAULTS: readonly Fault[] = [
     ["it is kept as any other", "slotOf(server, user.username).kept = true;", ""],
   ]),
   ...on("R8", "src/postgres/databases.ts", [
+    [
+      "it is opened where nobody looks, too",
+      "watched().map((block) => connections.keep(",
+      "blocks.map((block) => connections.keep(",
+    ],
     [
       "sessions are ended by a new login",
       "endIdleSessions(connection, idleFor, signal),\n          ),",

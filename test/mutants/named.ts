@@ -11,27 +11,35 @@ const PATIENCE = 180_000;
 
 const BUILD = 'import("./scripts/bundle.ts").then(({ bundle }) => bundle("dist/lessee.cjs"))';
 
-/**
- * Those of the rules that are named, or that are called so; without a name all. Resolves to those that nobody notices;
- * each is told as it is found.
- */
+export interface Found {
+  /** Faults that nobody notices. */
+  readonly survivors: readonly Fault[];
+  /** Rules whose tests fail without any fault: of their faults nothing is known. */
+  readonly broken: readonly string[];
+}
+
+/** Those of the rules that are named, or that are called so; without a name all. Each is told as it is found. */
 export async function tryFaults(
   root: string,
   names: readonly string[],
   jobs: number,
   tell: (line: string) => void,
-): Promise<readonly Fault[]> {
+): Promise<Found> {
   const queue = FAULTS.filter(
     ({ rule, what }) => names.length === 0 || names.some((name) => name === rule || what.includes(name)),
   );
   const rules = [...new Set(queue.map(({ rule }) => rule))];
   const survivors: Fault[] = [];
+  const broken: string[] = [];
   await Promise.all(
     Array.from({ length: jobs }, async () => {
       const copy = copySources(root);
       try {
         for (let rule = rules.shift(); rule !== undefined; rule = rules.shift())
-          if (await fails(rule, copy.folder)) tell(`FAILS     ${rule.padEnd(3)}  without any fault\n`);
+          if (await fails(rule, copy.folder)) {
+            broken.push(rule);
+            tell(`FAILS     ${rule.padEnd(3)}  without any fault\n`);
+          }
         for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
           const noticed = await isNoticed(fault, copy.folder);
           if (!noticed) survivors.push(fault);
@@ -42,7 +50,7 @@ export async function tryFaults(
       }
     }),
   );
-  return survivors;
+  return { survivors, broken };
 }
 
 /** The fault in the whole text of its file; null where it has its place no more, or more than one. */

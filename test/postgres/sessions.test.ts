@@ -180,6 +180,12 @@ describe("terminate", () => {
     expect(await databases.terminate(user, null, never)).toBe(1);
   });
 
+  it("R8: keeps no connection where nobody is to be ended", async () => {
+    const user = await db.makeRole();
+    await db.open({ drain: "terminate" }, { drain: "off" }).attach(user, never);
+    expect(await db.activity(user, "application_name = 'lessee'")).toBe(1);
+  });
+
   it("lets go of the user's own connection when its role is gone", async () => {
     const [current, old] = [await db.makeRole(), await db.makeRole()];
     const databases = db.open({ drain: "terminate" });

@@ -9,6 +9,7 @@ import { ConfigError } from "../../src/errors.ts";
 import { leadOf } from "../../src/lease/schedule.ts";
 import type { World } from "../../src/ports.ts";
 import { createSetup, type Setup } from "../../src/program/setup.ts";
+import { anyClaim } from "../support/claims.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 let folder = "";
@@ -36,6 +37,7 @@ async function setUp(blocks: string): Promise<Setup> {
     files: fs,
     spawn,
     kill: process.kill,
+    claim: anyClaim,
     env: { POD_NAME: "tsb-0" },
     pid: process.pid,
     uid: 0,

@@ -2,7 +2,7 @@
 import { AGENT_CACHE, stateFolders } from "../../config/state-folders.ts";
 import type { StateConfig } from "../../config/types.ts";
 import { describe, LesseeError } from "../../errors.ts";
-import type { Files, Kill } from "../../ports.ts";
+import type { Claim, Files, Kill } from "../../ports.ts";
 import { Sensitive } from "../../sensitive.ts";
 import { type Binding, openStateFile, type StateFile } from "./state-file.ts";
 
@@ -24,6 +24,7 @@ export interface PlaceOptions {
   /** As StateFileOptions has it. */
   write(path: string, content: Uint8Array): Promise<void>;
   readonly kill: Kill;
+  readonly claim: Claim;
   readonly pid: number;
 }
 
@@ -37,7 +38,7 @@ export async function openState(options: PlaceOptions): Promise<{ place: StatePl
   try {
     const key = config.keyFile === undefined ? null : await readKey(files, config.keyFile);
     await files.mkdir(folder, { recursive: true, mode: 0o700 });
-    const unlock = await lock(`${folder}/${LOCK}`, options);
+    const unlock = await lock(`${folder}/${LOCK}`, folder, options);
     const file = openStateFile({ folder, binding: options.binding, key, files, write: options.write });
     return { place: { file, folder, shared: config.path !== undefined || cached, close: unlock }, warning: null };
   } catch (error) {
@@ -64,22 +65,36 @@ async function readKey(files: Files, path: string): Promise<Sensitive<string>> {
   return new Sensitive(key);
 }
 
-async function lock(path: string, options: PlaceOptions): Promise<() => Promise<void>> {
+/**
+ * The claim is what keeps out whoever starts at the same instant. The file says who it is, to whoever asks for it and to
+ * those that another claim is for: another pod with the same volume, or a machine that has no claims.
+ */
+async function lock(path: string, folder: string, options: PlaceOptions): Promise<() => Promise<void>> {
   const { files, pid } = options;
-  const owner = await files.readFile(path, "utf8").catch(() => null);
-  if (owner !== null && (await isRunning(owner, options))) {
-    throw new LesseeError("state", `${path} is held by another lessee (pid ${owner.split(" ")[0]})`, {
-      hint: "give each its own state.path",
-    });
-  }
-  await files.rm(path, { force: true });
-  const handle = await files.open(path, "wx", 0o600);
+  const { dev, ino } = await files.stat(folder);
+  const release = await options.claim(`lessee-state-${dev}-${ino}`);
   try {
-    await handle.writeFile(`${pid} ${await startTime(files, pid)}`);
-  } finally {
-    await handle.close();
+    const owner = await files.readFile(path, "utf8").catch(() => null);
+    const isHeld = owner !== null && (await isRunning(owner, options));
+    if (isHeld || release === null) {
+      const who = isHeld ? `another lessee (pid ${owner.split(" ")[0]})` : "another lessee that starts or ends";
+      throw new LesseeError("state", `${path} is held by ${who}`, { hint: "give each its own state.path" });
+    }
+    await files.rm(path, { force: true });
+    const handle = await files.open(path, "wx", 0o600);
+    try {
+      await handle.writeFile(`${pid} ${await startTime(files, pid)}`);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await release?.();
+    throw error;
   }
-  return () => files.rm(path, { force: true });
+  return async () => {
+    await files.rm(path, { force: true });
+    await release();
+  };
 }
 
 /** The pid alone proves nothing: in another container, or after a restart, it is somebody else's. */

@@ -167,6 +167,20 @@ describe("W6: a renewal that fails", () => {
     expect([user(sidecar), sidecar.count("lost")]).toEqual([before, 0]);
   });
 
+  it("because the server itself fails says nothing of the lease, and nobody asks what it is", async () => {
+    const sidecar = await lab.start();
+    await sidecar.until("renewed");
+    const before = user(sidecar);
+    lab.fail(RENEW, refusal(500, "internal error"), 1);
+    // What it would say then is as little worth.
+    const looked = lab.fail(LOOKUP, refusal(400, "invalid lease"));
+    expect((await sidecar.until("renewal failed")).verdict).toBe("unknown");
+    expect(looked.hits).toBe(0);
+    looked.remove();
+    await sidecar.until("renewed");
+    expect([user(sidecar), sidecar.count("lost"), sidecar.count("read")]).toEqual([before, 0, 1]);
+  });
+
   it("with the words of a lost lease is no lost lease while the server knows it", async () => {
     const sidecar = await lab.start();
     await sidecar.pass(SECOND);

@@ -130,6 +130,24 @@ describe("M10: an init container hands over", () => {
     expect(events).toEqual([expect.objectContaining({ is: "handed over", user: held.user, ttl: HOUR })]);
   });
 
+  it("under a lease that cannot be renewed: nobody tries to, and it lasts as long as it does", async () => {
+    const sidecar = await lab.start();
+    const [{ held } = expect.fail()] = sidecar.keeper.records();
+    const events: LesseeEvent[] = [];
+    const fixed = { ...held, renewable: false, expiry: sidecar.clock.now() + 10 * MINUTE };
+    const keeper = { path: "fixed", records: () => [{ held: fixed }] } as unknown as Keeper;
+    await handOver([keeper], {
+      client: { ...sidecar.client, renewLease: () => expect.unreachable() },
+      tokens: sidecar.tokens,
+      clock: sidecar.clock,
+      emit: (event) => void events.push(event),
+      shared: true,
+      jobLifetime: null,
+      credential: () => ({}) as never,
+    });
+    expect(events).toEqual([expect.objectContaining({ is: "handed over", ttl: 10 * MINUTE })]);
+  });
+
   it("two leases of one token: it lives as long as the longer of them, whichever comes last", async () => {
     const sidecar = await lab.start();
     const [{ held } = expect.fail()] = sidecar.keeper.records();

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openState, type PlaceOptions } from "../../../src/lease/memory/state-place.ts";
 import { publishFile } from "../../../src/publish/file.ts";
+import { anyClaim } from "../../support/claims.ts";
 import { BINDING, savedState } from "./saved-state.ts";
 
 let home = "";
@@ -25,6 +26,7 @@ function open(changes: Partial<PlaceOptions> = {}) {
       await publishFile(request, { files: fs, random: Math.random });
     },
     kill: process.kill,
+    claim: anyClaim,
     pid: process.pid,
     ...changes,
   });
