@@ -20,7 +20,7 @@ export function parseKubernetes(config: Readonly<Record<string, unknown>>): Auth
   return {
     role,
     watches: [path],
-    pod: async ({ files }) => podUid(await read(files, path).catch(() => "")),
+    pod: async ({ files }) => podUid(await read(files, path)),
     async prepare({ files }) {
       const jwt = new Sensitive((await read(files, path)).trim());
       if (jwt.reveal() === "")

@@ -29,7 +29,10 @@ export interface AuthMethod {
   readonly role?: string;
   /** Called at every login, so that what is read from a file is never stale. Rejects with a LesseeError. */
   prepare(ports: LoginPorts): Promise<Credentials>;
-  /** The uid of the pod that logs in, where the method knows it: whose state file it is. Empty otherwise. */
+  /**
+   * The uid of the pod that logs in, where the method knows it: whose state file it is. Empty otherwise. Rejects with a
+   * LesseeError where that cannot be told now, and could be later.
+   */
   pod(ports: { readonly files: Pick<Files, "readFile"> }): Promise<string>;
   /** Files whose change makes a failed login worth trying again at once. */
   readonly watches: readonly string[];

@@ -21,16 +21,17 @@ export interface OwnStateOptions {
 export async function openOwnState(options: OwnStateOptions): Promise<StatePlace | null> {
   const { autoAuth, config, emit, method, vault, world } = options;
   const { env, files, random } = world;
+  const { address, namespace } = vault;
+  const { mountPath: mount } = autoAuth.method;
+  let pod: string | undefined;
   const { place, warning } = await openState({
     ...world,
     config: config.state,
     home: env.HOME,
-    binding: {
-      address: vault.address,
-      namespace: vault.namespace,
-      mount: autoAuth.method.mountPath,
-      role: method.role ?? "",
-      pod: (await method.pod({ files })) || podNamed(env),
+    async binding() {
+      // It never changes, and what it is read from may go away.
+      pod ??= (await method.pod({ files })) || podNamed(env);
+      return { address, namespace, mount, role: method.role ?? "", pod };
     },
     write: (path, content) => replaceFile(path, content, 0o600, { files, random }),
   });

@@ -10,7 +10,7 @@ import { createKeepers, type Keepers } from "../lease/keeping/keepers.ts";
 import { createPulse } from "../lease/keeping/lane.ts";
 import { createRightsCheck } from "../lease/keeping/rights.ts";
 import type { Tokens } from "../lease/keeping/tokens.ts";
-import { takeUp } from "../lease/memory/adoption.ts";
+import { recall, takeUp } from "../lease/memory/adoption.ts";
 import { handOver } from "../lease/memory/hand-over.ts";
 import { createHoldings } from "../lease/memory/holdings.ts";
 import { createMemory } from "../lease/memory/memory.ts";
@@ -171,7 +171,7 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     databasesFor: (dependency: Dependency) => setup.credential(dependency).databases,
   };
   let loggedIn: Promise<void> = Promise.resolve();
-  /** All leases of an earlier one, where they could not be taken up before the stop. */
+  /** All leases of an earlier one, where they could not be taken up before the stop; 1 where nobody knows how many. */
   let untouched = 0;
   /** Until all of what was kept is taken up it stays as it is: who is killed meanwhile is followed by another. */
   let keeps = false;
@@ -194,7 +194,10 @@ export async function createSidecar(options: SidecarOptions): Promise<Sidecar> {
     variables: () => setup.variables.complete(),
     config: () => setup.config,
     async start(stopping) {
-      untouched = (await place?.file.load().then((kept) => takeUp(kept, takingUp, stopping))) ?? 0;
+      if (place !== null) {
+        const kept = await recall(place.file, takingUp, stopping);
+        untouched = kept === null ? 1 : await takeUp(kept, takingUp, stopping);
+      }
       if (untouched > 0) return;
       keeps = true;
       memory.changed();

@@ -91,8 +91,11 @@ describe("kubernetes", () => {
     }
   });
 
-  it("knows of no pod where the JWT names none, is garbage, or is not there", async () => {
-    expect(await method().pod({ files })).toBe("");
+  it("cannot tell the pod where the JWT is not there, which it may be later", async () => {
+    await expect(method().pod({ files })).rejects.toThrow(`cannot read the service account token ${path}: ENOENT`);
+  });
+
+  it("knows of no pod where the JWT names none, or is garbage", async () => {
     for (const text of ["", "garbage", "a.b.c", `a.${Buffer.from("null").toString("base64url")}.c`]) {
       await fs.writeFile(path, text);
       expect(await method().pod({ files })).toBe("");

@@ -105,7 +105,7 @@ describe("lessee token revoke -self", () => {
     await openState({
       config: { path: folder },
       home,
-      binding: { address: "", namespace: "", mount: "", role: "", pod: "" },
+      binding: () => expect.unreachable(),
       files: fs,
       write: async () => {},
       kill: () => true,

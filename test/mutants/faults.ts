@@ -223,9 +223,14 @@ export const FAULTS: readonly Fault[] = [
     ["the files are written before the state", "await memory.settled();\n        return", "return"],
   ]),
   ...on("W11", "src/program/own-state.ts", [
+    [
+      "a pod that cannot be told yet is any pod",
+      "await method.pod({ files }))",
+      'await method.pod({ files }).catch(() => ""))',
+    ],
     ["everybody may read the state", "content, 0o600", "content, 0o644"],
     ["a pod that has no JWT is any pod", " || podNamed(env)", ""],
-    ["the pod is not part of the binding", "pod: (await method.pod({ files })) || podNamed(env),", 'pod: "",'],
+    ["the pod is not part of the binding", "(await method.pod({ files })) || podNamed(env);", '"";'],
   ]),
 
   // ---- M1: max TTLs are asked for in the first second ----

@@ -1,5 +1,5 @@
 /** Promise 5, and what the process does at SIGTERM and SIGHUP: who holds which user when containers come and go. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configuration, SEED_TEMPLATE, template } from "../support/configuration.ts";
 import { type Pod, startWorld, type World } from "../support/world.ts";
@@ -84,6 +84,31 @@ describe("SIGTERM", () => {
     expect(reads(pod)).toBe(1);
     expect((await app.stop()).failed).toBe(0);
     await restarted.stop();
+    expect(await world.users.left(3_000)).toEqual([]);
+  });
+
+  it("W11: keeps the user of an earlier sidecar while it cannot be told whose it is, and whenever it is told to stop meanwhile", async () => {
+    const pod = await world.pod(LONG);
+    const agent = await pod.agent(configuration(pod));
+    const { user } = await agent.event("published");
+    await agent.kill();
+    const away = `role = "pg"\n      token_path = "${pod.path("later")}"`;
+
+    for (const isToStop of [true, false]) {
+      const waiting = await pod.agent(configuration(pod, { method: away }));
+      const { message } = await waiting.event("warning", ({ code }) => code === "state");
+      expect(message).toMatch(
+        /cannot be told whose the state is: cannot read the service account token .*later: ENOENT/,
+      );
+      if (isToStop) {
+        expect(await waiting.stop()).toEqual({ code: 0, signal: null });
+        continue;
+      }
+      await copyFile(pod.tokenFile, pod.path("later"));
+      expect((await waiting.event("adopted")).user).toBe(user);
+      expect(reads(pod)).toBe(1);
+      await waiting.stop();
+    }
     expect(await world.users.left(3_000)).toEqual([]);
   });
 

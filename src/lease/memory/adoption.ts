@@ -10,7 +10,7 @@ import type { Keeper } from "../keeping/keeper.ts";
 import type { Session, Tokens } from "../keeping/tokens.ts";
 import type { Grant } from "../outcomes.ts";
 import type { Policy } from "../state.ts";
-import { type Kept, type SavedCredential, type SavedState, secretOf } from "./state-file.ts";
+import { type Kept, type SavedCredential, type SavedState, type StateFile, secretOf } from "./state-file.ts";
 
 export interface AdoptionDeps {
   readonly client: VaultClient;
@@ -21,6 +21,34 @@ export interface AdoptionDeps {
   keeperFor(dependency: Dependency): Keeper;
   policyFor(dependency: Dependency): Policy;
   databasesFor(dependency: Dependency): Databases | null;
+}
+
+/** What a pod's identity is read from may come a moment later, as everything that is mounted. After this it does not. */
+const IDENTITY_PATIENCE = 30_000;
+const IDENTITY_INTERVAL = 500;
+
+/**
+ * What was kept, once it can be told whose it is; null where `stop` came before that. To put it aside meanwhile would cost a user, and without an identity
+ * nobody can log in anyway.
+ */
+export async function recall(
+  file: Pick<StateFile, "load">,
+  { clock, emit }: Pick<AdoptionDeps, "clock" | "emit">,
+  stop: AbortSignal,
+): Promise<Kept | null> {
+  const until = clock.now() + IDENTITY_PATIENCE;
+  for (let said = false; ; said = true) {
+    try {
+      return await file.load();
+    } catch (error) {
+      const why = `it cannot be told whose the state is: ${describe(error)}`;
+      if (clock.now() >= until) return { state: null, warning: `${why}: starting anew` };
+      if (!said)
+        emit({ is: "warning", code: "state", message: `${why}; looking again for ${IDENTITY_PATIENCE / 1_000} s` });
+      await clock.sleep(clock.now() + IDENTITY_INTERVAL, stop);
+      if (stop.aborted) return null;
+    }
+  }
 }
 
 /** Resolves to how many leases are left as they are, because `stop` came before the server had an answer. */

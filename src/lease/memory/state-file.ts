@@ -52,14 +52,18 @@ export interface Kept {
 
 export interface StateFile {
   save(state: SavedState): Promise<void>;
-  /** null when there is none, or none of ours; what cannot be used is put aside, and said. */
+  /**
+   * null when there is none, or none of ours; what cannot be used is put aside, and said. Rejects where there is one and
+   * it cannot be told whose: it stays as it is then.
+   */
   load(): Promise<Kept>;
   remove(): Promise<void>;
 }
 
 export interface StateFileOptions {
   readonly folder: string;
-  readonly binding: Binding;
+  /** Rejects where it cannot be told now. */
+  binding(): Promise<Binding>;
   readonly key: Sensitive<string> | null;
   readonly files: Pick<Files, "mkdir" | "readFile" | "rename" | "rm">;
   /** Replaces a file in one step, with mode 0600. */
@@ -70,7 +74,7 @@ const VERSION = 1;
 const NAME = "lessee-state.json";
 
 export function openStateFile(options: StateFileOptions): StateFile {
-  const { binding, files, folder } = options;
+  const { files, folder } = options;
   const path = join(folder, NAME);
 
   async function putAside(why: string): Promise<string> {
@@ -80,6 +84,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
 
   return {
     async save(state) {
+      const binding = await options.binding();
       const contents = { version: VERSION, binding, token: state.token.reveal(), credentials: state.credentials };
       const content = Buffer.from(JSON.stringify(await seal(contents, options.key)));
       await files.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -95,6 +100,7 @@ export function openStateFile(options: StateFileOptions): StateFile {
         const missing = code === "ENOENT";
         return { state: null, warning: missing ? null : `the state in ${path} cannot be read: ${describe(error)}` };
       }
+      const binding = await options.binding();
       try {
         const saved = await unseal(parsed(text), options.key);
         if (saved.version !== VERSION)

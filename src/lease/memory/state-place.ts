@@ -19,7 +19,8 @@ export interface StatePlace {
 export interface PlaceOptions {
   readonly config: StateConfig;
   readonly home: string | undefined;
-  readonly binding: Binding;
+  /** As StateFileOptions has it. */
+  binding(): Promise<Binding>;
   readonly files: Files;
   /** As StateFileOptions has it. */
   write(path: string, content: Uint8Array): Promise<void>;

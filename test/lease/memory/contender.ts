@@ -20,7 +20,7 @@ for await (const line of createInterface(process.stdin)) {
   const opened = await openState({
     config: { path: folder },
     home: undefined,
-    binding: BINDING,
+    binding: async () => BINDING,
     files: fs,
     write: async () => undefined,
     kill: process.kill,

@@ -28,7 +28,7 @@ afterEach(() => fs.rm(join(folder, ".."), { recursive: true }));
 function open(changes: Partial<StateFileOptions> = {}): StateFile {
   return openStateFile({
     folder,
-    binding: BINDING,
+    binding: async () => BINDING,
     key: null,
     files: fs,
     write: (path, content) => replaceFile(path, content, 0o600, { files: fs, random: Math.random }),
@@ -128,9 +128,20 @@ async function putAside(file: StateFile, why: RegExp): Promise<void> {
   expect(await file.load()).toEqual({ state: null, warning: null });
 }
 
+it("W11: a state of which it cannot be told whose it is stays as it is, and is looked at again", async () => {
+  await open().save(savedState());
+  const unknown = open({ binding: () => Promise.reject(new Error("no JWT yet")) });
+  await expect(unknown.load()).rejects.toThrow("no JWT yet");
+  expect((await open().load()).state?.token.reveal()).toBe("s.token");
+});
+
+it("W11: where there is no state nobody asks whose it would be", async () => {
+  expect(await open({ binding: () => expect.unreachable() }).load()).toEqual({ state: null, warning: null });
+});
+
 describe("W11: what cannot be used is put aside untouched, and said", () => {
   it.each(["address", "namespace", "mount", "role", "pod"] as const)("the state of another %s", async (name) => {
-    await open({ binding: { ...BINDING, [name]: "another" } }).save(savedState());
+    await open({ binding: async () => ({ ...BINDING, [name]: "another" }) }).save(savedState());
     await putAside(open(), new RegExp(`it belongs to another ${name}`));
   });
 

@@ -19,7 +19,7 @@ function open(changes: Partial<PlaceOptions> = {}) {
   return openState({
     config: {},
     home,
-    binding: BINDING,
+    binding: async () => BINDING,
     files: fs,
     write: async (destination, content) => {
       const request = { destination, content, perms: 0o600, createDestDirs: false, backup: false };
