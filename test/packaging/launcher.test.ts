@@ -227,7 +227,7 @@ async function asPid1(shell: string, program: string) {
   onTestFinished(() => void child.kill("SIGKILL"));
   const reader = createInterface(child.stdout)[Symbol.asyncIterator]();
   const lines = { next: async () => (await reader.next()).value as string | undefined };
-  await expect.poll(() => childrenOf(child.pid as number), { interval: 5 }).not.toEqual([]);
+  await expect.poll(() => childrenOf(child.pid as number), { interval: 5, timeout: 10_000 }).not.toEqual([]);
   return { child, lines, launcher: childrenOf(child.pid as number)[0] as number };
 }
 
