@@ -1,7 +1,6 @@
 /** Go's time.Time, time.Duration, time.Month and time.Weekday as values of templates. */
 import { quote } from "../go/quote.ts";
 import {
-  fail,
   Integer,
   integerOf,
   type Method,
@@ -58,10 +57,14 @@ const DURATION: NamedInteger = {
   methods: {
     String: method((value: bigint) => formatDuration(value)),
     Nanoseconds: method((value: bigint) => new Integer("int64", value)),
+    Microseconds: method((value: bigint) => new Integer("int64", value / 1000n)),
     Milliseconds: method((value: bigint) => new Integer("int64", value / 1_000_000n)),
     Seconds: method((value: bigint) => Number(value) / 1e9),
     Minutes: method((value: bigint) => Number(value) / 6e10),
     Hours: method((value: bigint) => Number(value) / 3.6e12),
+    Abs: method((value: bigint) => durationValue(value < 0n ? -value : value)),
+    Truncate: durationStep((value, step) => value - (value % step)),
+    Round: durationStep((value, step) => (value < 0n ? -nearest(-value, step) : nearest(value, step))),
   },
 };
 
@@ -112,11 +115,14 @@ const TIME: StructType = {
         return timeValue(addDate(momentOf(time as Struct), years, months, days));
       },
     },
+    GoString: timeMethod(goTime),
+    IsDST: timeMethod(() => false),
+    Truncate: timeStep((since, step) => since - (since % step)),
+    Round: timeStep(nearest),
     IsZero: timeMethod((moment) => moment.seconds === -YEAR_1_TO_1970 && moment.nanoseconds === 0),
     Add: {
-      parameters: ["interface {}"],
-      call: (time, [by]) =>
-        timeValue(addNanoseconds(momentOf(time as Struct), integerOf(by ?? null) ?? fail("not a duration"))),
+      parameters: ["time.Duration"],
+      call: (time, [by]) => timeValue(addNanoseconds(momentOf(time as Struct), integerOf(by ?? null) ?? 0n)),
     },
     Sub: {
       parameters: ["time.Time"],
@@ -146,6 +152,37 @@ function goTime(moment: Moment): string {
 
 function method(call: (value: bigint) => Value): Method {
   return { parameters: [], call: (receiver) => call((receiver as Integer).value) };
+}
+
+/** Steps of nothing change nothing. */
+function durationStep(call: (value: bigint, step: bigint) => bigint): Method {
+  return {
+    parameters: ["time.Duration"],
+    call: (receiver, [by]) => {
+      const { value } = receiver as Integer;
+      const step = integerOf(by ?? null) ?? 0n;
+      return durationValue(step > 0n ? call(value, step) : value);
+    },
+  };
+}
+
+/** As `durationStep`, for what has passed since the year 1. */
+function timeStep(call: (since: bigint, step: bigint) => bigint): Method {
+  return {
+    parameters: ["time.Duration"],
+    call: (time, [by]) => {
+      const moment = momentOf(time as Struct);
+      const step = integerOf(by ?? null) ?? 0n;
+      const since = unixNano(moment) + YEAR_1_TO_1970 * 1_000_000_000n;
+      return timeValue(step > 0n ? addNanoseconds(moment, call(since, step) - since) : moment);
+    },
+  };
+}
+
+/** The multiple of the step that is nearest, the larger one of two. */
+function nearest(value: bigint, step: bigint): bigint {
+  const rest = value % step;
+  return rest * 2n < step ? value - rest : value + step - rest;
 }
 
 function timeMethod(call: (moment: Moment) => Value): Method {

@@ -193,7 +193,8 @@ export class Expressions {
       case "bool":
         return operand.type === "bool" ? operand.value : this.#frame.fail(`expected bool; found ${printNode(operand)}`);
       case "int":
-      case "int64": {
+      case "int64":
+      case "time.Duration": {
         const integer = operand.type === "number" ? operand.integer : undefined;
         if (integer === undefined) return this.#frame.fail(`expected integer; found ${printNode(operand)}`);
         return wanted === "int" ? integer : new Integer("int64", integer);

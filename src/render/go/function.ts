@@ -9,6 +9,7 @@ interface Arguments {
   bool: boolean;
   int: bigint;
   int64: bigint;
+  "time.Duration": bigint;
   float64: number;
   "interface {}": Value;
   "reflect.Value": Result;

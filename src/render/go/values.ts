@@ -195,6 +195,7 @@ export type ParameterType =
   | "[]interface {}"
   | "map[string]interface {}"
   | "map[string]string"
+  | "time.Duration"
   | "time.Time"
   | "sprig.certificate"
   | "*semver.Version"
