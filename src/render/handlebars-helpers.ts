@@ -2,6 +2,7 @@
 import { TemplateError } from "../errors.ts";
 import { convert } from "./go/convert.ts";
 import type { TemplateFunction } from "./go/function.ts";
+import { quote } from "./go/quote.ts";
 import { FunctionError, fail, type ParameterType, type Struct, type Value } from "./go/values.ts";
 import type { Bridge } from "./handlebars-values.ts";
 import type { Session } from "./session.ts";
@@ -28,13 +29,20 @@ export function registerHelpers(
   partials: ReadonlyMap<string, Place>,
   current: () => Evaluation,
 ): void {
-  // What Handlebars calls itself, its logger included, is not for templates.
-  environment.unregisterHelper("log");
+  const words = environment.helpers as Record<string, Helper>;
+  for (const name of ["if", "unless", "with"]) environment.registerHelper(name, blockOnly(name, words[name]!, current));
   for (const one of functions) {
     if (one.name === "call") continue; // There are no values that are functions.
     environment.registerHelper(one.name, helper(one.name === "scratch" ? scratchByName(one) : one, current));
   }
-  environment.registerHelper("each", boundedEach(environment.helpers.each as Helper, current));
+  environment.registerHelper("each", blockOnly("each", boundedEach(words.each!, current), current));
+  // What is called and not there; a name alone is nothing.
+  environment.registerHelper("helperMissing", (...given) => {
+    const options = given.at(-1) as Options;
+    return given.length > 1 ? refused(options, `Missing helper: ${quote(options.name)}`, current) : undefined;
+  });
+  // Handlebars' own logger is not for templates.
+  environment.registerHelper("log", (...given) => refused(given.at(-1) as Options, 'Missing helper: "log"', current));
   boundPartials(environment, partials, current);
 }
 
@@ -49,8 +57,25 @@ const MAX_PARTIALS = 250;
 type Helper = (this: unknown, ...given: unknown[]) => unknown;
 
 interface Options {
-  readonly loc?: { readonly start: Place };
+  readonly name: string;
+  readonly hash?: Readonly<Record<string, unknown>>;
+  readonly loc?: { readonly start: Place } | undefined;
   readonly fn?: (context: unknown, options: unknown) => string;
+}
+
+/** A word of Handlebars that needs what stands between its two ends. */
+function blockOnly(name: string, word: Helper, current: () => Evaluation): Helper {
+  return function (...given) {
+    const options = given.at(-1) as Options;
+    if (options.fn === undefined) refused(options, `${quote(name)} is a block: {{#${name} …}}…{{/${name}}}`, current);
+    if (given.length !== 2)
+      refused(options, `wrong number of args for ${name}: want 1 got ${given.length - 1}`, current);
+    return word.apply(this, given);
+  };
+}
+
+function refused(options: Options, message: string, current: () => Evaluation): never {
+  return placed(current().session, options, "", () => fail(message));
 }
 
 /** A helper has no methods: `scratch "Set" "key" 1` is Go's `scratch.Set "key" 1`. */
@@ -80,8 +105,10 @@ function helper(one: TemplateFunction, current: () => Evaluation): Helper {
       session,
       executeTemplate: () => fail("executeTemplate is for Go templates; Handlebars has partials: {{> name}}"),
     };
-    return placed(session, given.at(-1) as Options, `error calling ${one.name}: `, () => {
+    const options = given.at(-1) as Options;
+    return placed(session, options, `error calling ${one.name}: `, () => {
       const args = given.slice(0, -1);
+      checkForm(one.name, options);
       checkCount(one, args.length);
       const values = args.map((arg, i) => {
         const type = (one.parameters[i] ?? one.rest) as ParameterType;
@@ -118,7 +145,7 @@ function boundPartials(environment: Environment, places: ReadonlyMap<string, Pla
       const evaluation = current();
       const { session } = evaluation;
       const start = places.get(given[2].name);
-      return placed(session, start === undefined ? {} : { loc: { start } }, "", () => {
+      return placed(session, { loc: start && { start } }, "", () => {
         session.budget.step();
         if (++evaluation.partials > MAX_PARTIALS) fail(`exceeded maximum template depth (${MAX_PARTIALS})`);
         const text = orUnknown(() => runtime.invokePartial.apply(this, given));
@@ -147,7 +174,7 @@ interface Runtime {
 }
 
 /** Gives a function's failure the place of its call. */
-function placed<T>({ options }: Session, { loc }: Options, prefix: string, call: () => T): T {
+function placed<T>({ options }: Session, { loc }: Pick<Options, "loc">, prefix: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
@@ -155,6 +182,13 @@ function placed<T>({ options }: Session, { loc }: Options, prefix: string, call:
     const where = `${options.name}${whereOf(loc?.start)}`;
     throw new TemplateError("execute", `execute: template: ${where}: ${prefix}${error.message}`);
   }
+}
+
+/** Handlebars would pass both by in silence. */
+function checkForm(name: string, { fn, hash }: Options): void {
+  if (fn !== undefined) fail(`it is no block; {{#if (${name} …)}}, {{#with (…)}} and {{#each (…)}} are`);
+  const [argument] = Object.keys(hash ?? {});
+  if (argument !== undefined) fail(`no argument has a name; as a text it is "${argument}=…"`);
 }
 
 function checkCount({ parameters, rest }: Pick<TemplateFunction, "parameters" | "rest">, count: number): void {

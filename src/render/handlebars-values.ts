@@ -44,7 +44,7 @@ export function createBridge(): Bridge {
       case "bigint":
         return wanted === "float64" && typeof value === "bigint" ? Number(value) : value;
       case "number":
-        return Number.isInteger(value) && wanted !== "float64" ? BigInt(value) : value;
+        return Number.isSafeInteger(value) && wanted !== "float64" ? BigInt(value) : value;
     }
     if (value instanceof JsonNumber) return value;
     const origin = (value as { [ORIGIN]?: Value })[ORIGIN];
@@ -77,7 +77,8 @@ export function createBridge(): Bridge {
   function part({ value }: Viewed, key: string | symbol): unknown {
     if (typeof key === "symbol") return key === ORIGIN ? value : textual(key, value);
     if (value instanceof GoMap) {
-      const found = value.entries.get(key) ?? (value.key === "string" ? undefined : foreignKey(value, key));
+      const known = value.entries.has(key) || value.key === "string";
+      const found = known ? value.entries.get(key) : foreignKey(value, key);
       return found === undefined ? undefined : toHandlebars(found);
     }
     const methods = value instanceof Struct ? value.type.methods : value.named!.methods;

@@ -165,3 +165,27 @@ describe("Handlebars", () => {
     });
   }
 });
+
+describe("what Handlebars would pass by in silence is an error with its place", () => {
+  it.each([
+    [
+      '{{#secret "kv/app"}}x{{/secret}}',
+      "t:1:0: error calling secret: it is no block; {{#if (secret …)}}, {{#with (…)}} and {{#each (…)}} are",
+    ],
+    ['{{toUpper "a" x=1}}', 't:1:0: error calling toUpper: no argument has a name; as a text it is "x=…"'],
+    ['{{nope "a"}}', 't:1:0: Missing helper: "nope"'],
+    ['{{log "a"}}', 't:1:0: Missing helper: "log"'],
+    ['a {{if "a"}}', 't:1:2: "if" is a block: {{#if …}}…{{/if}}'],
+    ["{{#with}}x{{/with}}", "t:1:0: wrong number of args for with: want 1 got 0"],
+  ])("%s", async (source, message) => {
+    await expect(render(source, { name: "t" })).rejects.toThrow(`execute: template: ${message}`);
+  });
+
+  it("but a value that is null is passed over as such", async () => {
+    expect(await render('{{#each (sprig_dict "a" null "b" 1)}}[{{@key}}={{this}}]{{/each}}')).toBe("[a=][b=1]");
+  });
+
+  it("and a number beyond JavaScript's integers keeps its kind", async () => {
+    expect(await render('{{printf "%v" (parseFloat "1e21")}}')).toBe("1e+21");
+  });
+});
