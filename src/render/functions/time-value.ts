@@ -70,14 +70,14 @@ const DURATION: NamedInteger = {
 
 const MONTH: NamedInteger = {
   name: "time.Month",
-  string: (value) => MONTHS[Number(value) - 1] ?? `%!Month(${value})`,
-  methods: {},
+  string: monthName,
+  methods: { String: method(monthName) },
 };
 
 const WEEKDAY: NamedInteger = {
   name: "time.Weekday",
-  string: (value) => WEEKDAYS[Number(value)] ?? `%!Weekday(${value})`,
-  methods: {},
+  string: weekdayName,
+  methods: { String: method(weekdayName) },
 };
 
 const TIME: StructType = {
@@ -142,6 +142,14 @@ const TIME: StructType = {
     },
   },
 };
+
+function monthName(value: bigint): string {
+  return MONTHS[Number(value) - 1] ?? `%!Month(${value})`;
+}
+
+function weekdayName(value: bigint): string {
+  return WEEKDAYS[Number(value)] ?? `%!Weekday(${value})`;
+}
 
 function goTime(moment: Moment): string {
   const { year, month, day, hour, minute, second } = clocked(moment);

@@ -132,7 +132,8 @@ class Evaluator {
     if (over === undefined) return;
     const count = over instanceof Integer ? over.value : over;
     if (typeof count === "bigint") {
-      if (pipe.variables.length > 1) this.#frame.fail(`can't use ${count} to iterate over more than one variable`);
+      if (pipe.variables.length > 1)
+        this.#frame.fail(`can't use ${formatPlain(over)} to iterate over more than one variable`);
       for (let i = 0n; i < count; i++) yield [undefined, over instanceof Integer ? new Integer(over.kind, i) : i];
     } else if (over instanceof Slice) {
       for (const [i, item] of over.items.entries()) yield [BigInt(i), element(over.element, item)];

@@ -4,11 +4,10 @@ import { type Result, unboxed } from "./boxed.ts";
 import { BUILTINS } from "./builtins.ts";
 import { canBeNil, convert, zeroOf } from "./convert.ts";
 import { type BoundMethod, field, methodOf } from "./fields.ts";
-import { formatPlain } from "./format.ts";
 import type { Frame } from "./frame.ts";
 import type { CallContext } from "./function.ts";
 import { quote } from "./quote.ts";
-import { fail, Integer, isTrue, type ParameterType, typeName, type Value } from "./values.ts";
+import { fail, Integer, isTrue, type ParameterType, stringOf, typeName, type Value } from "./values.ts";
 
 const NO_ARGUMENT = Symbol("no piped argument");
 type Final = Result | typeof NO_ARGUMENT;
@@ -120,7 +119,7 @@ export class Expressions {
     const values = this.#arguments(dot, called, args, final);
     try {
       if (name === "call") {
-        const callee = args[0] === undefined ? formatPlain(unboxed(final as Result) ?? null) : printNode(args[0]);
+        const callee = args[0] === undefined ? reflected(unboxed(final as Result) ?? null) : printNode(args[0]);
         return callNothing(callee, values[0]);
       }
       const result = called.call(values, this.#context);
@@ -238,6 +237,11 @@ export class Expressions {
     if (args.length > 0 || final !== NO_ARGUMENT)
       this.#frame.fail(`can't give argument to non-function ${printNode(node)}`);
   }
+}
+
+/** How Go's reflect prints a value that it holds. */
+function reflected(value: Value): string {
+  return stringOf(value) ?? `<${typeName(value)} Value>`;
 }
 
 /** There are no values that are functions, so that `call` can only refuse. */

@@ -143,16 +143,18 @@ class Cursor {
     if (this.#format[this.at] !== "[") return false;
     this.#reordered = true;
     const end = this.#format.indexOf("]", this.at);
-    if (end < 0) {
+    if (end < 0 || this.#format.length - this.at < 3) {
       this.#goodIndex = false;
       this.at++;
       return false;
     }
     const text = this.#format.slice(this.at + 1, end);
     this.at = end + 1;
-    const index = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+    const isNumber = /^[0-9]{1,7}$/.test(text);
+    const index = isNumber ? Number(text) : 0;
     if (index >= 1 && index <= this.#args.length) this.#next = index - 1;
     else this.#goodIndex = false;
-    return true;
+    // Behind what is no number another index may stand.
+    return isNumber;
   }
 }
