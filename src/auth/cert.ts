@@ -33,6 +33,7 @@ export function parseCert(config: MethodSettings): AuthMethod {
     ...(name === undefined ? {} : { role: name }),
     watches,
     pod: async () => "",
+    ...(watches.length > 0 && { identity: ({ files }) => identity(files) }),
     async prepare({ files }) {
       const body = name === undefined ? {} : { name };
       if (watches.length === 0) return { body, secrets: [] };

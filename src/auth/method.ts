@@ -34,6 +34,8 @@ export interface AuthMethod {
    * LesseeError where that cannot be told now, and could be later.
    */
   pod(ports: { readonly files: Pick<Files, "readFile"> }): Promise<string>;
+  /** What a login would be made under: so is what is done with a token of an earlier process. Absent where that is nothing. */
+  identity?(ports: { readonly files: MethodFiles }): Promise<TlsIdentity>;
   /** Files whose change makes a failed login worth trying again at once. */
   readonly watches: readonly string[];
   /** The token is somebody else's, who made it and may use it: it is never revoked here. */

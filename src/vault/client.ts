@@ -63,7 +63,8 @@ export interface VaultClient {
   /** The path whose answer lies under a wrapping token. */
   wrappedPath(wrappingToken: Sensitive<string>): Promise<string>;
   unwrap(wrappingToken: Sensitive<string>): Promise<VaultSecret>;
-  lookupSelf(token: Sensitive<string>): Promise<TokenInfo>;
+  /** With an identity as at a login: of a token that an earlier process has logged in for. */
+  lookupSelf(token: Sensitive<string>, identity?: TlsIdentity): Promise<TokenInfo>;
   /** What the token may do at each of these paths; `deny` is nothing. */
   capabilities(token: Sensitive<string>, paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   renewSelf(token: Sensitive<string>, incrementSeconds: number): Promise<VaultAuth>;
@@ -122,7 +123,8 @@ export function createVaultClient(options: ClientOptions, send: Transport, clock
       const answer = await api("wrap", wrappingToken).put("sys/wrapping/unwrap", undefined);
       return secretFrom(object(answer, "sys/wrapping/unwrap"));
     },
-    async lookupSelf(token) {
+    async lookupSelf(token, identity) {
+      if (identity !== undefined) identities.set(token, identity);
       const data = dataOf(await api("lookup-self", token).read("auth/token/lookup-self"));
       const ttlSeconds = expectSeconds(data.ttl, "auth/token/lookup-self", "ttl");
       return {

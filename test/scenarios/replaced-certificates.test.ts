@@ -150,4 +150,19 @@ release_on_exit = "always"
     expect(await agent.stop()).toEqual({ code: 0, signal: null });
     expect(await pod.left()).toEqual([]);
   });
+
+  it("goes on after a restart under the certificate that its token was made for", { timeout: 60_000 }, async () => {
+    const { pod, front, folder, first } = await tlsPod();
+    const killed = await pod.agent(configured(pod, front.address, folder));
+    const { user } = await killed.event("published");
+    await killed.kill();
+    const before = front.clients.length;
+    const agent = await pod.agent(configured(pod, front.address, folder));
+    expect((await agent.event("adopted")).user).toBe(user);
+    await agent.event("token renewed");
+    expect(new Set(front.clients.slice(before).map(({ by }) => by))).toEqual(new Set([fingerprint(first)]));
+    expect(agent.entries.filter(({ msg }) => msg === "login" || msg === "token renewal failed")).toEqual([]);
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+    expect(await pod.left()).toEqual([]);
+  });
 });

@@ -209,8 +209,9 @@ export function createTokenOperations(deps: TokenOperationsDeps): TokenOperation
     logIn,
     probe,
     async takeUp(token) {
+      const identity = await deps.method.identity?.(deps);
       const sentAt = clock.now();
-      const info = await client.lookupSelf(token).catch((error: unknown) => {
+      const info = await client.lookupSelf(token, identity).catch((error: unknown) => {
         if (isRefusal(error)) return null;
         throw error;
       });
